@@ -1,0 +1,141 @@
+"""Paths: what may stand between the angle brackets of MAIL and RCPT.
+
+An address is refused or sent as it is, never repaired: a tool that rewrites what it
+was told to test lies about the test, and address parsers that repair are how commands
+get injected. So nothing here extracts an address from something longer; one linear
+scan says yes or no.
+
+Checked against RFC 5321 section 4.1.2 (grammar) and 4.5.3.1 (limits); non-ASCII
+against RFC 6531 section 3.3. This module decides; it never changes an address.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import idna
+
+from smtpnb.errors import LocalProtocolError
+
+# RFC 5321 section 4.5.3.1, in octets.
+MAX_LOCAL_PART: Final = 64
+MAX_DOMAIN: Final = 255
+MAX_PATH: Final = 256
+
+_SPECIALS: Final = frozenset('<>()[]\\,;:@" ')
+
+
+def reverse_path(text: str, *, lax: bool = False) -> str:
+    """Return the path of MAIL FROM with its brackets; "" is the null path "<>".
+
+    Args:
+        text: A mailbox, with or without angle brackets, or "" (RFC 5321 4.5.5).
+        lax: Accept what breaks the grammar (what could inject is refused elsewhere).
+
+    Raises:
+        LocalProtocolError: Not a path; the text says why.
+    """
+    bare = _without_brackets(text)
+    if bare and not lax:
+        _check_path(bare)
+    return f"<{bare}>"
+
+
+def forward_path(text: str, *, lax: bool = False) -> str:
+    """Return the path of RCPT TO with its brackets; "Postmaster" needs no domain.
+
+    Args:
+        text: A mailbox, with or without angle brackets.
+        lax: Accept what breaks the grammar.
+
+    Raises:
+        LocalProtocolError: Not a path; the text says why.
+    """
+    bare = _without_brackets(text)
+    # RFC 5321 section 4.1.1.3: <Postmaster>, in any case, without a domain.
+    if not lax and bare.lower() != "postmaster":
+        if not bare:
+            raise LocalProtocolError("a recipient is needed: the forward-path is empty")
+        _check_path(bare)
+    return f"<{bare}>"
+
+
+def needs_smtputf8(path: str) -> bool:
+    """Tell whether a path can only be sent under SMTPUTF8 (RFC 6531 section 3.3)."""
+    return not path.isascii()
+
+
+def a_label(domain: str) -> str:
+    """Return a domain in ASCII form (IDNA 2008, UTS 46 mapping), for DNS and TLS.
+
+    Raises:
+        LocalProtocolError: The domain is not a valid internationalised name.
+    """
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise LocalProtocolError(f"{domain!r} is not a domain name: {error}") from None
+
+
+def _without_brackets(text: str) -> str:
+    if text.startswith("<") and text.endswith(">"):
+        return text[1:-1]
+    return text
+
+
+def _check_path(path: str) -> None:
+    if len(path.encode("utf-8", "replace")) + 2 > MAX_PATH:
+        raise _refusal(path, f"a path has at most {MAX_PATH} octets, brackets included")
+    local_part, domain = _split(path)
+    if len(local_part.encode("utf-8", "replace")) > MAX_LOCAL_PART:
+        raise _refusal(path, f"the local part has more than {MAX_LOCAL_PART} octets")
+    if len(domain.encode("utf-8", "replace")) > MAX_DOMAIN:
+        raise _refusal(path, f"the domain has more than {MAX_DOMAIN} octets")
+    if domain.startswith("[") and domain.endswith("]"):
+        unwanted = _SPECIALS - {":"}
+        bad = next((c for c in domain[1:-1] if c in unwanted), None)
+        if bad is not None or len(domain) == 2:
+            raise _refusal(path, "the address literal is malformed")
+        return
+    bad = next((c for c in domain if c in _SPECIALS), None)
+    if bad is not None:
+        raise _refusal(path, f"{bad!r} does not belong in a domain")
+    if not all(domain.split(".")):
+        raise _refusal(path, "the domain has an empty label")
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Split a mailbox at the "@" that ends its local part."""
+    if path.startswith('"'):
+        end = _end_of_quoted(path)
+        if path[end : end + 1] != "@" or not path[end + 1 :]:
+            raise _refusal(path, "after the quoted local part comes @ and a domain")
+        return path[:end], path[end + 1 :]
+    local_part, at, domain = path.partition("@")
+    if not at or not local_part or not domain:
+        raise _refusal(path, "a mailbox is local-part@domain")
+    bad = next((c for c in local_part if c in _SPECIALS), None)
+    if bad is not None:
+        raise _refusal(path, f"{bad!r} needs a quoted local part")
+    if not all(local_part.split(".")):
+        raise _refusal(path, "the local part has an empty atom (quote it)")
+    return local_part, domain
+
+
+def _end_of_quoted(path: str) -> int:
+    """Return the index after the closing quote of a quoted local part."""
+    position = 1
+    while position < len(path):
+        if path[position] == "\\":
+            position += 2
+            continue
+        if path[position] == '"':
+            return position + 1
+        position += 1
+    raise _refusal(path, "the quoted local part has no end")
+
+
+def _refusal(path: str, why: str) -> LocalProtocolError:
+    return LocalProtocolError(f"{path!r} is not sent: {why}")

@@ -1,0 +1,456 @@
+"""Commands: one small value for each, and ONE function that makes a line of it.
+
+A command is data: `Mail("a@b")`, `Rcpt("c@d")`. It knows its verb, its argument and
+which extensions that argument needs. `line` is the only place in smtpnb that writes a
+command line; it refuses what could end the line early or become a second command
+(C0, DEL, C1, U+2028, U+2029), checked on the text and again on the octets. It refuses
+and never rewrites.
+
+Commands are slotted classes and not NamedTuples, for which `Noop() == Help()` is true,
+nor dataclasses, whose import alone costs as much as the whole of this module.
+
+This module knows nothing of the order of commands, nor of replies.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Final
+
+from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.addresses import forward_path, needs_smtputf8, reverse_path
+from smtpnb.protocol.secret import Octets, placeholder
+
+# RFC 5321 section 4.5.3.1.4 says 512 octets, extensions enlarge it, and RFC 4954
+# section 4 asks for 12 288. What no extension needs is a mistake of the caller.
+MAX_COMMAND_LINE: Final = 16 * 1024
+
+_UNSAFE_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSAFE_OCTETS = re.compile(rb"[\x00-\x1f\x7f]")
+
+# The extension that defines a parameter of MAIL or RCPT.
+_EXTENSION_OF: Final[Mapping[str, str]] = {
+    "SIZE": "SIZE",  # RFC 1870
+    "BODY": "8BITMIME",  # RFC 6152; BINARYMIME is RFC 3030
+    "SMTPUTF8": "SMTPUTF8",  # RFC 6531
+    "RET": "DSN",  # RFC 3461, as are the next three
+    "ENVID": "DSN",
+    "NOTIFY": "DSN",
+    "ORCPT": "DSN",
+    "AUTH": "AUTH",  # RFC 4954 section 5
+}
+
+
+def line(verb: str, argument: str = "", *, utf8: bool = False) -> Octets:
+    """Return the one line of a command: exactly one CRLF, at its end.
+
+    Args:
+        verb: The verb; ASCII letters, digits, "-" and "_".
+        argument: Everything after the first space; "" for none.
+        utf8: Allow non-ASCII text (RFC 6531), sent as UTF-8.
+
+    Raises:
+        LocalProtocolError: A character that is not sent, or a line that is too long.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", verb, re.ASCII):
+        raise LocalProtocolError(f"{verb!r} is not a verb; nothing was sent")
+    text = f"{verb} {argument}" if argument else verb
+    unsafe = _UNSAFE_TEXT.search(text)
+    if unsafe is not None:
+        name = f"U+{ord(unsafe.group()):04X}"
+        raise LocalProtocolError(f"{verb} holds {name}; nothing was sent")
+    try:
+        octets = text.encode("utf-8" if utf8 else "ascii")
+    except UnicodeEncodeError as error:
+        bad = f"U+{ord(text[error.start]):04X}"
+        hint = "" if utf8 else " (non-ASCII needs SMTPUTF8)"
+        raise LocalProtocolError(
+            f"{verb} holds {bad}{hint}; nothing was sent"
+        ) from None
+    # Encoding must not have made what the text did not have (CVE-2025-7962).
+    if _UNSAFE_OCTETS.search(octets):
+        raise LocalProtocolError(f"{verb} holds a control octet; nothing was sent")
+    if len(octets) + 2 > MAX_COMMAND_LINE:
+        raise LocalProtocolError(
+            f"{verb} makes a line over {MAX_COMMAND_LINE} octets; nothing was sent"
+        )
+    return Octets(octets + b"\r\n")
+
+
+class Command:
+    """One command. Equal when its class and its fields are equal.
+
+    Attributes:
+        verb: As it stands on the wire.
+        step: The word of the transcript's `step` column.
+    """
+
+    __slots__ = ()
+    verb: str = ""
+    step: str = "other"
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        """Return the line.
+
+        Raises:
+            LocalProtocolError: The argument must not be sent.
+        """
+        return line(self.verb)
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the extension keywords without which this must not be sent."""
+        return ()
+
+    def _fields(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(other) is type(self)
+            and isinstance(other, Command)
+            and other._fields() == self._fields()
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._fields()))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(repr(field) for field in self._fields())
+        return f"{type(self).__name__}({fields})"
+
+
+class _WithText(Command):
+    """A command whose argument is free text."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        return line(self.verb, self.text)
+
+
+class _Hello(_WithText):
+    __slots__ = ()
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        if not (self.text or lax):
+            raise LocalProtocolError(f"{self.verb} needs an identity")
+        if " " in self.text and not lax:
+            raise LocalProtocolError(f"{self.verb} {self.text!r}: one word, no spaces")
+        return line(self.verb, self.text)
+
+
+class Ehlo(_Hello):
+    """EHLO (RFC 5321 section 4.1.1.1)."""
+
+    __slots__ = ()
+    verb = "EHLO"
+    step = "ehlo"
+
+
+class Helo(_Hello):
+    """HELO: the fallback for a server that does not know EHLO."""
+
+    __slots__ = ()
+    verb = "HELO"
+    step = "ehlo"
+
+
+class StartTls(Command):
+    """STARTTLS (RFC 3207)."""
+
+    __slots__ = ()
+    verb = "STARTTLS"
+    step = "starttls"
+
+    def needs(self) -> tuple[str, ...]:
+        return ("STARTTLS",)
+
+
+def _parameters(values: Mapping[str, str | None]) -> tuple[str, ...]:
+    words = []
+    for keyword, value in values.items():
+        if value is None:
+            continue
+        words.append(f"{keyword}={value}" if value else keyword)
+    return tuple(words)
+
+
+def _check_parameters(verb: str, words: Iterable[str]) -> None:
+    for word in words:
+        if not word or " " in word:
+            raise LocalProtocolError(f"{verb} parameter {word!r}: one word, no spaces")
+
+
+class _WithPath(Command):
+    __slots__ = ("parameters", "path")
+    _prefix: ClassVar[str]
+    path: str
+    parameters: tuple[str, ...]
+
+    def _wire_path(self, *, lax: bool) -> str:
+        raise NotImplementedError
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        if not lax:
+            _check_parameters(self.verb, self.parameters)
+        # No space on either side of the colon (RFC 5321 section 3.3).
+        path = f"{self._prefix}:{self._wire_path(lax=lax)}"
+        return line(self.verb, " ".join([path, *self.parameters]), utf8=self.utf8)
+
+    @property
+    def utf8(self) -> bool:
+        """Whether the line may hold UTF-8."""
+        return needs_smtputf8(self.path)
+
+    def needs(self) -> tuple[str, ...]:
+        keywords = [word.partition("=")[0].upper() for word in self.parameters]
+        needed = [_EXTENSION_OF[word] for word in keywords if word in _EXTENSION_OF]
+        if any(word.upper() == "BODY=BINARYMIME" for word in self.parameters):
+            needed.append("BINARYMIME")
+        return tuple(dict.fromkeys(needed))
+
+
+class Mail(_WithPath):
+    """MAIL FROM (RFC 5321 section 4.1.1.2).
+
+    Args:
+        path: The reverse-path; "" is the null path "<>".
+        size: The SIZE parameter, in octets.
+        body: "7BIT", "8BITMIME" or "BINARYMIME".
+        smtputf8: Say SMTPUTF8 (RFC 6531), which a non-ASCII path needs.
+        ret: "FULL" or "HDRS".
+        envid: The envelope identifier, already as xtext.
+        parameters: More of them, as they stand on the wire.
+    """
+
+    __slots__ = ()
+    verb = "MAIL"
+    step = "mail"
+    _prefix = "FROM"
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        size: int | None = None,
+        body: str | None = None,
+        smtputf8: bool = False,
+        ret: str | None = None,
+        envid: str | None = None,
+        parameters: Iterable[str] = (),
+    ) -> None:
+        self.path = path
+        self.parameters = _parameters(
+            {
+                "SIZE": None if size is None else str(size),
+                "BODY": body,
+                "SMTPUTF8": "" if smtputf8 else None,
+                "RET": ret,
+                "ENVID": envid,
+            }
+        ) + tuple(parameters)
+
+    @property
+    def smtputf8(self) -> bool:
+        """Whether the transaction is an internationalised one."""
+        return any(word.upper() == "SMTPUTF8" for word in self.parameters)
+
+    @property
+    def utf8(self) -> bool:
+        return self.smtputf8
+
+    def _wire_path(self, *, lax: bool) -> str:
+        return reverse_path(self.path, lax=lax)
+
+
+class Rcpt(_WithPath):
+    """RCPT TO (RFC 5321 section 4.1.1.3).
+
+    Args:
+        path: The forward-path.
+        notify: The NOTIFY parameter (RFC 3461), such as "SUCCESS,FAILURE".
+        orcpt: The ORCPT parameter, already as xtext, such as "rfc822;a@b".
+        parameters: More of them, as they stand on the wire.
+    """
+
+    __slots__ = ()
+    verb = "RCPT"
+    step = "rcpt"
+    _prefix = "TO"
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        notify: str | None = None,
+        orcpt: str | None = None,
+        parameters: Iterable[str] = (),
+    ) -> None:
+        self.path = path
+        self.parameters = _parameters({"NOTIFY": notify, "ORCPT": orcpt}) + tuple(
+            parameters
+        )
+
+    def _wire_path(self, *, lax: bool) -> str:
+        return forward_path(self.path, lax=lax)
+
+
+class Data(Command):
+    """DATA: the verb alone (RFC 5321 section 4.1.1.4)."""
+
+    __slots__ = ()
+    verb = "DATA"
+    step = "data"
+
+
+class EndOfData(Command):
+    """The final dot: no verb, but a command with a reply of its own."""
+
+    __slots__ = ()
+    verb = "."
+    step = "eod"
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        return Octets(b".\r\n")
+
+
+class Rset(Command):
+    """RSET (RFC 5321 section 4.1.1.5)."""
+
+    __slots__ = ()
+    verb = "RSET"
+    step = "rset"
+
+
+class Noop(_WithText):
+    """NOOP (RFC 5321 section 4.1.1.9)."""
+
+    __slots__ = ()
+    verb = "NOOP"
+    step = "noop"
+
+
+class Vrfy(_WithText):
+    """VRFY (RFC 5321 section 4.1.1.6)."""
+
+    __slots__ = ()
+    verb = "VRFY"
+    step = "vrfy"
+
+
+class Expn(_WithText):
+    """EXPN (RFC 5321 section 4.1.1.7)."""
+
+    __slots__ = ()
+    verb = "EXPN"
+    step = "expn"
+
+
+class Help(_WithText):
+    """HELP (RFC 5321 section 4.1.1.8)."""
+
+    __slots__ = ()
+    verb = "HELP"
+    step = "help"
+
+
+class Quit(Command):
+    """QUIT (RFC 5321 section 4.1.1.10)."""
+
+    __slots__ = ()
+    verb = "QUIT"
+    step = "quit"
+
+
+class Custom(Command):
+    """Any verb with any argument: what a workbench needs to ask odd questions.
+
+    It is subject to no rule of order; injection is refused as everywhere.
+    """
+
+    __slots__ = ("argument", "verb")
+
+    def __init__(self, verb: str, argument: str = "") -> None:
+        self.verb = verb.upper()
+        self.argument = argument
+
+    @property
+    def step(self) -> str:  # type: ignore[override]  # read-only here
+        return _STEP_OF.get(self.verb, "other")
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        return line(self.verb, self.argument, utf8=True)
+
+
+class Auth(Command):
+    """AUTH with its mechanism and perhaps an initial response (RFC 4954 section 4).
+
+    Args:
+        mechanism: The name of the SASL mechanism.
+        initial: The initial response, or None for none (b"" is sent as "=").
+    """
+
+    __slots__ = ("initial", "mechanism")
+    verb = "AUTH"
+    step = "auth"
+
+    def __init__(self, mechanism: str, initial: memoryview | None = None) -> None:
+        self.mechanism = mechanism
+        self.initial = initial
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        start = line("AUTH", self.mechanism)
+        if self.initial is None:
+            return start
+        head = bytes(start.wire[:-2]) + b" "
+        code = base64.b64encode(self.initial) or b"="
+        return Octets(head + code + b"\r\n", head + placeholder(len(code)) + b"\r\n")
+
+    def needs(self) -> tuple[str, ...]:
+        return ("AUTH",)
+
+    def __repr__(self) -> str:
+        return f"Auth({self.mechanism!r}, ...)"
+
+
+class AuthResponse(Command):
+    """One answer to a 334: secret by type, whatever it holds (RFC 4954 section 4)."""
+
+    __slots__ = ("response",)
+    verb = ""
+    step = "auth"
+
+    def __init__(self, response: memoryview) -> None:
+        self.response = response
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        code = base64.b64encode(self.response)
+        return Octets(code + b"\r\n", placeholder(len(code)) + b"\r\n")
+
+    def __repr__(self) -> str:
+        return "AuthResponse(...)"
+
+
+class AuthCancel(Command):
+    """A lone "*" ends the exchange; the server answers 501 (RFC 4954 section 4)."""
+
+    __slots__ = ()
+    verb = "*"
+    step = "auth"
+
+    def octets(self, *, lax: bool = False) -> Octets:
+        return Octets(b"*\r\n")
+
+
+_STEP_OF: Final[Mapping[str, str]] = {
+    kind.verb: kind.step
+    for kind in (
+        *(Ehlo, Helo, StartTls, Auth, Mail, Rcpt, Data),
+        *(Rset, Noop, Vrfy, Expn, Help, Quit),
+    )
+}

@@ -1,0 +1,248 @@
+"""Replies: octets in, `Reply` values out, whole or not at all.
+
+`ReplyParser` is fed whatever the network delivers, in whatever pieces, and gives
+complete replies. Every split of the same octets gives the same replies; what is
+malformed, too long or too much raises `RemoteProtocolError`, after which the octets
+that follow mean nothing and the connection must be closed.
+
+What is strict and what is not, and why:
+
+* The code is three digits, 200 to 599 by class, followed by SP, "-" or the end of the
+  line (RFC 5321 section 4.2). Codes nobody listed ("422") are legal: act on the first
+  digit (section 4.3.2).
+* The text may be missing: "250<CRLF>" is legal. Its octets may be anything.
+* All lines of one reply carry the same code (section 4.2.1). Two codes in one reply
+  are two replies run together, and nobody can say to which command each belongs.
+* A line may end in a bare LF: such servers exist, and nothing is guessed by reading
+  them. `Reply.anomalies` says so.
+
+This module knows nothing of commands, and does no I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from smtpnb.errors import (
+    PermanentReplyError,
+    RemoteProtocolError,
+    TransientReplyError,
+)
+from smtpnb.text import decode, for_html, for_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+# RFC 5321 section 4.5.3.1.5 says 512 octets a line; real servers exceed it. These
+# bounds are what no honest server reaches; Postfix and curl stop at similar ones.
+MAX_LINE: Final = 16 * 1024
+MAX_REPLY: Final = 64 * 1024
+MAX_LINES: Final = 512
+
+_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -].*)?\Z", re.DOTALL)
+_ENHANCED = re.compile(rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
+_SHOWN_OF_A_BAD_LINE: Final = 200
+
+
+class EnhancedStatus(str):
+    """An enhanced status code (RFC 3463) such as "5.7.26"; it is its own text."""
+
+    __slots__ = ()
+
+    @property
+    def status_class(self) -> int:
+        """2 success, 4 persistent transient failure, 5 permanent failure."""
+        return int(self[0])
+
+    @property
+    def subject(self) -> int:
+        """The second number: addressing, mailbox, mail system, security ..."""
+        return int(self.split(".")[1])
+
+    @property
+    def detail(self) -> int:
+        """The third number."""
+        return int(self.split(".")[2])
+
+
+class Reply:
+    """One complete reply of a server. Immutable, and a plain value.
+
+    Attributes:
+        code: The reply code, 200 to 599.
+        octets: The reply as received, line ends included; an echoed secret is cut.
+    """
+
+    __slots__ = ("code", "octets")
+    code: int
+    octets: bytes
+
+    def __init__(self, octets: bytes) -> None:
+        object.__setattr__(self, "code", int(octets[:3]))
+        object.__setattr__(self, "octets", octets)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Reply does not change ({name})")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
+        return type(self), (self.octets,)
+
+    @property
+    def _raw_lines(self) -> list[bytes]:
+        lines = self.octets.split(b"\n")[:-1]
+        return [line.removesuffix(b"\r")[4:] for line in lines]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text of each line, without code and separator."""
+        return tuple(decode(line) for line in self._raw_lines)
+
+    @property
+    def text(self) -> str:
+        """The text of all lines, joined by newlines."""
+        return "\n".join(self.lines)
+
+    @property
+    def enhanced(self) -> EnhancedStatus | None:
+        """The enhanced status code, or None (RFC 2034 section 4)."""
+        match = _ENHANCED.match(self._raw_lines[-1])
+        return EnhancedStatus(match.group().decode()) if match else None
+
+    @property
+    def reply_class(self) -> int:
+        """The first digit: 2 done, 3 go on, 4 not now, 5 no."""
+        return self.code // 100
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server did it (2yz) or wants the rest (3yz)."""
+        return self.code < 400
+
+    @property
+    def anomalies(self) -> tuple[str, ...]:
+        """What was tolerated while reading: "bare_lf", or nothing."""
+        found = self.octets.count(b"\n") != self.octets.count(b"\r\n")
+        return ("bare_lf",) if found else ()
+
+    def raise_for_status(self) -> Self:
+        """Return the reply itself if it is positive.
+
+        Raises:
+            TransientReplyError: The code is 4yz.
+            PermanentReplyError: The code is 5yz.
+        """
+        if self.ok:
+            return self
+        kind = TransientReplyError if self.code < 500 else PermanentReplyError
+        raise kind("the server refused", reply=self)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reply) and other.octets == self.octets
+
+    def __hash__(self) -> int:
+        return hash(self.octets)
+
+    def __str__(self) -> str:
+        shown = " | ".join(for_terminal(line) for line in self.lines)
+        return f"{self.code} {shown}" if shown else str(self.code)
+
+    def __repr__(self) -> str:
+        return f"<Reply {self}>"
+
+    def _repr_html_(self) -> str:
+        colour = {2: "#00734f", 3: "#0060a0", 4: "#9a5b00", 5: "#b3261e"}
+        body = "\n".join(for_html(line) for line in self.lines)
+        return (
+            '<pre class="smtpnb-reply" style="margin:0">'
+            f'<b style="color:{colour[self.reply_class]}">{self.code}</b> {body}</pre>'
+        )
+
+
+class ReplyParser:
+    """Turns received octets into replies, within bounds.
+
+    Args:
+        redact: Applied to octets before they become a `Reply` or part of an error:
+            the place where an echoed secret is cut.
+    """
+
+    __slots__ = ("_buffer", "_code", "_line", "_lines", "_redact", "_scan")
+
+    def __init__(self, redact: Callable[[bytes], bytes] = bytes) -> None:
+        self._buffer = bytearray()
+        self._line = 0  # where the current line starts
+        self._scan = 0  # how far LF was looked for: trickling stays linear
+        self._lines = 0
+        self._code = b""
+        self._redact = redact
+
+    @property
+    def pending(self) -> bytes:
+        """Octets received that are not part of a reply given out; redacted."""
+        return self._redact(bytes(self._buffer))
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def feed(self, octets: bytes) -> None:
+        """Take octets as they came."""
+        self._buffer += octets
+
+    def next_reply(self) -> Reply | None:
+        """Return the next complete reply, or None when octets are missing.
+
+        Raises:
+            RemoteProtocolError: Malformed, two codes in one reply, or over a bound.
+        """
+        buffer = self._buffer
+        while True:
+            end = buffer.find(b"\n", self._scan)
+            if end < 0:
+                self._scan = len(buffer)
+                self._check_bounds(len(buffer))
+                return None
+            self._lines += 1
+            self._check_bounds(end + 1)
+            last = self._check_line(end)
+            self._line = self._scan = end + 1
+            if last:
+                octets = self._redact(bytes(buffer[: end + 1]))
+                del buffer[: end + 1]
+                self._line = self._scan = self._lines = 0
+                return Reply(octets)
+
+    def _check_line(self, end: int) -> bool:
+        """Check the line that ends at `end`; tell whether it is the last one."""
+        stop = end - 1 if self._buffer[end - 1 : end] == b"\r" else end
+        line = bytes(self._buffer[self._line : max(stop, self._line)])
+        if not _LINE.match(line):
+            raise self._error("this line is not a reply", line)
+        if self._lines == 1:
+            self._code = line[:3]
+        elif line[:3] != self._code:
+            was = self._code.decode()
+            raise self._error(f"one reply carries two codes, {was} and then", line)
+        return line[3:4] != b"-"
+
+    def _check_bounds(self, end: int) -> None:
+        if end - self._line > MAX_LINE:
+            what = f"a reply line is longer than {MAX_LINE} octets"
+        elif end > MAX_REPLY:
+            what = f"a reply is longer than {MAX_REPLY} octets"
+        elif self._lines > MAX_LINES:
+            what = f"a reply has more than {MAX_LINES} lines"
+        else:
+            return
+        raise self._error(what, bytes(self._buffer[self._line : end]))
+
+    def _error(self, what: str, line: bytes) -> RemoteProtocolError:
+        # Redact before cutting to length: a cut secret would not be recognised.
+        shown = self._redact(line)
+        more = " ..." if len(shown) > _SHOWN_OF_A_BAD_LINE else ""
+        text = for_terminal(decode(shown[:_SHOWN_OF_A_BAD_LINE]))
+        return RemoteProtocolError(f'{what}: "{text}{more}"')

@@ -1,0 +1,109 @@
+"""SASL mechanisms: challenge in, response out, as generators.
+
+A mechanism's `steps()` yields each response and is sent the next challenge; the first
+yield is the initial response, or None where the client waits for the server to speak
+first. Prompts are never read: "Username:" and "User Name" are both real, and neither
+means anything (RFC 4954 section 4, draft-murchison-sasl-login).
+
+Everything a mechanism yields is secret: it leaves as memoryview, which prints nothing
+of its content, and `secrets` lists what a server must not be seen to echo.
+
+This module knows nothing of the AUTH command line, of base64 lines or of replies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smtpnb.protocol.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+class Mechanism:
+    """What `SmtpClient.auth` takes: a name, the steps, and the secrets in them."""
+
+    name: str = ""
+
+    def steps(self) -> Generator[memoryview | None, bytes, None]:
+        """Yield the initial response (or None), then one response a challenge."""
+        raise NotImplementedError
+
+    def secrets(self) -> tuple[memoryview, ...]:
+        """Return what must be cut out of the server's replies."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(...)"
+
+
+class Plain(Mechanism):
+    """PLAIN (RFC 4616): everything in one response.
+
+    Args:
+        user: The authentication identity.
+        password: The password, as text or Secret.
+        identity: The authorization identity, if it differs.
+        initial_response: Send it with AUTH, or wait for the server's 334.
+    """
+
+    name = "PLAIN"
+
+    def __init__(
+        self,
+        user: str,
+        password: str | Secret,
+        *,
+        identity: str = "",
+        initial_response: bool = True,
+    ) -> None:
+        self.user = user
+        self.identity = identity
+        self.initial_response = initial_response
+        self._password = Secret(password)
+
+    def _message(self) -> memoryview:
+        names = f"{self.identity}\0{self.user}\0".encode()
+        return memoryview(names + self._password.reveal())
+
+    def steps(self) -> Generator[memoryview | None, bytes, None]:
+        """Yield the message: at once, or after the empty challenge."""
+        if not self.initial_response:
+            yield None
+        yield self._message()
+
+    def secrets(self) -> tuple[memoryview, ...]:
+        """Return the password and the whole message."""
+        return self._password.reveal(), self._message()
+
+
+class Login(Mechanism):
+    """LOGIN: the user name, then the password; obsolete, and everywhere.
+
+    Args:
+        user: The user name.
+        password: The password, as text or Secret.
+        initial_response: Send the user name with AUTH. Strict servers refuse it, as
+            LOGIN is a mechanism in which the server speaks first.
+    """
+
+    name = "LOGIN"
+
+    def __init__(
+        self, user: str, password: str | Secret, *, initial_response: bool = False
+    ) -> None:
+        self.user = user
+        self.initial_response = initial_response
+        self._password = Secret(password)
+
+    def steps(self) -> Generator[memoryview | None, bytes, None]:
+        """Yield the user name and then the password, whatever the prompts say."""
+        if not self.initial_response:
+            yield None
+        yield memoryview(self.user.encode())
+        yield self._password.reveal()
+
+    def secrets(self) -> tuple[memoryview, ...]:
+        """Return the password."""
+        return (self._password.reveal(),)

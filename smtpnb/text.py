@@ -1,0 +1,59 @@
+"""The edges: how octets of a stranger become text that can do nothing.
+
+A server's words travel as octets inside smtpnb. They are decoded once (`decode`) and
+made harmless where they are shown, by one function for each place: `for_terminal` for
+str, repr, logs and exceptions, `for_html` for notebooks. No other module may invent
+an escape of its own.
+
+What acts and therefore never passes: C0 and C1 controls and DEL (terminals), the
+separators U+2028, U+2029, VT, FF and NEL (they forge rows), bidirectional and
+zero-width characters (they reorder and hide), and markup.
+
+This module knows nothing of SMTP.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+# Controls, line separators, bidirectional controls, zero-width characters, the BOM,
+# interlinear and tag characters, and lone surrogates.
+_ACTIVE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_ACTIVE_BUT_NEWLINE = re.compile(_ACTIVE.pattern.replace("[\x00-", "[\x00-\x09\x0b-"))
+
+
+def decode(octets: bytes) -> str:
+    r"""Decode octets of a reply: UTF-8, and what is not UTF-8 as ``\xNN``.
+
+    RFC 6531 section 3.7.4.2 allows UTF-8 in replies; servers send Latin-1 as well.
+    """
+    return octets.decode("utf-8", "backslashreplace")
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def for_terminal(text: str, *, newlines: bool = False) -> str:
+    r"""Return text that a terminal, a log or an exception can show safely.
+
+    Args:
+        text: Any text.
+        newlines: Leave ``\n`` as it is (for views that own their lines).
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return (_ACTIVE_BUT_NEWLINE if newlines else _ACTIVE).sub(_escape, text)
+
+
+def for_html(text: str, *, newlines: bool = False) -> str:
+    """Return text that is inert inside an HTML element or a quoted attribute."""
+    return html.escape(for_terminal(text, newlines=newlines), quote=True)
