@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from smtpnb.protocol.replies import Reply
 
 
-class _Context:
+class _Context(Exception):  # noqa: N818  # what both families share
     """What every error of a conversation can tell.
 
     Attributes:
@@ -71,8 +71,7 @@ class _Context:
 
     def __str__(self) -> str:
         # OSError.__str__ would look at errno; the message is always the first argument.
-        args: tuple[Any, ...] = self.args  # type: ignore[attr-defined]  # of Exception
-        text = str(args[0]) if args else ""
+        text = str(self.args[0]) if self.args else ""
         facts = []
         if self.phase:
             facts.append(f"phase: {self.phase}")
@@ -87,7 +86,7 @@ class _Context:
         return for_terminal(text, newlines=True)
 
 
-class SmtpError(_Context, Exception):
+class SmtpError(_Context):
     """A conversation failed, or was not allowed to begin."""
 
 
@@ -141,5 +140,5 @@ class DeadlineExceeded(SmtpError, TimeoutError):
     """The phase took longer than its deadline; the connection is closed."""
 
 
-class Cancelled(_Context, Exception):  # noqa: N818  # a wish fulfilled, not an error
+class Cancelled(_Context):
     """cancel() ended the running command; the connection is closed."""

@@ -60,11 +60,6 @@ def forward_path(text: str, *, lax: bool = False) -> str:
     return f"<{bare}>"
 
 
-def needs_smtputf8(path: str) -> bool:
-    """Tell whether a path can only be sent under SMTPUTF8 (RFC 6531 section 3.3)."""
-    return not path.isascii()
-
-
 def a_label(domain: str) -> str:
     """Return a domain in ASCII form (IDNA 2008, UTS 46 mapping), for DNS and TLS.
 

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from smtpnb.errors import LocalProtocolError
-from smtpnb.protocol.addresses import forward_path, needs_smtputf8, reverse_path
+from smtpnb.protocol.addresses import forward_path, reverse_path
 from smtpnb.protocol.secret import Octets, placeholder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 # RFC 5321 section 4.5.3.1.4 says 512 octets, extensions enlarge it, and RFC 4954
 # section 4 asks for 12 288. What no extension needs is a mistake of the caller.
@@ -87,31 +89,41 @@ class Command:
         step: The word of the transcript's `step` column.
     """
 
-    __slots__ = ()
-    verb: str = ""
-    step: str = "other"
+    __slots__: tuple[str, ...] = ()
+    verb: str
+    step: str
 
     def octets(self, *, lax: bool = False) -> Octets:
         """Return the line.
 
+        Args:
+            lax: Accept an argument that breaks the grammar.
+
         Raises:
             LocalProtocolError: The argument must not be sent.
         """
-        return line(self.verb)
+        return self._octets(lax=lax)
 
     def needs(self) -> tuple[str, ...]:
         """Return the extension keywords without which this must not be sent."""
+        return self._needs()
+
+    def _octets(self, *, lax: bool) -> Octets:
+        return line(self.verb)
+
+    def _needs(self) -> tuple[str, ...]:
         return ()
 
     def _fields(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+        names = (
+            n for kind in type(self).__mro__ for n in kind.__dict__.get("__slots__", ())
+        )
+        return tuple(getattr(self, name) for name in names)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            type(other) is type(self)
-            and isinstance(other, Command)
-            and other._fields() == self._fields()
-        )
+        if not isinstance(other, Command) or type(other) is not type(self):
+            return False
+        return other._fields() == self._fields()
 
     def __hash__(self) -> int:
         return hash((type(self), self._fields()))
@@ -129,14 +141,14 @@ class _WithText(Command):
     def __init__(self, text: str = "") -> None:
         self.text = text
 
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         return line(self.verb, self.text)
 
 
 class _Hello(_WithText):
     __slots__ = ()
 
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         if not (self.text or lax):
             raise LocalProtocolError(f"{self.verb} needs an identity")
         if " " in self.text and not lax:
@@ -167,7 +179,7 @@ class StartTls(Command):
     verb = "STARTTLS"
     step = "starttls"
 
-    def needs(self) -> tuple[str, ...]:
+    def _needs(self) -> tuple[str, ...]:
         return ("STARTTLS",)
 
 
@@ -195,19 +207,15 @@ class _WithPath(Command):
     def _wire_path(self, *, lax: bool) -> str:
         raise NotImplementedError
 
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         if not lax:
             _check_parameters(self.verb, self.parameters)
         # No space on either side of the colon (RFC 5321 section 3.3).
         path = f"{self._prefix}:{self._wire_path(lax=lax)}"
-        return line(self.verb, " ".join([path, *self.parameters]), utf8=self.utf8)
+        # Whether UTF-8 may be said here is for the session to know.
+        return line(self.verb, " ".join([path, *self.parameters]), utf8=True)
 
-    @property
-    def utf8(self) -> bool:
-        """Whether the line may hold UTF-8."""
-        return needs_smtputf8(self.path)
-
-    def needs(self) -> tuple[str, ...]:
+    def _needs(self) -> tuple[str, ...]:
         keywords = [word.partition("=")[0].upper() for word in self.parameters]
         needed = [_EXTENSION_OF[word] for word in keywords if word in _EXTENSION_OF]
         if any(word.upper() == "BODY=BINARYMIME" for word in self.parameters):
@@ -260,10 +268,6 @@ class Mail(_WithPath):
         """Whether the transaction is an internationalised one."""
         return any(word.upper() == "SMTPUTF8" for word in self.parameters)
 
-    @property
-    def utf8(self) -> bool:
-        return self.smtputf8
-
     def _wire_path(self, *, lax: bool) -> str:
         return reverse_path(self.path, lax=lax)
 
@@ -315,7 +319,7 @@ class EndOfData(Command):
     verb = "."
     step = "eod"
 
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         return Octets(b".\r\n")
 
 
@@ -373,17 +377,14 @@ class Custom(Command):
     It is subject to no rule of order; injection is refused as everywhere.
     """
 
-    __slots__ = ("argument", "verb")
+    __slots__ = ("argument", "step", "verb")
 
     def __init__(self, verb: str, argument: str = "") -> None:
         self.verb = verb.upper()
+        self.step = _STEP_OF.get(self.verb, "other")
         self.argument = argument
 
-    @property
-    def step(self) -> str:  # type: ignore[override]  # read-only here
-        return _STEP_OF.get(self.verb, "other")
-
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         return line(self.verb, self.argument, utf8=True)
 
 
@@ -403,7 +404,7 @@ class Auth(Command):
         self.mechanism = mechanism
         self.initial = initial
 
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         start = line("AUTH", self.mechanism)
         if self.initial is None:
             return start
@@ -411,7 +412,7 @@ class Auth(Command):
         code = base64.b64encode(self.initial) or b"="
         return Octets(head + code + b"\r\n", head + placeholder(len(code)) + b"\r\n")
 
-    def needs(self) -> tuple[str, ...]:
+    def _needs(self) -> tuple[str, ...]:
         return ("AUTH",)
 
     def __repr__(self) -> str:
@@ -428,7 +429,7 @@ class AuthResponse(Command):
     def __init__(self, response: memoryview) -> None:
         self.response = response
 
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         code = base64.b64encode(self.response)
         return Octets(code + b"\r\n", placeholder(len(code)) + b"\r\n")
 
@@ -443,7 +444,7 @@ class AuthCancel(Command):
     verb = "*"
     step = "auth"
 
-    def octets(self, *, lax: bool = False) -> Octets:
+    def _octets(self, *, lax: bool) -> Octets:
         return Octets(b"*\r\n")
 
 

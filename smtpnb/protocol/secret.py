@@ -105,17 +105,11 @@ class Redactor:
     def cut(self, octets: bytes) -> bytes:
         """Return the octets with every known form replaced by a placeholder."""
         for form in self._forms:
-            octets = _cut_one(octets, form)
+            octets = octets.replace(form, placeholder(len(form)))
         return octets
 
     def __repr__(self) -> str:
         return "<Redactor>"
-
-
-def _cut_one(octets: bytes, form: memoryview) -> bytes:
-    if form in octets:
-        return octets.replace(form, placeholder(len(form)))
-    return octets
 
 
 def _forms(secret: bytes) -> list[bytes]:
