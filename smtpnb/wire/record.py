@@ -1,0 +1,110 @@
+"""The record of one connection: a flat log written where the octets pass.
+
+Writing is one tuple append, so that recording may always be on. Nothing is parsed
+here: events, exchanges and frames are derived from the log when somebody asks
+(smtpnb.transcript). What stands in it is what a later parse could not recover: the
+clock beside each send and receive, the shown form of each command (secrets never
+enter), counts for content, and each thing that happened beside the dialogue.
+
+The entries, all times in nanoseconds of one monotonic clock (`clock`)::
+
+    (RESOLVE, t0, t1, name, (address, ...), error)
+    (CONNECT, t0, t1, address, port, local_address, error)
+    (TLS,     t0, t1, facts, error)         facts: a dict of plain values
+    (SEND,    t0, t1, (span, ...))          t1: the kernel took the last octet
+    (CONTENT, t0, t1, exchange, n_octets, n_lines)
+    (REPLY,   t0, t1, exchange, receives, octets)   first and last octet's time
+    (SURPLUS, t, octets)                    application data nobody asked for
+    (NOTE,    t, what, detail)              "lax", "cancel", "unread" ...
+    (ERROR,   t, step, kind, text, outcome) the fault that ended a step
+    (CLOSE,   t, how)                       "quit", "disconnect", "abort", "lost"
+
+A span is (exchange, step, verb, shown octets, octets on the wire). `error` is text or
+None. The user's think time is the gap between a reply and the next send; it needs no
+entry. From the first TLS entry without an error on, the octets were encrypted.
+
+This module knows nothing of sockets or of SMTP beyond the names of steps.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Final
+
+clock = time.perf_counter_ns
+
+RESOLVE: Final = "resolve"
+CONNECT: Final = "connect"
+TLS: Final = "tls"
+SEND: Final = "send"
+CONTENT: Final = "content"
+REPLY: Final = "reply"
+SURPLUS: Final = "surplus"
+NOTE: Final = "note"
+ERROR: Final = "error"
+CLOSE: Final = "close"
+
+Entry = tuple[Any, ...]
+
+# A dripping server or an endless loop of NOOPs may not eat the machine: beyond this
+# many entries the record keeps counting but not writing, and says so in its last one.
+MAX_ENTRIES: Final = 1_000_000
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def ulid() -> str:
+    """Return a new ULID: 26 characters that sort by time, made without coordination."""
+    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+RUN_ID: Final = ulid()
+
+
+class Record:
+    """The log of one connection and the two clocks that anchor it.
+
+    Attributes:
+        run_id: The same for all connections of one process.
+        session_id: A ULID.
+        host: The host as the user named it.
+        port: The port.
+        wall_ns: Wall clock at the start, nanoseconds since the epoch.
+        start_ns: The monotonic clock at the same moment.
+        log: The entries, in order.
+        dropped: Entries that were not kept, for the limit.
+    """
+
+    __slots__ = (
+        "dropped",
+        "host",
+        "log",
+        "port",
+        "run_id",
+        "session_id",
+        "start_ns",
+        "wall_ns",
+    )
+
+    def __init__(self, host: str, port: int) -> None:
+        self.run_id = RUN_ID
+        self.session_id = ulid()
+        self.host = host
+        self.port = port
+        self.wall_ns = time.time_ns()
+        self.start_ns = clock()
+        self.log: list[Entry] = []
+        self.dropped = 0
+
+    def add(self, *entry: Any) -> None:
+        """Append one entry of a kind above."""
+        if len(self.log) < MAX_ENTRIES:
+            self.log.append(entry)
+        else:
+            self.dropped += 1
+
+    def note(self, what: str, detail: str = "") -> None:
+        """Append a NOTE with the present time."""
+        self.add(NOTE, clock(), what, detail)
