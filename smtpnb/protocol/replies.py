@@ -86,12 +86,15 @@ class Reply:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Reply does not change ({name})")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Reply does not change ({name})")
+
     def __reduce__(self) -> tuple[type[Self], tuple[bytes]]:
         return type(self), (self.octets,)
 
     @property
     def _raw_lines(self) -> list[bytes]:
-        lines = self.octets.split(b"\n")[:-1]
+        lines = self.octets.removesuffix(b"\n").split(b"\n")
         return [line.removesuffix(b"\r")[4:] for line in lines]
 
     @property
@@ -204,7 +207,7 @@ class ReplyParser:
             end = buffer.find(b"\n", self._scan)
             if end < 0:
                 self._scan = len(buffer)
-                self._check_bounds(len(buffer))
+                self._check_bounds()
                 return None
             self._lines += 1
             self._check_bounds(end + 1)
@@ -229,11 +232,14 @@ class ReplyParser:
             raise self._error(f"one reply carries two codes, {was} and then", line)
         return line[3:4] != b"-"
 
-    def _check_bounds(self, end: int) -> None:
-        if end - self._line > MAX_LINE:
-            what = f"a reply line is longer than {MAX_LINE} octets"
+    def _check_bounds(self, end: int | None = None) -> None:
+        end = len(self._buffer) if end is None else end
+        # The bound that is met first, whatever came in the same piece beyond it.
+        longest = self._line + MAX_LINE
+        if end > longest and longest <= MAX_REPLY:
+            end, what = longest, f"a reply line is longer than {MAX_LINE} octets"
         elif end > MAX_REPLY:
-            what = f"a reply is longer than {MAX_REPLY} octets"
+            end, what = MAX_REPLY, f"a reply is longer than {MAX_REPLY} octets"
         elif self._lines > MAX_LINES:
             what = f"a reply has more than {MAX_LINES} lines"
         else:
