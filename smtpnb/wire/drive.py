@@ -1,0 +1,125 @@
+"""The drivers: the only code in smtpnb that can block.
+
+A driver advances a generator of steps, waits for what it yields, and throws `Cancelled`
+into it when the token says so. Because nothing else waits, everything that waits can
+be cancelled, at once, and that is true by construction rather than by care.
+
+Kernel interrupt: while `run` is on the main thread, SIGINT sets the token instead of
+raising somewhere in the middle of our own bookkeeping. The steps abort in order, and
+then the handler that stood there before is called, which raises KeyboardInterrupt, so
+that "Run All" stops.
+
+This module knows nothing of SMTP.
+"""
+
+from __future__ import annotations
+
+import select
+import signal
+import threading
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from smtpnb.errors import Cancelled
+from smtpnb.wire.wait import Ready, Steps, Wait, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smtpnb.wire.cancel import CancelToken
+
+_T = TypeVar("_T")
+
+TICK: Final = 0.1
+
+
+def run(
+    steps: Steps[_T],
+    token: CancelToken,
+    *,
+    on_tick: Callable[[], None] | None = None,
+) -> _T:
+    """Run steps to their end on this thread.
+
+    Args:
+        steps: What to do.
+        token: What cancels it.
+        on_tick: Called about ten times a second while waiting (a live line in a
+            notebook); it must not block.
+
+    Raises:
+        Cancelled: The token was set, and the steps did not end before they saw it.
+        KeyboardInterrupt: SIGINT came meanwhile; the steps have ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return _run(steps, token, on_tick)
+    interrupt = _Interrupt(token)
+    previous = signal.signal(signal.SIGINT, interrupt)
+    if not callable(previous):  # SIG_IGN, SIG_DFL or a handler of C: leave it be
+        signal.signal(signal.SIGINT, previous)
+        return _run(steps, token, on_tick)
+    try:
+        return _run(steps, token, on_tick)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if interrupt.frame is not None:
+            previous(signal.SIGINT, interrupt.frame)
+
+
+class _Interrupt:
+    """A SIGINT handler that sets the token and remembers that it was called."""
+
+    __slots__ = ("frame", "token")
+
+    def __init__(self, token: CancelToken) -> None:
+        self.token = token
+        self.frame: Any = None
+
+    def __call__(self, signum: int, frame: Any) -> None:
+        self.frame = frame
+        self.token.cancel()
+
+
+def _run(
+    steps: Steps[_T], token: CancelToken, on_tick: Callable[[], None] | None
+) -> _T:
+    poll = select.poll()
+    poll.register(token.fileno(), select.POLLIN)
+    try:
+        wait = next(steps)
+        while True:
+            ready = _block(poll, wait, token, on_tick)
+            if token.requested:
+                wait = steps.throw(Cancelled("cancelled"))
+            else:
+                wait = steps.send(ready)
+    except StopIteration as stop:
+        result: _T = stop.value
+        return result
+    finally:
+        steps.close()
+
+
+def _block(
+    poll: select.poll,
+    wait: Wait,
+    token: CancelToken,
+    on_tick: Callable[[], None] | None,
+) -> Ready:
+    """Wait until a descriptor is ready, the token is set or the deadline passes."""
+    for fd, mask in wait.fds:
+        poll.register(fd, mask)
+    try:
+        while True:
+            left = max(wait.deadline - now(), 0.0)
+            pause = left if on_tick is None else min(left, TICK)
+            # poll() counts whole milliseconds: round up, or it spins at the end.
+            events = poll.poll(int(pause * 1000) + 1 if pause else 0)
+            if events or token.requested:
+                return tuple(fd for fd, _ in events if fd != token.fileno())
+            if wait.deadline <= now():
+                return ()
+            if on_tick is not None:
+                on_tick()
+    finally:
+        for fd, _ in wait.fds:
+            poll.unregister(fd)
