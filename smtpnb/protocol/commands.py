@@ -32,6 +32,9 @@ MAX_COMMAND_LINE: Final = 16 * 1024
 _UNSAFE_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNSAFE_OCTETS = re.compile(rb"[\x00-\x1f\x7f]")
 
+# AUTH, mechanism, and what follows: a password in base64, whoever wrote it.
+_INITIAL_RESPONSE = re.compile(rb"(?im)^(AUTH[ \t]+[^ \t\r\n]+[ \t]+)([^\r\n]+)")
+
 # The extension that defines a parameter of MAIL or RCPT.
 _EXTENSION_OF: Final[Mapping[str, str]] = {
     "SIZE": "SIZE",  # RFC 1870
@@ -79,6 +82,21 @@ def line(verb: str, argument: str = "", *, utf8: bool = False) -> Octets:
             f"{verb} makes a line over {MAX_COMMAND_LINE} octets; nothing was sent"
         )
     return Octets(octets + b"\r\n")
+
+
+def raw_octets(octets: bytes, *, secret: bool) -> Octets:
+    """Return octets sent as they are, with what must not be shown cut.
+
+    Args:
+        octets: Whatever the caller wants on the wire.
+        secret: They answer a 334, so all of them are a secret.
+    """
+    if secret:
+        return Octets(octets, placeholder(len(octets)) + b"\r\n")
+    shown = _INITIAL_RESPONSE.sub(
+        lambda match: match[1] + placeholder(len(match[2])), octets
+    )
+    return Octets(octets, shown)
 
 
 class Command:
@@ -380,12 +398,30 @@ class Custom(Command):
     __slots__ = ("argument", "step", "verb")
 
     def __init__(self, verb: str, argument: str = "") -> None:
-        self.verb = verb.upper()
+        # Upper case of some other letter may be ASCII ("\u017f" gives "S"): left alone,
+        # and refused by `line`.
+        self.verb = verb.upper() if verb.isascii() else verb
         self.step = _STEP_OF.get(self.verb, "other")
         self.argument = argument
 
     def _octets(self, *, lax: bool) -> Octets:
-        return line(self.verb, self.argument, utf8=True)
+        made = line(self.verb, self.argument, utf8=True)
+        if self._shown_argument == self.argument:
+            return made
+        return Octets(
+            bytes(made.wire), f"{self.verb} {self._shown_argument}\r\n".encode()
+        )
+
+    @property
+    def _shown_argument(self) -> str:
+        # An initial response is a password in base64, whoever wrote it.
+        mechanism, space, initial = self.argument.partition(" ")
+        if self.verb != "AUTH" or initial in ("", "="):
+            return self.argument
+        return mechanism + space + placeholder(len(initial.encode())).decode()
+
+    def __repr__(self) -> str:
+        return f"Custom({self.verb!r}, {self._shown_argument!r})"
 
 
 class Auth(Command):
@@ -405,6 +441,8 @@ class Auth(Command):
         self.initial = initial
 
     def _octets(self, *, lax: bool) -> Octets:
+        if not lax and (not self.mechanism or " " in self.mechanism):
+            raise LocalProtocolError(f"AUTH {self.mechanism!r}: one word, no spaces")
         start = line("AUTH", self.mechanism)
         if self.initial is None:
             return start

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.secret import Secret
 
 if TYPE_CHECKING:
@@ -36,6 +37,21 @@ class Mechanism:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"
+
+
+def _checked(what: str, octets: bytes | memoryview) -> None:
+    # NUL separates the fields of PLAIN; in a name it would move the fields after it.
+    if 0 in octets:
+        raise LocalProtocolError(f"the {what} holds NUL (RFC 4616 forbids it)")
+
+
+def _name(what: str, text: str) -> bytes:
+    try:
+        octets = text.encode()
+    except UnicodeEncodeError:
+        raise LocalProtocolError(f"the {what} is not valid Unicode") from None
+    _checked(what, octets)
+    return octets
 
 
 class Plain(Mechanism):
@@ -62,10 +78,14 @@ class Plain(Mechanism):
         self.identity = identity
         self.initial_response = initial_response
         self._password = Secret(password)
+        self._names = b"%b\0%b\0" % (
+            _name("authorization identity", identity),
+            _name("user name", user),
+        )
+        _checked("password", self._password.reveal())
 
     def _message(self) -> memoryview:
-        names = f"{self.identity}\0{self.user}\0".encode()
-        return memoryview(names + self._password.reveal())
+        return memoryview(self._names + self._password.reveal())
 
     def steps(self) -> Generator[memoryview | None, bytes, None]:
         """Yield the message: at once, or after the empty challenge."""
@@ -96,12 +116,13 @@ class Login(Mechanism):
         self.user = user
         self.initial_response = initial_response
         self._password = Secret(password)
+        self._name = _name("user name", user)
 
     def steps(self) -> Generator[memoryview | None, bytes, None]:
         """Yield the user name and then the password, whatever the prompts say."""
         if not self.initial_response:
             yield None
-        yield memoryview(self.user.encode())
+        yield memoryview(self._name)
         yield self._password.reveal()
 
     def secrets(self) -> tuple[memoryview, ...]:

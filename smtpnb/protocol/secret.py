@@ -12,10 +12,30 @@ same breath; nothing later guesses. This module knows nothing of SASL or of sock
 from __future__ import annotations
 
 import base64
-from typing import Final, NoReturn
+import re
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from smtpnb.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # An echo shorter than this cannot be told from ordinary text.
 MIN_CUT: Final = 4
+# Half of a base64 or hex form is enough to cut it (servers echo the start of a long
+# line), if the half is not too short to be told from a word.
+_MIN_HALF: Final = 8
+
+# A line of a reply: what frames it, and its text. A long echo is wrapped over lines.
+_FRAME: Final = re.compile(
+    rb"^([2-5][0-9]{2}(?:[ -]|(?=\r?$)))?"
+    rb"(?:[245]\.[0-9]{1,3}\.[0-9]{1,3} )?(.*?)\r?$",
+    re.MULTILINE,
+)
+_RUN: Final = re.compile(rb"\x01+")
+# base64url beside base64. Letter case is folded by lower(): a line of base64 taken for
+# a command comes back as "500 unknown command" in upper case (aiosmtpd does so).
+_ONE_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
 
 
 class Secret:
@@ -28,9 +48,15 @@ class Secret:
     __slots__ = ("_octets",)
 
     def __init__(self, value: str | Secret) -> None:
-        octets = value.reveal() if isinstance(value, Secret) else value.encode("utf-8")
         # A memoryview shows nothing in a traceback that prints attributes.
-        self._octets = memoryview(bytes(octets))
+        if isinstance(value, Secret):
+            self._octets = value.reveal()
+            return
+        try:
+            self._octets = memoryview(value.encode("utf-8"))
+        except UnicodeEncodeError:
+            # Not chained: that error holds the whole text.
+            raise LocalProtocolError("the secret is not valid Unicode") from None
 
     def reveal(self) -> memoryview:
         """Return the octets (UTF-8), for the code that builds the SASL message."""
@@ -83,20 +109,30 @@ def placeholder(length: int) -> bytes:
 
 
 class Redactor:
-    """Cuts known secrets out of octets received, whatever form the echo takes."""
+    """Cuts known secrets out of octets received, whatever form the echo takes.
+
+    Letter case, base64url, truncation to a half, and line breaks inside the echo do
+    not save it. The code and the line ends of a reply are never touched.
+    """
 
     __slots__ = ("_forms",)
 
     def __init__(self) -> None:
-        self._forms: list[memoryview] = []
+        # Each form, folded, and how much of its start or end is enough.
+        self._forms: list[tuple[memoryview, int]] = []
 
     def learn(self, octets: memoryview | bytes) -> None:
         """Remember one secret: raw, base64 at any alignment, hex and UTF-16."""
-        for form in _forms(bytes(octets)):
-            if len(form) >= MIN_CUT and form not in self._forms:
-                self._forms.append(memoryview(form))
-        # The longest first, so that no shorter form leaves half of a longer one.
-        self._forms.sort(key=len, reverse=True)
+        secret = bytes(octets)
+        forms = [(form, len(form)) for form in _plain_forms(secret)]
+        forms += [
+            (form, min(len(form), max(_MIN_HALF, -(-len(form) // 2))))
+            for form in _encoded_forms(secret)
+        ]
+        for form, enough in forms:
+            entry = (memoryview(_fold(form)), enough)
+            if len(form) >= MIN_CUT and entry not in self._forms:
+                self._forms.append(entry)
 
     def forget(self) -> None:
         """Drop every secret (the connection is gone)."""
@@ -104,29 +140,86 @@ class Redactor:
 
     def cut(self, octets: bytes) -> bytes:
         """Return the octets with every known form replaced by a placeholder."""
-        for form in self._forms:
-            octets = octets.replace(form, placeholder(len(form)))
-        return octets
+        if not self._forms:
+            return octets
+        frames = list(_FRAME.finditer(octets))
+        marks = self._marks(octets)
+        self._mark_wrapped(octets, frames, marks)
+        pieces, done = [], 0
+        for frame in frames:
+            # Only a text is cut: code and line ends stay, and the reply with them.
+            text = frame.start() if frame[1] is None else frame.end(1)
+            for run in _RUN.finditer(marks, text, frame.end(2)):
+                pieces += [octets[done : run.start()], placeholder(len(run[0]))]
+                done = run.end()
+        return b"".join([*pieces, octets[done:]])
+
+    def _mark_wrapped(
+        self, octets: bytes, frames: list[re.Match[bytes]], marks: bytearray
+    ) -> None:
+        """Mark also what appears only when the texts of all lines are joined."""
+        joined = self._marks(b"".join(frame[2] for frame in frames))
+        at = 0
+        for frame in frames:
+            start, end = frame.span(2)
+            for run in _RUN.finditer(joined, at, at + end - start):
+                marks[start + run.start() - at : start + run.end() - at] = run[0]
+            at += end - start
+
+    def _marks(self, octets: bytes) -> bytearray:
+        """Return one octet for each of `octets`: 1 where a form stands, else 0."""
+        marks = bytearray(len(octets))
+        folded = _fold(octets)
+        for form, enough in self._forms:
+            for at in _places(form[:enough], folded):
+                end = at + enough
+                stop = min(at + len(form), len(folded))
+                while end < stop and folded[end] == form[end - at]:
+                    end += 1
+                marks[at:end] = b"\1" * (end - at)
+            if enough == len(form):
+                continue
+            for at in _places(form[-enough:], folded):
+                start, end = at, at + enough
+                while start > 0 and end - start < len(form):
+                    if folded[start - 1] != form[start - 1 - end]:
+                        break
+                    start -= 1
+                marks[start:end] = b"\1" * (end - start)
+        return marks
 
     def __repr__(self) -> str:
         return "<Redactor>"
 
 
-def _forms(secret: bytes) -> list[bytes]:
-    """Every form in which an echo of `secret` is recognised."""
-    forms = [secret, secret.hex().encode(), secret.hex().upper().encode()]
+def _places(form: memoryview, octets: bytes) -> Iterator[int]:
+    at = octets.find(form)
+    while at >= 0:
+        yield at
+        at = octets.find(form, at + 1)
+
+
+def _fold(octets: bytes) -> bytes:
+    return octets.lower().translate(_ONE_ALPHABET)
+
+
+def _plain_forms(secret: bytes) -> list[bytes]:
+    """The secret as text: any shorter piece of it may be an ordinary word."""
     try:
         text = secret.decode("utf-8")
     except UnicodeDecodeError:
-        pass
-    else:
-        forms += [text.encode("utf-16-le"), text.encode("utf-16-be")]
-    # Inside a longer base64 text the secret may start at any of three alignments;
-    # the characters that mix with a neighbour's bits are left out.
+        return [secret]
+    return [secret, text.encode("utf-16-le"), text.encode("utf-16-be")]
+
+
+def _encoded_forms(secret: bytes) -> list[bytes]:
+    """The secret in hex, and in base64 wherever it starts inside a longer text."""
+    forms = [secret.hex().encode(), base64.b64encode(secret)]
+    # At each of the three alignments; the characters that mix with a neighbour's bits
+    # are left out.
     for shift in range(3):
         code = base64.b64encode(bytes(shift) + secret).rstrip(b"=")
         first = -(-shift * 8 // 6)
         last = (shift + len(secret)) * 8 // 6
         forms.append(code[first:last])
-    forms.append(base64.b64encode(secret))
     return forms
