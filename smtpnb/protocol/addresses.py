@@ -81,13 +81,13 @@ def _without_brackets(text: str) -> str:
 
 
 def _check_path(path: str) -> None:
-    if len(path.encode("utf-8", "replace")) + 2 > MAX_PATH:
-        raise _refusal(path, f"a path has at most {MAX_PATH} octets, brackets included")
     local_part, domain = _split(path)
     if len(local_part.encode("utf-8", "replace")) > MAX_LOCAL_PART:
         raise _refusal(path, f"the local part has more than {MAX_LOCAL_PART} octets")
     if len(domain.encode("utf-8", "replace")) > MAX_DOMAIN:
         raise _refusal(path, f"the domain has more than {MAX_DOMAIN} octets")
+    if len(path.encode("utf-8", "replace")) + 2 > MAX_PATH:
+        raise _refusal(path, f"a path has at most {MAX_PATH} octets, brackets included")
     if domain.startswith("[") and domain.endswith("]"):
         unwanted = _SPECIALS - {":"}
         bad = next((c for c in domain[1:-1] if c in unwanted), None)
