@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import re
+import tracemalloc
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.content import BLOCK, END_OF_DATA, DataEncoder, check_content
+
+
+def encode(*pieces: bytes) -> bytes:
+    encoder = DataEncoder()
+    octets = b"".join([*(encoder.feed(piece) for piece in pieces), encoder.finish()])
+    assert encoder.n_octets == len(octets) - len(END_OF_DATA)
+    assert encoder.n_lines == octets.count(b"\n") - 1
+    return octets
+
+
+def normalised(content: bytes) -> list[bytes]:
+    """The lines of the content, octet by octet: CR, LF and CRLF end a line."""
+    lines: list[bytes] = []
+    line, after_cr = bytearray(), False
+    for octet in content:
+        if octet == 0x0A and after_cr:
+            after_cr = False
+            continue
+        after_cr = octet == 0x0D
+        if octet in (0x0D, 0x0A):
+            lines.append(bytes(line))
+            line.clear()
+        else:
+            line.append(octet)
+    return [*lines, bytes(line)] if line else lines
+
+
+def reference(content: bytes) -> bytes:
+    """RFC 5321 section 4.5.2, word by word."""
+    out = b""
+    for line in normalised(content):
+        out += (b"." + line if line[:1] == b"." else line) + b"\r\n"
+    return out + b".\r\n"
+
+
+def received(octets: bytes) -> list[bytes]:
+    """The lines a server delivers: up to a lone dot, one leading dot taken away."""
+    lines: list[bytes] = []
+    while True:
+        line, end, octets = octets.partition(b"\r\n")
+        assert end
+        if line == b".":
+            assert octets == b""
+            return lines
+        lines.append(line[1:] if line.startswith(b".") else line)
+
+
+TABLE = [
+    (b"", b".\r\n"),
+    (b"a", b"a\r\n.\r\n"),
+    (b"a\r\n", b"a\r\n.\r\n"),
+    (b"a\n", b"a\r\n.\r\n"),
+    (b"a\r", b"a\r\n.\r\n"),
+    (b"\r\n", b"\r\n.\r\n"),
+    (b"\r", b"\r\n.\r\n"),
+    (b"\n\r", b"\r\n\r\n.\r\n"),
+    (b"\r\r\n", b"\r\n\r\n.\r\n"),
+    (b"a\r\n\r", b"a\r\n\r\n.\r\n"),
+    (b".", b"..\r\n.\r\n"),
+    (b"..", b"...\r\n.\r\n"),
+    (b".\r\n", b"..\r\n.\r\n"),
+    (b".a", b"..a\r\n.\r\n"),
+    (b"a.\r\n.b", b"a.\r\n..b\r\n.\r\n"),
+    (b"a\r\n.\r\nb", b"a\r\n..\r\nb\r\n.\r\n"),
+    (b"a\n.\nb", b"a\r\n..\r\nb\r\n.\r\n"),
+    (b"a\r.\rb", b"a\r\n..\r\nb\r\n.\r\n"),
+    (b"a\n.\r\nb", b"a\r\n..\r\nb\r\n.\r\n"),
+    (b"a\r\n.\nb", b"a\r\n..\r\nb\r\n.\r\n"),
+    (b"a\r\n.\rb", b"a\r\n..\r\nb\r\n.\r\n"),
+    (b"a\r\r\n.\r\r\nb", b"a\r\n\r\n..\r\n\r\nb\r\n.\r\n"),
+    (b"a\xff\x1a\x7f\r\n", b"a\xff\x1a\x7f\r\n.\r\n"),
+]
+
+
+@pytest.mark.parametrize(("content", "wire"), TABLE)
+def test_content_leaves_as(content: bytes, wire: bytes) -> None:
+    assert encode(content) == wire
+    assert reference(content) == wire
+    assert encode(*(content[i : i + 1] for i in range(len(content)))) == wire
+
+
+contents = st.text("\r\n.a", max_size=24).map(str.encode) | st.binary(max_size=60).map(
+    lambda octets: octets.replace(b"\0", b".")
+)
+
+
+@given(contents, st.lists(st.integers(0, 60), max_size=6))
+@example(b"a\r\n.\r\nb", [1, 2, 3, 4])
+@example(b"\r\r.", [1, 1, 2])
+def test_any_splitting_gives_what_the_rfc_says(content: bytes, cuts: list[int]) -> None:
+    ends = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
+    assert encode(*(content[a:b] for a, b in pairwise(ends))) == reference(content)
+
+
+@given(contents)
+def test_what_a_server_delivers_is_the_normalised_content(content: bytes) -> None:
+    assert received(encode(content)) == normalised(content)
+
+
+@given(contents)
+def test_no_end_of_data_and_no_bare_line_end_is_inside(content: bytes) -> None:
+    octets = encode(content)
+    assert (b"\r\n" + octets).find(b"\r\n.\r\n") == len(octets) - 3
+    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", octets)
+
+
+@given(contents)
+def test_encoding_what_was_normalised_changes_only_dots(content: bytes) -> None:
+    lines = b"".join(line + b"\r\n" for line in normalised(content))
+    assert encode(content) == encode(lines)
+
+
+SMUGGLED = [
+    a + b"." + b
+    for a in (b"\n", b"\r", b"\r\n", b"\r\r\n", b"\n\r")
+    for b in (b"\n", b"\r", b"\r\n", b"\r\r\n", b"\n\r")
+]
+
+
+@pytest.mark.parametrize("end", SMUGGLED)
+def test_no_look_alike_of_the_end_of_data_passes(end: bytes) -> None:
+    attack = b"Subject: a\r\n\r\nb" + end + b"MAIL FROM:<evil@example.org>\r\n"
+    wire = encode(attack)
+    for ends in (rb"\r\n\.\r\n", rb"\n\.\n", rb"\r\.\r", rb"\n\.\r\n", rb"\r\n\.\n"):
+        assert not re.search(ends, wire[:-5])
+
+
+@pytest.mark.parametrize("where", [0, 1, 5])
+def test_nul_is_refused_and_nothing_of_the_piece_emitted(where: int) -> None:
+    encoder = DataEncoder()
+    start = encoder.feed(b"a\r\n.b\r")
+    counts = (encoder.n_octets, encoder.n_lines)
+    piece = b".....\r\n"[:where] + b"\0" + b"tail"
+    with pytest.raises(LocalProtocolError, match="NUL"):
+        encoder.feed(piece)
+    assert (encoder.n_octets, encoder.n_lines) == counts
+    assert start + encoder.feed(b"\n.c") + encoder.finish() == encode(b"a\r\n.b\r\n.c")
+
+
+def test_content_is_checked_for_nul_alone() -> None:
+    check_content(bytes(range(1, 256)))
+    with pytest.raises(LocalProtocolError, match="NUL"):
+        check_content(b"a\0")
+
+
+def test_empty_pieces_change_nothing() -> None:
+    assert encode(b"", b"a\r", b"", b"\n", b"", b".", b"") == encode(b"a\r\n.")
+
+
+@pytest.mark.parametrize(
+    "line", [b"x" * 76 + b"\r\n", b".\n", b"\r", b"x" * 997 + b"\n"]
+)
+def test_sixty_four_mebibytes_are_encoded_in_constant_memory(line: bytes) -> None:
+    block = (line * (BLOCK // len(line) + 1))[:BLOCK]
+    encoder = DataEncoder()
+    tracemalloc.start()
+    try:
+        for _ in range((64 << 20) // BLOCK):
+            encoder.feed(block)
+        encoder.finish()
+        now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert encoder.n_octets >= 60 << 20
+    assert now < 64 * 1024
+    assert peak < 16 * BLOCK
