@@ -1,1 +1,120 @@
-"""smtpnb."""
+"""smtpnb: an SMTP workbench for Jupyter.
+
+    from smtpnb import SmtpClient, Sandbox
+    %load_ext smtpnb
+
+Names load when they are first used, so that `from smtpnb import SmtpClient` costs
+about as much as `import smtplib`: neither pandas nor IPython is imported by it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from smtpnb.client import SmtpClient as SmtpClient
+    from smtpnb.errors import (
+        Cancelled as Cancelled,
+    )
+    from smtpnb.errors import (
+        ConnectError as ConnectError,
+    )
+    from smtpnb.errors import (
+        ConnectionLost as ConnectionLost,
+    )
+    from smtpnb.errors import (
+        DeadlineExceeded as DeadlineExceeded,
+    )
+    from smtpnb.errors import (
+        LocalProtocolError as LocalProtocolError,
+    )
+    from smtpnb.errors import (
+        PermanentReplyError as PermanentReplyError,
+    )
+    from smtpnb.errors import (
+        RemoteProtocolError as RemoteProtocolError,
+    )
+    from smtpnb.errors import (
+        ReplyError as ReplyError,
+    )
+    from smtpnb.errors import (
+        ResolveError as ResolveError,
+    )
+    from smtpnb.errors import (
+        SmtpError as SmtpError,
+    )
+    from smtpnb.errors import (
+        TlsError as TlsError,
+    )
+    from smtpnb.errors import (
+        TransientReplyError as TransientReplyError,
+    )
+    from smtpnb.errors import (
+        TransportError as TransportError,
+    )
+    from smtpnb.protocol.replies import Reply as Reply
+    from smtpnb.protocol.sasl import Login as Login
+    from smtpnb.protocol.sasl import Plain as Plain
+    from smtpnb.protocol.secret import Secret as Secret
+    from smtpnb.protocol.session import State as State
+    from smtpnb.sandbox import Fault as Fault
+    from smtpnb.sandbox import Sandbox as Sandbox
+    from smtpnb.transcript import Transcript as Transcript
+    from smtpnb.wire.tls import TlsPolicy as TlsPolicy
+    from smtpnb.wire.wait import (
+        INTERACTIVE as INTERACTIVE,
+    )
+    from smtpnb.wire.wait import (
+        RFC5321 as RFC5321,
+    )
+    from smtpnb.wire.wait import (
+        Timeouts as Timeouts,
+    )
+
+__version__ = "0.1.0"
+
+_ERRORS: Final = (
+    "Cancelled ConnectError ConnectionLost DeadlineExceeded LocalProtocolError "
+    "PermanentReplyError RemoteProtocolError ReplyError ResolveError SmtpError "
+    "TlsError TransientReplyError TransportError"
+)
+_HOMES: Final = {
+    "smtpnb.client": "SmtpClient",
+    "smtpnb.errors": _ERRORS,
+    "smtpnb.protocol.replies": "Reply",
+    "smtpnb.protocol.sasl": "Login Plain",
+    "smtpnb.protocol.secret": "Secret",
+    "smtpnb.protocol.session": "State",
+    "smtpnb.sandbox": "Fault Sandbox",
+    "smtpnb.transcript": "Transcript",
+    "smtpnb.wire.tls": "TlsPolicy",
+    "smtpnb.wire.wait": "INTERACTIVE RFC5321 Timeouts",
+}
+_HOME_OF: Final = {
+    name: home for home, names in _HOMES.items() for name in names.split()
+}
+
+__all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604  # names, computed once
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'smtpnb' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Make `%smtp` and `%%smtp` known: `%load_ext smtpnb`."""
+    import_module("smtpnb.notebook.magics").load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """Take everything back: `%unload_ext smtpnb`."""
+    import_module("smtpnb.notebook.magics").unload(ipython)

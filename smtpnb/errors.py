@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from smtpnb.protocol.replies import Reply
 
 
-class _Context(Exception):  # noqa: N818  # what both families share
+class _Context(Exception):
     """What every error of a conversation can tell.
 
     Attributes:
@@ -83,7 +83,7 @@ class _Context(Exception):  # noqa: N818  # what both families share
             facts.append(f"message: {self.outcome}")
         if facts:
             text = f"{text} ({'; '.join(facts)})"
-        return for_terminal(text, newlines=True)
+        return for_terminal(text)
 
 
 class SmtpError(_Context):

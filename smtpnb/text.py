@@ -17,12 +17,14 @@ from __future__ import annotations
 import html
 import re
 
-# Controls, line separators, bidirectional controls, zero-width characters, the BOM,
-# interlinear and tag characters, and lone surrogates.
+# Controls, line separators, bidirectional controls, every character that is by default
+# ignorable (zero width, fillers, variation selectors, tags, the BOM), interlinear
+# anchors, and lone surrogates.
 _ACTIVE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    "\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
 )
 _ACTIVE_BUT_NEWLINE = re.compile(_ACTIVE.pattern.replace("[\x00-", "[\x00-\x09\x0b-"))
 

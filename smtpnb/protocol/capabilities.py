@@ -43,7 +43,9 @@ class Capabilities(Mapping[str, tuple[str, ...]]):
     def from_reply(cls, reply: Reply) -> Capabilities:
         """Read a positive EHLO or LHLO reply."""
         first, *rest = reply.lines
-        offered: dict[str, tuple[str, ...]] = {}
+        # Inner dicts keep order, merge repeated keywords and stay linear however
+        # many parameters a hostile server thinks up.
+        offered: dict[str, dict[str, None]] = {}
         for line in rest:
             words = line.split()
             if not words:  # some servers end with an empty "250 "
@@ -55,11 +57,10 @@ class Capabilities(Mapping[str, tuple[str, ...]]):
                 keyword = "AUTH"
             if keyword == "AUTH":
                 parameters = [word.upper() for word in parameters if word]
-            before = offered.get(keyword, ())
-            new = dict.fromkeys(parameters)
-            offered[keyword] = before + tuple(p for p in new if p not in before)
+            offered.setdefault(keyword, {}).update(dict.fromkeys(parameters))
         domain = first.split(" ", 1)[0]
-        return cls(offered, domain=domain, known=True)
+        found = {keyword: tuple(words) for keyword, words in offered.items()}
+        return cls(found, domain=domain, known=True)
 
     def __getitem__(self, keyword: str) -> tuple[str, ...]:
         return self._offered[keyword.upper()]

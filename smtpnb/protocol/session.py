@@ -101,6 +101,18 @@ TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
     S.CLOSING: _CLOSING_ONLY,
 }
 
+# What a verb does where it is in order: the best guess at what it did out of order,
+# when it was sent so on purpose (`lax`, Custom) or in a pipelined group (RCPT all
+# refused and DATA answered 354), and the server took it all the same.
+_USUAL: Final[Mapping[str, Mapping[int, State]]] = {
+    "STARTTLS": TABLE[S.READY]["STARTTLS"],
+    "AUTH": TABLE[S.READY]["AUTH"],
+    "MAIL": TABLE[S.READY]["MAIL"],
+    "RCPT": TABLE[S.MAIL]["RCPT"],
+    "DATA": TABLE[S.RCPT]["DATA"],
+}
+_BETWEEN_COMMANDS: Final = (S.CONNECTED, S.READY, S.MAIL, S.RCPT)
+
 
 def reply_class(reply: Reply) -> int:
     """Return the first digit, the part of a reply that the table reads."""
@@ -177,15 +189,20 @@ class Session:
             name, offered = command.mechanism, self.capabilities.mechanisms
             if name.upper() not in offered:
                 return f"AUTH {name}: the server offers {' '.join(offered) or 'none'}"
-        if isinstance(command, (Mail, Rcpt)) and not command.path.isascii():
+        if isinstance(command, (Mail, Rcpt)) and not all(
+            map(str.isascii, (command.path, *command.parameters))
+        ):
             utf8 = command.smtputf8 if isinstance(command, Mail) else self._smtputf8
             if not utf8:
-                return f"{verb}: a non-ASCII path needs SMTPUTF8 in MAIL (RFC 6531)"
+                what = "parameter" if command.path.isascii() else "path"
+                return f"{verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL (RFC 6531)"
         return ""
 
     def _out_of_order(self, verb: str) -> str:
         if self.state is State.CLOSED:
             return "not connected; connect() first"
+        if not any(verb in row for row in TABLE.values()):
+            return f"{verb} is not a verb of the table"
         name = "end of data" if verb == "." else verb
         allowed = ", ".join(self.allowed()) or "nothing"
         return (
@@ -213,10 +230,10 @@ class Session:
             self._received_to_raw(reply)
             return None
         command = self._awaiting.popleft()
-        self._move(command.verb, reply)
-        if not reply.ok:
+        verb, in_auth = command.verb, self.state is State.AUTH
+        self._move(verb, reply)
+        if reply_class(reply) != 2:
             return command
-        verb = command.verb
         if verb == "EHLO":
             self.capabilities = Capabilities.from_reply(reply)
         elif verb == "HELO":
@@ -224,7 +241,7 @@ class Session:
             self.capabilities = Capabilities(domain=domain, known=True)
         elif verb == "MAIL":
             self._smtputf8 = isinstance(command, Mail) and command.smtputf8
-        elif command.step == "auth" and reply_class(reply) == 2:
+        elif in_auth or command.step == "auth":
             self.authenticated = True
         return command
 
@@ -250,12 +267,20 @@ class Session:
         if reply.code == 421:
             self.state = State.CLOSING
             return
-        row = TABLE[self.state].get(verb, _STAY)
-        self.state = row.get(reply_class(reply), self.state)
+        row = TABLE[self.state]
+        if self.state is State.AUTH and verb not in row:
+            verb = ""  # whatever the line said, the server read it as the response
+        moves = row.get(verb, _STAY)
+        if verb not in row and self.state in _BETWEEN_COMMANDS:
+            moves = _USUAL.get(verb, _STAY)
+        self.state = moves.get(reply_class(reply), self.state)
 
     def _received_to_raw(self, reply: Reply) -> None:
         # Nobody knows what raw octets asked; these two replies speak for themselves.
-        if reply.code == 354:
+        if reply.code == 354 and self.state in _BETWEEN_COMMANDS:
             self.state = State.DATA
+        elif self.state is State.AUTH:
+            self._move("", reply)
+            self.authenticated = reply_class(reply) == 2
         elif self.state is State.DATA or reply.code == 421:
             self._move(".", reply)

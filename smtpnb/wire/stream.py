@@ -23,7 +23,8 @@ import ssl
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.errors import ConnectionLost, TlsError
+from smtpnb.errors import ConnectionLost, RemoteProtocolError, TlsError
+from smtpnb.protocol.replies import MAX_REPLY
 from smtpnb.wire.tls import failure, negotiated
 from smtpnb.wire.wait import READ, WRITE, until_ready
 
@@ -122,19 +123,27 @@ class Stream:
 
     # Writing
 
-    def write(self, octets: memoryview, deadline: float) -> Steps[bool]:
-        """Write octets; stop early when the peer says something meanwhile.
+    def write(
+        self, octets: memoryview, deadline: float, *, listen: bool = False
+    ) -> Steps[bool]:
+        """Write octets.
+
+        Args:
+            octets: What to write.
+            deadline: Absolute.
+            listen: Stop when application data comes in meanwhile. What was written
+                is then unfinished, and cannot be taken up again.
 
         Returns:
-            True when the kernel took all of them; False when application data came
-            in before that (the next `take` gives it).
+            True when the kernel took all of them; False when stopped.
 
         Raises:
             ConnectionLost: The peer is gone. What it said last can still be read.
             DeadlineExceeded: The peer did not take them in time.
+            RemoteProtocolError: The peer keeps talking and does not listen.
         """
         if self.tls is not None:
-            return (yield from self._write_tls(self.tls, octets, deadline))
+            return (yield from self._write_tls(self.tls, octets, deadline, listen))
         view = octets
         while True:
             taken = self._send(view)
@@ -142,11 +151,11 @@ class Stream:
             view = view[taken:]
             if not view:
                 return True
-            if (yield from self._blocked(deadline)):
+            if (yield from self._blocked(deadline, listen)):
                 return False
 
     def _write_tls(
-        self, tls: ssl.SSLObject, octets: memoryview, deadline: float
+        self, tls: ssl.SSLObject, octets: memoryview, deadline: float, listen: bool
     ) -> Steps[bool]:
         for start in range(0, len(octets), CHUNK):
             piece = octets[start : start + CHUNK]
@@ -154,17 +163,17 @@ class Stream:
                 tls.write(piece)
             except ssl.SSLError as error:
                 raise ConnectionLost(f"TLS failed: {error.reason or error}") from None
-            if not (yield from self._flush(deadline)):
+            if not (yield from self._flush(deadline, listen)):
                 return False
             self.sent += len(piece)
         return True
 
-    def _flush(self, deadline: float) -> Steps[bool]:
-        """Send what the TLS object wrote; False when application data came in."""
+    def _flush(self, deadline: float, listen: bool = False) -> Steps[bool]:
+        """Send what the TLS object wrote; False when stopped by application data."""
         while not self._flush_now():
             if self.tls is None:  # in the handshake nothing can come early
                 yield from until_ready(self._fd, WRITE, deadline)
-            elif (yield from self._blocked(deadline)):
+            elif (yield from self._blocked(deadline, listen)):
                 return False
         return True
 
@@ -193,23 +202,27 @@ class Stream:
         except OSError as error:
             raise ConnectionLost(_words(error)) from None
 
-    def _blocked(self, deadline: float) -> Steps[bool]:
-        """Wait until reading or writing is possible; True when data came in."""
+    def _blocked(self, deadline: float, listen: bool) -> Steps[bool]:
+        """Wait until reading or writing is possible; True when that is the end."""
         yield from until_ready(self._fd, READ | WRITE, deadline)
-        return self.peek()
+        return self.peek() and listen
 
     def peek(self) -> bool:
         """Tell whether application data is here; it stays for the next `take`.
 
         Raises:
             ConnectionLost: The peer closed.
+            RemoteProtocolError: More came than any reply may hold.
         """
+        early = bytes(self._early)
+        self._early.clear()
         octets = self.take()
-        if octets == b"":
+        if octets == b"" and not early:
             raise ConnectionLost("the server closed the connection")
-        if octets:
-            self._early += octets
-        return bool(octets)
+        self._early += early + (octets or b"")
+        if len(self._early) > MAX_REPLY + CHUNK:
+            raise RemoteProtocolError("the server keeps talking and does not listen")
+        return bool(self._early)
 
     # TLS and the end
 

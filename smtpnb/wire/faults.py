@@ -1,0 +1,61 @@
+"""What went wrong, in a sentence a person can use.
+
+An error says what was being done, why it ended, and what became of the message: one
+sentence, without the words of this code base. This module knows only the errors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from smtpnb.errors import Cancelled, DeadlineExceeded
+
+if TYPE_CHECKING:
+    from smtpnb.errors import SmtpError
+
+_DOING: Final = {
+    "resolve": "looking up the name",
+    "connect": "connecting",
+    "tls": "in the TLS handshake",
+    "greeting": "waiting for the greeting",
+    "raw": "sending raw octets",
+    "reply": "waiting for a reply",
+    "body": "sending the message",
+    "eod": "waiting for the reply to the end of data",
+}
+_BECAME: Final = {
+    "aborted": "the message was not sent: its end never left",
+    "unknown": "the outcome is unknown: the end of data left, and no reply came back",
+    "accepted": "the server had already accepted the message",
+    "refused": "the server had already refused the message",
+}
+_SILENT_GREETING: Final = (
+    "nothing at all was received: a port that expects TLS from the first octet (465) "
+    "is silent like that"
+)
+
+
+def explain(
+    error: SmtpError | Cancelled, phase: str, outcome: str | None, *, silent: bool
+) -> None:
+    """Complete an error in place: its message, its phase and its outcome.
+
+    Args:
+        error: What was raised.
+        phase: The step during which it was raised.
+        outcome: What is known of the message under way; None if there was none.
+        silent: The server never said anything, in clear.
+    """
+    doing = _DOING.get(phase, f"waiting for the reply to {phase.upper()}")
+    message = str(error.args[0]) if error.args else ""
+    if isinstance(error, Cancelled):
+        message = f"cancelled while {doing}"
+    elif isinstance(error, DeadlineExceeded):
+        message = f"{message} while {doing}"
+        if silent and phase == "greeting":
+            message = f"{message}; {_SILENT_GREETING}"
+    if outcome is not None:
+        message = f"{message}; {_BECAME[outcome]}"
+    error.args = (message,)
+    error.phase = phase
+    error.outcome = outcome
