@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from smtpnb.errors import Cancelled, LocalProtocolError, SmtpError
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.session import State
-from smtpnb.transcript import Transcript
 from smtpnb.wire.cancel import CancelToken
 from smtpnb.wire.drive import run
 from smtpnb.wire.engine import Engine
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from smtpnb.protocol.replies import Reply
+    from smtpnb.transcript import Transcript
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps, Timeouts
 
@@ -221,6 +221,8 @@ class Connection:
     @property
     def transcript(self) -> Transcript:
         """What happened on every connection of this client, up to now."""
+        from smtpnb.transcript import Transcript
+
         return Transcript(self._records)
 
     # How a verb runs

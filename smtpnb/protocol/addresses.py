@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import idna
-
 from smtpnb.errors import LocalProtocolError
 
 # RFC 5321 section 4.5.3.1, in octets.
@@ -68,6 +66,8 @@ def a_label(domain: str) -> str:
     """
     if domain.isascii():
         return domain
+    import idna
+
     try:
         return idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError as error:
