@@ -15,12 +15,38 @@ This module knows nothing of files, sockets or who wrote the message.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from smtpnb.errors import LocalProtocolError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 END_OF_DATA: Final = b".\r\n"
 BLOCK: Final = 64 * 1024
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small pieces until they make a block: a line a write is slow."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def blocks(piece: bytes) -> Iterator[bytes]:
+    """Cut a piece into blocks, so that each has a deadline and lets a cancel in."""
+    if len(piece) <= BLOCK:
+        yield piece
+        return
+    for start in range(0, len(piece), BLOCK):
+        yield piece[start : start + BLOCK]
 
 
 def check_content(octets: bytes) -> None:

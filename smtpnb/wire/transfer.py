@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from smtpnb.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.commands import EndOfData
-from smtpnb.protocol.content import BLOCK, DataEncoder
+from smtpnb.protocol.content import DataEncoder, blocks, gathered
 from smtpnb.protocol.secret import Octets
 from smtpnb.protocol.session import State
 from smtpnb.wire import record
 from smtpnb.wire.record import clock
-from smtpnb.wire.wait import now
+from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,10 +103,9 @@ class Transfer:
         encoder = self._encoder
         started, octets, lines = clock(), encoder.n_octets, encoder.n_lines
         try:
-            for piece in pieces:
-                for start in range(0, len(piece), BLOCK):
-                    block = encoder.feed(piece[start : start + BLOCK])
-                    early = yield from self._block(block, limit)
+            for piece in gathered(pieces):
+                for block in blocks(piece):
+                    early = yield from self._block(encoder.feed(block), limit)
                     if early is not None:
                         return early
         finally:
@@ -119,6 +118,9 @@ class Transfer:
         engine = self._engine
         stream = engine.connection
         deadline = engine.deadline("block", None) if limit is None else limit
+        # A link that takes everything never makes us wait, and so would never let a
+        # cancel in: wait for nothing.
+        yield Wait((), 0)
         view = memoryview(block)
         if stream.peek() or not (yield from stream.write(view, deadline, listen=True)):
             return (yield from self._early_reply(deadline))
