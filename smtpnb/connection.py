@@ -79,6 +79,7 @@ class Connection:
         self._policy = tls or TlsPolicy()
         self._trust = self._policy  # of this connection: a Target brings its own CA
         self._records: list[Record] = []
+        self._transcript: Transcript | None = None
         self._engine: Engine | None = None
         self._token: CancelToken | None = None
         self._busy = threading.Lock()
@@ -220,10 +221,12 @@ class Connection:
 
     @property
     def transcript(self) -> Transcript:
-        """What happened on every connection of this client, up to now."""
-        from smtpnb.transcript import Transcript
+        """What happened on every connection of this client, and goes on growing."""
+        if self._transcript is None:
+            from smtpnb.transcript import Transcript
 
-        return Transcript(self._records)
+            self._transcript = Transcript(self._records)
+        return self._transcript
 
     # How a verb runs
 
