@@ -118,8 +118,9 @@ class Connection:
             ConnectionLost, RemoteProtocolError, DeadlineExceeded, Cancelled: As ever.
         """
         if not isinstance(host, str):
-            ca = host.ca if ca is None else ca
-            host, port, implicit_tls = host.host, host.port, host.implicit_tls
+            target = host
+            ca = target.ca if ca is None else ca
+            host, port, implicit_tls = target.host, target.port, target.implicit_tls
         if not 0 < port < 65536:
             raise LocalProtocolError(f"{port!r} is not a port (1 to 65535)")
         with self._owned("connect"):

@@ -1,0 +1,340 @@
+"""Dialogue: what the server says to each command when nothing is wrong.
+
+The state of one session and one method per verb: the argument goes in, the text of the
+reply comes out (a line feed between its lines). Nothing here reads, writes or waits;
+`channel` carries the words, swallows the content, and misbehaves.
+
+Every reply has an enhanced status code (RFC 2034) except the greeting, the replies to
+HELO and EHLO, and 3yz. The server takes every recipient and relays nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from smtpnb.sandbox.accounts import MECHANISMS, Accounts
+from smtpnb.sandbox.content import Kept
+from smtpnb.sandbox.inbox import Inbox, Message
+from smtpnb.sandbox.paths import Path, is_mailbox, read_path
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from smtpnb.sandbox.faults import FaultBook
+
+# The parameters of MAIL and what they may be: RFC 1870 section 5, RFC 6152 section 2,
+# RFC 3030 section 3, RFC 6531 section 3.4, RFC 4954 section 5.
+_PARAMETERS = {
+    "SIZE": re.compile(r"[0-9]{1,20}"),
+    "BODY": re.compile(r"7BIT|8BITMIME|BINARYMIME", re.IGNORECASE),
+    "SMTPUTF8": re.compile(r""),
+    "AUTH": re.compile(r".+"),
+}
+# RFC 5321 section 4.5.3.1.8 asks for 100 at least.
+_MOST_RECIPIENTS = 1_000
+# RFC 3030 section 2: chunk-size = 1*DIGIT; more than 18 would not fit any file.
+_CHUNK = re.compile(r"(?P<octets>[0-9]{1,18})(?P<last> +LAST)?", re.IGNORECASE)
+
+NO_MAIL = "503 5.5.1 MAIL first"
+NO_RCPT = "503 5.5.1 RCPT first"
+TOO_BIG = "552 5.3.4 Message too big"
+POISONED = "503 5.5.1 A chunk failed, RSET first"
+
+
+@dataclass(slots=True)
+class Setup:
+    """What all sessions of one sandbox share."""
+
+    hostname: str
+    size: int
+    tls_context: ssl.SSLContext | None
+    implicit_tls: bool
+    accounts: Accounts
+    auth_without_tls: bool
+    faults: FaultBook
+    inbox: Inbox = field(default_factory=Inbox)
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One mail transaction, from MAIL to the end of data or RSET."""
+
+    reverse_path: str
+    smtputf8: bool
+    body_type: str
+    kept: Kept
+    recipients: list[str] = field(default_factory=list)
+    chunked: bool = False
+    poisoned: bool = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The reverse-path and the recipients."""
+        return (self.reverse_path, *self.recipients)
+
+
+class Dialogue:
+    """The state of one session and the reply to each of its commands.
+
+    Args:
+        setup: What the sandbox is.
+        tls: Whether the session is under TLS.
+    """
+
+    def __init__(self, setup: Setup, *, tls: bool) -> None:
+        self._setup = setup
+        self._tls = tls
+        self._identity: str | None = None
+        self._extended = False
+        self._user: str | None = None
+        self.transaction: Transaction | None = None
+        self.verbs: dict[str, Callable[[str], str]] = {
+            verb.__name__: verb
+            for verb in (
+                *(self.helo, self.ehlo, self.mail, self.rcpt, self.data, self.rset),
+                *(self.noop, self.vrfy, self.expn, self.help, self.quit),
+                self.starttls,
+            )
+        }
+
+    def helo(self, argument: str) -> str:
+        """Begin a session without extensions."""
+        return self._hello(argument, extended=False) or f"250 {self._setup.hostname}"
+
+    def ehlo(self, argument: str) -> str:
+        """Begin a session and announce what is served."""
+        refusal = self._hello(argument, extended=True)
+        return refusal or "\n".join(
+            (f"250 {self._setup.hostname}", *self._capabilities())
+        )
+
+    def _hello(self, argument: str, *, extended: bool) -> str | None:
+        if not argument:
+            return "501 A domain or an address literal is missing"
+        # RFC 5321 section 4.1.4: a later EHLO is also a RSET.
+        self.transaction = None
+        self._identity, self._extended = argument, extended
+        return None
+
+    def _capabilities(self) -> list[str]:
+        words = ["PIPELINING", f"SIZE {self._setup.size}", "8BITMIME", "SMTPUTF8"]
+        words += ["CHUNKING", "BINARYMIME", "ENHANCEDSTATUSCODES", "VRFY", "HELP"]
+        # RFC 3207 section 4.2: not again under TLS.
+        if self._setup.tls_context is not None and not self._tls:
+            words.append("STARTTLS")
+        if self._auth_is_open():
+            words.append(f"AUTH {' '.join(MECHANISMS)}")
+        return words
+
+    def _auth_is_open(self) -> bool:
+        return bool(self._setup.accounts) and (
+            self._tls or self._setup.auth_without_tls
+        )
+
+    def starttls(self, argument: str) -> str:
+        """Agree to TLS; the handshake follows the reply."""
+        if argument:
+            return "501 5.5.4 STARTTLS has no argument"
+        if self._setup.tls_context is None:
+            return "502 5.5.1 TLS is not served here"
+        if self._tls:
+            return "503 5.5.1 TLS is active already"
+        return "220 2.0.0 Go ahead"
+
+    def refuse_auth(self, mechanism: str) -> str | None:
+        """Return why AUTH may not begin, or None (RFC 4954 section 4)."""
+        if not self._setup.accounts:
+            return "502 5.5.1 AUTH is not served here"
+        if not self._extended:
+            return "503 5.5.1 EHLO first"
+        if not self._auth_is_open():
+            return "538 5.7.11 Encryption first"
+        if self._user is not None:
+            return "503 5.5.1 Authenticated already"
+        if self.transaction is not None:
+            return "503 5.5.1 Not inside a mail transaction"
+        if mechanism not in MECHANISMS:
+            return "504 5.5.4 Mechanism not known"
+        return None
+
+    def end_auth(self, user: str | None) -> str:
+        """Take note of who the client is; None for a stranger."""
+        if user is None:
+            return "535 5.7.8 Credentials not valid"
+        self._user = user
+        return "235 2.7.0 Authenticated"
+
+    def mail(self, argument: str) -> str:
+        """Begin a transaction."""
+        if self._identity is None:
+            return "503 5.5.1 EHLO first"
+        if self.transaction is not None:
+            return "503 5.5.1 A transaction is open already"
+        path = read_path("FROM", argument)
+        if path is None:
+            return "501 5.5.4 Syntax: MAIL FROM:<address> [parameters]"
+        refusal = self._refuse_path(path, smtputf8="SMTPUTF8" in path.parameters)
+        if path.address and not is_mailbox(path.address):
+            refusal = "553 5.1.7 Not a mailbox"
+        refusal = refusal or self._refuse_parameters(path.parameters)
+        if refusal:
+            return refusal
+        self.transaction = Transaction(
+            reverse_path=path.address,
+            smtputf8="SMTPUTF8" in path.parameters,
+            body_type=(path.parameters.get("BODY") or "7BIT").upper(),
+            kept=Kept(self._setup.size),
+        )
+        return "250 2.1.0 Sender taken"
+
+    def _refuse_path(self, path: Path, *, smtputf8: bool) -> str | None:
+        if not path.address.isascii() and not smtputf8:
+            # RFC 6531 section 3.5.
+            return "553 5.6.7 SMTPUTF8 is needed for this address"
+        if path.parameters and not self._extended:
+            return "555 5.5.4 No parameters without EHLO"
+        return None
+
+    def _refuse_parameters(self, parameters: dict[str, str | None]) -> str | None:
+        for name, value in parameters.items():
+            if name not in _PARAMETERS or (name == "AUTH" and not self._setup.accounts):
+                return f"555 5.5.4 {name} is not served here"
+            if not _PARAMETERS[name].fullmatch(value or ""):
+                return f"501 5.5.4 Bad value of {name}"
+            # RFC 1870 section 6.1.
+            if name == "SIZE" and int(value or "") > self._setup.size:
+                return TOO_BIG
+        return None
+
+    def rcpt(self, argument: str) -> str:
+        """Add a recipient."""
+        if self.transaction is None:
+            return NO_MAIL
+        if self.transaction.chunked:
+            return "503 5.5.1 Chunks have come already"
+        path = read_path("TO", argument)
+        if path is None or not path.address:
+            return "501 5.5.4 Syntax: RCPT TO:<address>"
+        # RFC 5321 section 4.1.1.3: Postmaster needs no domain.
+        if not is_mailbox(path.address) and path.address.lower() != "postmaster":
+            return "553 5.1.3 Not a mailbox"
+        refusal = self._refuse_path(path, smtputf8=self.transaction.smtputf8)
+        if refusal:
+            return refusal
+        if path.parameters:
+            return f"555 5.5.4 {next(iter(path.parameters))} is not served here"
+        if len(self.transaction.recipients) >= _MOST_RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        self.transaction.recipients.append(path.address)
+        return "250 2.1.5 Recipient taken"
+
+    def data(self, argument: str) -> str:
+        """Ask for the content, up to the lone dot."""
+        if argument:
+            return "501 5.5.4 DATA has no argument"
+        if self.transaction is None:
+            return NO_MAIL
+        if not self.transaction.recipients:
+            return NO_RCPT
+        # RFC 3030 sections 2 and 3.
+        if self.transaction.chunked or self.transaction.poisoned:
+            return "503 5.5.1 No DATA after BDAT"
+        if self.transaction.body_type == "BINARYMIME":
+            return "503 5.5.1 BINARYMIME needs BDAT"
+        return "354 End with a line of one dot"
+
+    def refuse_chunk(self) -> str | None:
+        """Return why a chunk is not taken, or None (RFC 3030 section 2)."""
+        if self.transaction is None:
+            return NO_MAIL
+        if self.transaction.poisoned:
+            return POISONED
+        return None if self.transaction.recipients else NO_RCPT
+
+    def end_chunk(self, octets: int, *, last: bool, refusal: str | None) -> str:
+        """Answer a chunk whose blocks have been kept.
+
+        Args:
+            octets: The length of the chunk.
+            last: Whether the message ends with it.
+            refusal: The reply if the chunk was not taken.
+        """
+        transaction = self.transaction
+        if transaction is None:
+            return refusal or NO_MAIL
+        transaction.chunked = True
+        if refusal is None and transaction.kept.too_big:
+            refusal = TOO_BIG
+        if refusal is not None:
+            # RFC 3030 section 2: after a failed chunk the client has to send RSET.
+            transaction.poisoned = True
+            return refusal
+        if last:
+            return self.take_message("BDAT")
+        return f"250 2.0.0 {octets} octets taken"
+
+    def take_message(self, verb: str) -> str:
+        """End the transaction and put the message into the inbox.
+
+        Args:
+            verb: "DATA" or "BDAT".
+        """
+        transaction, self.transaction = self.transaction, None
+        if transaction is None or self._identity is None:
+            return NO_MAIL
+        if transaction.kept.too_big:
+            return TOO_BIG
+        message = Message(
+            n=len(self._setup.inbox) + 1,
+            received=datetime.now(UTC),
+            identity=self._identity,
+            mail_from=transaction.reverse_path,
+            rcpt_to=transaction.recipients,
+            user=self._user or "",
+            tls=self._tls,
+            verb=verb,
+            smtputf8=transaction.smtputf8,
+            body_type=transaction.body_type,
+            octets=transaction.kept.octets(),
+        )
+        self._setup.inbox.add(message)
+        return f"250 2.6.0 Message {message.n} taken, {message.size} octets"
+
+    def rset(self, argument: str) -> str:
+        """Forget the transaction."""
+        if argument:
+            return "501 5.5.4 RSET has no argument"
+        self.transaction = None
+        return "250 2.0.0 Forgotten"
+
+    def noop(self, argument: str) -> str:
+        """Do nothing."""
+        return "250 2.0.0 Nothing done"
+
+    def vrfy(self, argument: str) -> str:
+        """Promise nothing about a mailbox (RFC 5321 section 3.5.3)."""
+        if not argument:
+            return "501 5.5.4 Syntax: VRFY address"
+        return "252 2.5.0 Not verified, but mail for it is taken"
+
+    def expn(self, argument: str) -> str:
+        """Expand nothing."""
+        return "502 5.5.1 There are no lists here"
+
+    def help(self, argument: str) -> str:
+        """Name the verbs."""
+        return f"214 2.0.0 {' '.join(sorted([*self.verbs, 'auth', 'bdat'])).upper()}"
+
+    def quit(self, argument: str) -> str:
+        """Say good-bye; the channel closes after the reply."""
+        return "501 5.5.4 QUIT has no argument" if argument else "221 2.0.0 Bye"
+
+
+def read_chunk(argument: str) -> tuple[int, bool] | None:
+    """Return the octets that BDAT announces and whether they are the last, or None."""
+    match = _CHUNK.fullmatch(argument)
+    return None if match is None else (int(match["octets"]), bool(match["last"]))

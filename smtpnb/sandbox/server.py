@@ -1,0 +1,227 @@
+"""Sandbox: a real SMTP server for this process, on loopback, that may misbehave.
+
+The constructor binds a port and starts one daemon thread with one event loop; `stop`
+ends both. The socket is bound here and given to asyncio, so there is no controller of
+aiosmtpd, no connection of its own to itself, and no race for the port.
+
+It listens on 127.0.0.1 and nowhere else, and it has no code that sends mail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import socket
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Literal
+
+from smtpnb.sandbox.accounts import Accounts
+from smtpnb.sandbox.certificates import issue
+from smtpnb.sandbox.dialogue import Setup
+from smtpnb.sandbox.faults import Fault, FaultBook
+from smtpnb.sandbox.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    import pandas as pd
+
+    from smtpnb.sandbox.connection import Connection
+    from smtpnb.sandbox.inbox import Message
+
+Tls = Literal["none", "starttls", "implicit"]
+TLS_MODES: tuple[Tls, ...] = ("none", "starttls", "implicit")
+HOST = "127.0.0.1"
+HOSTNAME = "sandbox.localhost"
+_MIB = 1_048_576
+_BACKLOG = 1_024
+
+
+class Sandbox:
+    """A local SMTP server with an inbox; it runs from construction until `stop`.
+
+    It announces and serves PIPELINING, SIZE, 8BITMIME, SMTPUTF8, CHUNKING, BINARYMIME,
+    ENHANCEDSTATUSCODES, VRFY, HELP, and as asked for STARTTLS and AUTH PLAIN LOGIN. It
+    takes every message for every recipient and relays none.
+
+    Args:
+        tls: "starttls" (offered), "implicit" (from the first octet), or "none".
+        auth: User names and passwords; AUTH is offered if there are any, never needed.
+        auth_without_tls: Offer AUTH in clear text as well.
+        faults: What goes wrong from the start; see `Fault`.
+        seed: Of the dice behind `Fault.probability`.
+        port: The port on 127.0.0.1; 0 is any free one.
+        size: The largest message in octets.
+
+    Raises:
+        ValueError: An argument is not among those above.
+        OSError: The port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: Tls = "starttls",
+        auth: Mapping[str, str] | None = None,
+        auth_without_tls: bool = False,
+        faults: Iterable[Fault] = (),
+        seed: int = 0,
+        port: int = 0,
+        size: int = 32 * _MIB,
+    ) -> None:
+        if tls not in TLS_MODES:
+            raise ValueError(f"tls is one of {', '.join(TLS_MODES)}, not {tls!r}.")
+        if size < 1:
+            raise ValueError(f"size is in octets, 1 or more, not {size!r}.")
+        context, self.ca = (None, "") if tls == "none" else issue(HOSTNAME)
+        self._tls = tls
+        self._setup = Setup(
+            hostname=HOSTNAME,
+            size=size,
+            tls_context=context,
+            implicit_tls=tls == "implicit",
+            accounts=Accounts(auth or {}),
+            auth_without_tls=auth_without_tls,
+            faults=FaultBook(tuple(faults), seed),
+        )
+        self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
+        self.host: str = HOST
+        self.port: int = self._listener.getsockname()[1]
+        self._connections: set[Connection] = set()
+        self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = (
+            Future()
+        )
+        self._stopping = threading.Lock()
+        self._thread: threading.Thread | None = threading.Thread(
+            target=self._run,
+            name=f"smtpnb sandbox {self.port}",
+            daemon=True,
+        )
+        self._thread.start()
+        try:
+            self._running.result()
+        except BaseException:
+            self._listener.close()
+            raise
+        atexit.register(self.stop)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except OSError as error:  # no file descriptors left for a loop
+            self._running.set_exception(error)
+
+    async def _serve(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: Session(self._setup, self._connections), sock=self._listener
+        )
+        self._running.set_result((loop, stop))
+        await stop.wait()
+        server.close()
+        sessions = asyncio.all_tasks() - {asyncio.current_task()}
+        for session in sessions:
+            session.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+        await asyncio.sleep(0)  # the aborted sockets close in the next turn
+
+    def stop(self) -> None:
+        """End the server and every session at once; the inbox stays. Idempotent."""
+        with self._stopping:
+            if self._thread is None:
+                return
+            loop, stop = self._running.result()
+            loop.call_soon_threadsafe(stop.set)
+            self._thread.join()
+            self._thread = None
+        atexit.unregister(self.stop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        messages = len(self._setup.inbox)
+        words = [
+            f"{self.host}:{self.port}",
+            self._tls,
+            *(["auth"] if self._setup.accounts else []),
+            f"{messages} message{'' if messages == 1 else 's'}",
+            *([] if self._thread else ["stopped"]),
+        ]
+        return f"<Sandbox {' '.join(words)}>"
+
+    @property
+    def implicit_tls(self) -> bool:
+        """Whether a connection begins with the TLS handshake."""
+        return self._setup.implicit_tls
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The active faults, in the order in which they are tried."""
+        return self._setup.faults.active
+
+    def fault(
+        self,
+        step: str,
+        pattern: str = "*",
+        *,
+        reply: str | None = None,
+        delay: float | None = None,
+        drop: bool = False,
+        drip: float | None = None,
+        eight_bit: bool = False,
+        stall: bool = False,
+        times: int | None = None,
+        probability: float = 1.0,
+    ) -> Fault:
+        """Misbehave from now on; the arguments are those of `Fault`.
+
+        Returns:
+            The fault, which is active already.
+
+        Raises:
+            ValueError: See `Fault`.
+        """
+        fault = Fault(
+            step,
+            pattern,
+            reply=reply,
+            delay=delay,
+            drop=drop,
+            drip=drip,
+            eight_bit=eight_bit,
+            stall=stall,
+            times=times,
+            probability=probability,
+        )
+        self._setup.faults.add(fault)
+        return fault
+
+    def clear_faults(self) -> None:
+        """Behave from now on; a fault that has begun goes on."""
+        self._setup.faults.clear()
+
+    def inbox(self) -> pd.DataFrame:
+        """Return the messages taken so far, one row each.
+
+        The columns are n, received (UTC), identity, mail_from, rcpt_to (a list), user,
+        tls, verb ("DATA" or "BDAT"), smtputf8, body_type, size (octets), subject, and
+        octets (bytes): the content as it came, dots un-stuffed, CRLF kept.
+        """
+        return self._setup.inbox.table()
+
+    def wait_for(self, n: int) -> Message:
+        """Block until message n (from 1) is in the inbox, and return it."""
+        return self._setup.inbox.wait_for(n)
