@@ -1,0 +1,11 @@
+"""What happened: the log of a connection, read as events, tables and text.
+
+Everything here is derived from `smtpnb.wire.record` when somebody asks. Importing this
+package loads no pandas; the functions that build frames do.
+"""
+
+from __future__ import annotations
+
+from smtpnb.transcript.events import Event, Excerpt, Transcript, events
+
+__all__ = ["Event", "Excerpt", "Transcript", "events"]

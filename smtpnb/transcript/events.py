@@ -1,0 +1,173 @@
+"""A transcript: what happened on the connections of one client, whenever you ask.
+
+`Transcript` holds the records by reference and reads them when asked, so it is never
+out of date. A panel that paints what is new keeps a *cursor*, the number of log entries
+it has seen (over all records, one record after the other: a client opens its next
+connection only after the last one has ended), and asks `since(cursor)`: the answer is
+an `Excerpt`, which no longer grows and carries the next cursor.
+
+This module knows nothing of sockets or of the meaning of an entry (`derive`), and it
+imports pandas only inside the methods that return a frame.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from smtpnb.transcript import views
+from smtpnb.transcript.derive import Derivation, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+
+    from smtpnb.wire.record import Record
+
+__all__ = ["Event", "Excerpt", "Transcript", "events"]
+
+
+def events(record: Record) -> list[Event]:
+    """Return the events of one record, in order."""
+    derivation = Derivation(record)
+    derivation.advance()
+    return derivation.events
+
+
+class _Views:
+    """What can be made of events, live or not. `len` and iteration are over events."""
+
+    def _events(self) -> Sequence[Event]:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events())
+
+    def __len__(self) -> int:
+        return len(self._events())
+
+    def __bool__(self) -> bool:
+        # A transcript in which nothing happened yet is still a transcript.
+        return True
+
+    def events(self) -> pd.DataFrame:
+        """Return one row for each event (`schema.EVENTS`)."""
+        from smtpnb.transcript import tables  # loads pandas
+
+        return tables.events_frame(self._events())
+
+    def exchanges(self) -> pd.DataFrame:
+        """Return one row for each command and its reply (`schema.EXCHANGES`)."""
+        from smtpnb.transcript import tables  # loads pandas
+
+        return tables.exchanges(self._events())
+
+    def transactions(self) -> pd.DataFrame:
+        """Return one row for each recipient (`schema.TRANSACTIONS`)."""
+        from smtpnb.transcript import tables  # loads pandas
+
+        return tables.transactions(self._events())
+
+    def sessions(self) -> pd.DataFrame:
+        """Return one row for each connection (`schema.SESSIONS`)."""
+        from smtpnb.transcript import tables  # loads pandas
+
+        return tables.sessions(self._events())
+
+    def text(self, *, times: bool = False) -> str:
+        """Return the dialogue as text, in swaks' hints (see `views`).
+
+        Args:
+            times: Begin each line with the milliseconds since its session began.
+        """
+        return views.text(self._events(), times=times)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return views.html(self._events())
+
+
+class Excerpt(_Views):
+    """A part of a transcript as it was at one moment.
+
+    Attributes:
+        cursor: How many log entries had been seen then; for the next `since`.
+    """
+
+    def __init__(self, events: Sequence[Event], cursor: int) -> None:
+        self._held = events
+        self.cursor = cursor
+
+    def _events(self) -> Sequence[Event]:
+        return self._held
+
+    def __repr__(self) -> str:
+        return f"<Excerpt: {len(self._held)} events, up to log entry {self.cursor}>"
+
+
+class Transcript(_Views):
+    """What happened on the connections of one client.
+
+    It may be read while another thread appends to the records: each reading sees the
+    entries that were complete when it began.
+
+    Args:
+        records: The records, by reference: connections added later are seen.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+        self._derived: list[Derivation] = []
+        self._lock = Lock()  # two readers; writers need none
+
+    @property
+    def cursor(self) -> int:
+        """How many log entries there are, over all records."""
+        return sum(len(record.log) for record in list(self._records))
+
+    def since(self, n: int) -> Excerpt:
+        """Return the events of all log entries but the first `n`.
+
+        The cost is that of the new entries, not of the old ones.
+
+        Args:
+            n: How many log entries were seen before: 0, or an earlier cursor.
+        """
+        return Excerpt(*self._since(n))
+
+    def _since(self, n: int) -> tuple[list[Event], int]:
+        with self._lock:
+            self._advance()
+            new: list[Event] = []
+            passed = 0
+            for derivation in self._derived:
+                seen = n - passed
+                passed += len(derivation.ends)
+                if n < passed:
+                    start = derivation.ends[seen - 1] if seen > 0 else 0
+                    new += derivation.events[start:]
+            return new, passed
+
+    def _events(self) -> Sequence[Event]:
+        return self._since(0)[0]
+
+    def _advance(self) -> None:
+        try:
+            for index, record in enumerate(list(self._records)):
+                if index == len(self._derived):
+                    self._derived.append(Derivation(record))
+                self._derived[index].advance()
+        except BaseException:
+            # Interrupted between two entries: the next reader begins afresh.
+            self._derived.clear()
+            raise
+
+    def __repr__(self) -> str:
+        records = list(self._records)
+        return f"<Transcript: {len(records)} sessions, {self.cursor} log entries>"
+
+    def __reduce__(self) -> tuple[type[Transcript], tuple[list[Record]]]:
+        return Transcript, (list(self._records),)
