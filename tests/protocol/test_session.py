@@ -489,7 +489,7 @@ def test_data_in_a_group_whose_recipients_were_all_refused_expects_content() -> 
 def test_a_custom_command_is_never_refused_but_noted(state: State) -> None:
     session = session_in(state)
     session.check(Custom("XYZZY"))
-    assert "out of order" in session.lifted
+    assert session.lifted
     session.check(Custom("DATA"))
     assert bool(session.lifted) == (state is not State.RCPT)
     assert session.owed == 0
