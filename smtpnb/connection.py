@@ -73,7 +73,7 @@ class Connection:
     ) -> None:
         self.identity = identity
         self.timeouts = timeouts
-        self.lax = lax
+        self._lax = lax
         self.on_tick: Callable[[], None] | None = None
         self.on_progress: Callable[[int], None] | None = None
         self._policy = tls or TlsPolicy()
@@ -134,7 +134,7 @@ class Connection:
             self._token = CancelToken()
             log = Record(host, port)
             self._records.append(log)
-            self._engine = Engine(log, self.timeouts, lax=self.lax)
+            self._engine = Engine(log, self.timeouts, lax=self._lax)
             policy = self._trust if implicit_tls else None
             name = host.strip("[]")
             return self._drive(self._engine.open(policy, name, timeout))
@@ -168,6 +168,17 @@ class Connection:
                     self._engine.cancel()
             finally:
                 self._busy.release()
+
+    @property
+    def lax(self) -> bool:
+        """Whether commands go out of order and without the extension offered."""
+        return self._lax
+
+    @lax.setter
+    def lax(self, lax: bool) -> None:
+        self._lax = lax
+        if self._engine is not None:
+            self._engine.session.lax = lax
 
     # What the last command brought
 

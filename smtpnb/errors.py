@@ -5,7 +5,7 @@ a conversation::
 
     Exception
     +- SmtpError                     .phase .peer .reply .outcome .transcript
-    |  +- ReplyError                 only from Reply.raise_for_status()
+    |  +- ReplyError                 only when asked for: raise_for_status(), --expect
     |  |  +- TransientReplyError     4yz
     |  |  +- PermanentReplyError     5yz
     |  +- LocalProtocolError         we tried: wrong order, injection, a second thread

@@ -1,0 +1,1 @@
+"""The notebook layer: magics and panel. Only here IPython and ipywidgets are known."""

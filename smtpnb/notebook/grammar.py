@@ -1,0 +1,310 @@
+"""The grammar of `%smtp` as data: what `--help`, the parser and completion share.
+
+`[VAR <<] [@NAME] COMMAND [words] [--option value] [;]`. This module cuts a line into a
+`Request`; what a command does stands in `verbs`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from IPython.core.error import UsageError
+
+from smtpnb.notebook.line import Word, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Option(NamedTuple):
+    """One `--option`: its metavariable ("" for a flag), its choices, one line."""
+
+    metavar: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+class Command(NamedTuple):
+    """One command: how its words read, one line, how many words, its options."""
+
+    arguments: str
+    help: str
+    at_least: int = 0
+    at_most: int | None = 0
+    options: Mapping[str, Option] = {}
+    choices: tuple[str, ...] = ()
+
+
+COMMON: Final[Mapping[str, Option]] = {
+    "--expect": Option("CODE", "stop unless the reply matches: 250, 2, 25x, 5.7.1"),
+    "--timeout": Option("S", "seconds for the whole command"),
+    "--lax": Option("", "send it out of order, or without the extension offered"),
+    "--help": Option("", "tell how the command is written"),
+}
+_VERIFY: Final = {
+    "--verify": Option(
+        "MODE", "require a valid certificate, or report", ("require", "report")
+    ),
+    "--ca": Option("FILE", "PEM file, or {text}, of the CA to trust"),
+}
+_FAULT: Final = {
+    "--reply": Option("TEXT", 'answer so: "451 4.3.0 Not now"'),
+    "--delay": Option("S", "answer so many seconds later"),
+    "--drip": Option("S", "answer an octet at a time, so many seconds apart"),
+    "--drop": Option("", "close the connection instead of answering"),
+    "--stall": Option("", "say nothing at all"),
+    "--eight-bit": Option("", "answer with 8-bit octets"),
+    "--times": Option("N", "the first N times only"),
+    "--probability": Option("P", "now and then: 0.5 is every other time"),
+}
+SANDBOX_WORDS: Final = ("stop", "inbox", "fault", "clear")
+TABLES: Final = ("events", "exchanges", "transactions", "sessions")
+ANY: Final = None
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "connect": Command(
+        "[HOST[:PORT] | sandbox | {sandbox}]",
+        "connect and read the greeting; without a word, to the last host",
+        at_most=1,
+        options={
+            "--tls": Option(
+                "MODE",
+                "implicit: from the first octet; starttls: also EHLO, STARTTLS, EHLO",
+                ("none", "starttls", "implicit"),
+            ),
+            **_VERIFY,
+        },
+        choices=("sandbox",),
+    ),
+    "ehlo": Command("[IDENTITY]", "greet, and learn what is offered", at_most=1),
+    "helo": Command("[IDENTITY]", "greet a server of before 1995", at_most=1),
+    "starttls": Command("", "begin TLS; EHLO is due again", options=_VERIFY),
+    "auth": Command(
+        "USER [{password}]",
+        "authenticate; the password is asked for",
+        at_least=1,
+        at_most=2,
+        options={
+            "--mechanism": Option("NAME", "how", ("plain", "login")),
+            "--no-initial-response": Option("", "LOGIN: wait for each question"),
+            "--password-env": Option("NAME", "the variable that holds the password"),
+            "--keyring": Option("SERVICE", "take the password from the keyring"),
+            "--allow-cleartext-auth": Option("", "send it without TLS"),
+        },
+    ),
+    "mail": Command(
+        "FROM:<PATH> [K=V ...]",
+        "begin a mail transaction; FROM:<> is the null reverse-path",
+        at_least=1,
+        at_most=ANY,
+        options={
+            "--size": Option("OCTETS", "SIZE="),
+            "--body": Option("TYPE", "BODY=", ("7bit", "8bitmime")),
+            "--smtputf8": Option("", "SMTPUTF8, for non-ASCII addresses"),
+            "--ret": Option("WHAT", "RET=", ("full", "hdrs")),
+            "--envid": Option("ID", "ENVID="),
+        },
+    ),
+    "rcpt": Command(
+        "TO:<PATH> [K=V ...]",
+        "add a recipient",
+        at_least=1,
+        at_most=ANY,
+        options={
+            "--notify": Option("WHEN", "NOTIFY=, such as success,failure"),
+            "--orcpt": Option("ADDRESS", "ORCPT=, such as rfc822;a@b"),
+        },
+    ),
+    "data": Command(
+        "",
+        "say DATA; as %%smtp data, send the cell as the message",
+        options={"--expand": Option("", "%%smtp data: replace {expr} in the cell")},
+    ),
+    "rset": Command("", "forget the mail transaction"),
+    "noop": Command("[TEXT]", "do nothing", at_most=ANY),
+    "vrfy": Command("TEXT", "ask about an address", at_least=1, at_most=ANY),
+    "expn": Command("TEXT", "ask about a list", at_least=1, at_most=ANY),
+    "help": Command("[TEXT]", "ask the server for help", at_most=ANY),
+    "quit": Command("", "say goodbye and close"),
+    "command": Command(
+        "VERB [TEXT]", "send any verb, in any order", at_least=1, at_most=ANY
+    ),
+    "raw": Command(
+        "{octets}",
+        "send octets as they are, and read the replies",
+        at_least=1,
+        at_most=1,
+        options={"--replies": Option("N", "how many replies to read; 1")},
+    ),
+    "disconnect": Command("", "close without a word"),
+    "cancel": Command("", "stop what runs, and close"),
+    "sandbox": Command(
+        "[stop | inbox | fault STEP [PATTERN] | clear]",
+        "a real server in this process; the same one when repeated",
+        at_most=3,
+        options={
+            "--tls": Option("MODE", "at start", ("starttls", "implicit", "none")),
+            "--auth": Option("{ACCOUNTS}", "at start: a dict of users and passwords"),
+            **_FAULT,
+        },
+        choices=SANDBOX_WORDS,
+    ),
+    "transcript": Command(
+        "[events | exchanges | transactions | sessions | text]",
+        "what happened, as text or as a DataFrame",
+        at_most=1,
+        choices=(*TABLES, "text"),
+    ),
+    "session": Command("[NAME | {client}]", "the SmtpClient behind", at_most=1),
+    "use": Command("NAME | {client}", "go on in that session", at_least=1, at_most=1),
+    "sessions": Command("", "all sessions, as a DataFrame"),
+}
+
+_FLAG: Final = True
+
+
+class Request(NamedTuple):
+    """One line, understood.
+
+    Attributes:
+        command: The command in lower case; "" for none.
+        words: Its words.
+        options: `--name` to its text, object, or True for a flag.
+        session: The NAME of `@NAME`, or "".
+        variable: The VAR of `VAR <<`, or "".
+        silent: Whether a `;` ended the line.
+    """
+
+    command: str
+    words: list[Word]
+    options: dict[str, Any]
+    session: str = ""
+    variable: str = ""
+    silent: bool = False
+
+    @property
+    def text(self) -> str:
+        """The words as they go to the wire."""
+        return " ".join(word.text for word in self.words)
+
+    def number(self, option: str) -> float | None:
+        """Return the value of an option as a number of at least 0, or None.
+
+        Raises:
+            UsageError: It is none.
+        """
+        value = self.options.get(option)
+        if value is None:
+            return None
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise UsageError(f"{option} wants a number, not {value!r}")
+        return number
+
+
+def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
+    """Understand a line.
+
+    Raises:
+        UsageError: No such command or option, a value or a word missing or too many.
+    """
+    stripped = line.strip()
+    silent = stripped.endswith(";")
+    found = words(stripped.removesuffix(";"), evaluate)
+    variable = session = ""
+    if len(found) > 1 and found[1].text == "<<":
+        variable = found[0].text
+        if not variable.isidentifier():
+            raise UsageError(f"{variable!r} before << is not a name for a variable")
+        del found[:2]
+    if found and found[0].text.startswith("@"):
+        session = found.pop(0).text[1:]
+        if not session:
+            raise UsageError("@ wants the name of a session: @NAME")
+    if not found or found[0].text in ("--help", "-h"):
+        options = {"--help": _FLAG} if found else {}
+        return Request("", [], options, session, variable, silent)
+    name = found.pop(0).text.lower()
+    plain, options = _options(name, found)
+    if "--help" not in options:
+        _check_count(name, plain)
+    return Request(name, plain, options, session, variable, silent)
+
+
+def known_options(command: str) -> dict[str, Option]:
+    """Return all options of a command."""
+    return {**COMMANDS[command].options, **COMMON}
+
+
+def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
+    if name not in COMMANDS:
+        raise UsageError(f"no such command: {name!r}; there are {', '.join(COMMANDS)}")
+    known = known_options(name)
+    plain: list[Word] = []
+    options: dict[str, Any] = {}
+    rest = iter(found)
+    for word in rest:
+        if word.is_value or not word.text.startswith("--"):
+            plain.append(word)
+            continue
+        option, equals, text = word.unquoted.partition("=")
+        if option not in known:
+            raise UsageError(f"{name} has no {option}; it has {', '.join(known)}")
+        if not known[option].metavar:
+            if equals:
+                raise UsageError(f"{option} takes no value")
+            options[option] = _FLAG
+        elif equals:
+            options[option] = _chosen(option, known[option], text)
+        else:
+            value = next(rest, None)
+            if value is None:
+                raise UsageError(f"{option} wants {known[option].metavar}")
+            if value.is_value:
+                options[option] = value.value
+            else:
+                options[option] = _chosen(option, known[option], value.unquoted)
+    return plain, options
+
+
+def _chosen(name: str, option: Option, text: str) -> str:
+    if not option.choices:
+        return text
+    if text.lower() not in option.choices:
+        raise UsageError(f"{name} is one of {', '.join(option.choices)}, not {text!r}")
+    return text.lower()
+
+
+def _check_count(name: str, plain: list[Word]) -> None:
+    command = COMMANDS[name]
+    if len(plain) < command.at_least:
+        raise UsageError(f"{name} wants {command.arguments}")
+    if command.at_most is not None and len(plain) > command.at_most:
+        extra = plain[command.at_most].text
+        wants = command.arguments or "no more words"
+        raise UsageError(f"{name} takes {wants}; {extra!r} is too much")
+
+
+def usage(command: str = "") -> str:
+    """Return how a command is written, or all of them."""
+    if not command:
+        width = max(map(len, COMMANDS))
+        lines = [f"  {name:<{width}}  {row.help}" for name, row in COMMANDS.items()]
+        head = "%smtp [VAR <<] [@SESSION] COMMAND ... [--option VALUE] [;]"
+        return "\n".join([head, "", *lines, "", "%smtp COMMAND --help tells more."])
+    row = COMMANDS[command]
+    options = known_options(command)
+    heads = {
+        name: " ".join(filter(None, (name, option.metavar)))
+        for name, option in options.items()
+    }
+    width = max(map(len, heads.values()))
+    lines = []
+    for name, option in options.items():
+        choices = f" ({' | '.join(option.choices)})" if option.choices else ""
+        lines.append(f"  {heads[name]:<{width}}  {option.help}{choices}")
+    head = " ".join(filter(None, ("%smtp", command, row.arguments)))
+    return "\n".join([head, f"  {row.help}", "", *lines])

@@ -1,0 +1,132 @@
+"""One line of `%smtp`, cut into words; nothing here knows what the words mean.
+
+Words go to the wire as they were typed, quotes included, for `RCPT TO:<"a b"@c>` needs
+its quotes; quotes only keep spaces together. The value of an option loses them.
+
+`{expr}` is evaluated, strictly: a name that is missing is an error, never left as it
+stands. A word that is one `{expr}` and nothing else passes the object itself. `$` is
+an ordinary character, since passwords and addresses have it; IPython's own expansion
+is not used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from IPython.core.error import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Evaluate = Callable[[str], Any]
+
+
+class Word(NamedTuple):
+    """One word: as typed (after expansion), and the object if it was one `{expr}`."""
+
+    text: str
+    value: Any = None
+    is_value: bool = False
+
+    @property
+    def unquoted(self) -> str:
+        """The text without the quotes around it, or around what follows its `=`."""
+        head, equals, tail = self.text.partition("=")
+        if equals and head.startswith("--"):
+            return f"{head}={_bare(tail)}"
+        return _bare(self.text)
+
+
+def _bare(text: str) -> str:
+    if len(text) > 1 and text[0] in "\"'" and text[0] == text[-1]:
+        return text[1:-1]
+    return text
+
+
+def words(line: str, evaluate: Evaluate) -> list[Word]:
+    """Cut a line at its spaces and expand each word.
+
+    Args:
+        line: What stands behind `%smtp`.
+        evaluate: Gives the value of a Python expression.
+
+    Raises:
+        UsageError: A quote is not closed, or an expression failed.
+    """
+    return [_expanded(piece, evaluate) for piece in _pieces(line)]
+
+
+def _pieces(line: str) -> Iterator[str]:
+    at = 0
+    while at < len(line):
+        if line[at].isspace():
+            at += 1
+            continue
+        end = _end_of_word(line, at)
+        yield line[at:end]
+        at = end
+
+
+def _end_of_word(line: str, start: int) -> int:
+    at = start
+    while at < len(line) and not line[at].isspace():
+        at = _end_of_part(line, at, may_quote=at == start or line[at - 1] == "=")
+    return at
+
+
+def _end_of_part(line: str, at: int, *, may_quote: bool) -> int:
+    """Return where the quoted string, the expression or the character at `at` ends."""
+    character = line[at]
+    if character == '"' or (character == "'" and may_quote):
+        end = line.find(character, at + 1)
+        if end < 0 and character == '"':
+            raise UsageError(f"the quote before {line[at + 1 :]!r} is not closed")
+        return end + 1 or at + 1  # O'Brien's apostrophe stands for itself
+    if character == "{":
+        return _end_of_expression(line, at) or at + 1
+    return at + 1
+
+
+def _end_of_expression(text: str, at: int) -> int:
+    """Return the end of the balanced braces that begin at `at`, or 0."""
+    depth = 0
+    for end in range(at, len(text)):
+        depth += (text[end] == "{") - (text[end] == "}")
+        if depth == 0:
+            return end + 1
+    return 0
+
+
+def expand(text: str, evaluate: Evaluate) -> str:
+    """Replace each `{expr}` by the text of its value; an open brace stands for itself.
+
+    Raises:
+        UsageError: An expression failed, or gave octets, which are no text.
+    """
+    parts = []
+    at = 0
+    while (start := text.find("{", at)) >= 0:
+        end = _end_of_expression(text, start)
+        if not end:
+            break
+        value = _value(text[start + 1 : end - 1], evaluate)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            raise UsageError(f"{text[start:end]} gives octets; here text is needed")
+        parts += [text[at:start], str(value)]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def _expanded(piece: str, evaluate: Evaluate) -> Word:
+    if piece.startswith("{") and _end_of_expression(piece, 0) == len(piece):
+        value = _value(piece[1:-1], evaluate)
+        return Word(value if isinstance(value, str) else piece, value, is_value=True)
+    return Word(expand(piece, evaluate))
+
+
+def _value(expression: str, evaluate: Evaluate) -> Any:
+    try:
+        return evaluate(expression.strip())
+    except Exception as error:
+        kind = type(error).__name__
+        raise UsageError(f"{{{expression}}}: {kind}: {error}") from None

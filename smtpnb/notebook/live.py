@@ -1,0 +1,102 @@
+"""The live line: what a foreground magic is waiting for, while it waits.
+
+It appears after half a second, is painted about ten times a second, and disappears.
+In a kernel it is one display that is updated; in a terminal it is one line of stderr.
+It never shows text of a server.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.display import HTML, DisplayHandle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from smtpnb.client import SmtpClient
+
+AFTER_S: Final = 0.5
+
+
+class LiveLine:
+    """Counts the seconds and the octets of one command.
+
+    Args:
+        what: The command.
+        paint: Shows a text; "" removes it.
+        clock: Gives seconds.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        paint: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what
+        self._paint = paint
+        self._clock = clock
+        self._began = clock()
+        self._octets = 0
+        self._shown = False
+
+    def tick(self) -> None:
+        """Paint, if the command takes long enough to make one wonder."""
+        seconds = self._clock() - self._began
+        if seconds < AFTER_S:
+            return
+        sent = f", {self._octets / 1e6:.1f} MB sent" if self._octets else ""
+        self._shown = True
+        self._paint(
+            f"{self._what}: {seconds:.1f} s{sent} (interrupt the kernel to cancel)"
+        )
+
+    def progress(self, octets: int) -> None:
+        """Note how many octets of content have left so far."""
+        self._octets = octets
+
+    def end(self) -> None:
+        """Remove what was painted."""
+        if self._shown:
+            self._paint("")
+
+
+def painter(shell: Any) -> Callable[[str], None]:
+    """Return what shows a text in this shell."""
+    if not hasattr(shell, "kernel"):
+        return _paint_terminal
+    handle = DisplayHandle()
+    shown = False
+
+    def paint(text: str) -> None:
+        nonlocal shown
+        html = HTML(f"<em>{text}</em>" if text else "")
+        if shown:
+            handle.update(html)
+        else:
+            handle.display(html)
+            shown = True
+
+    return paint
+
+
+def _paint_terminal(text: str) -> None:
+    sys.stderr.write(f"\r\x1b[2K{text}")
+    sys.stderr.flush()
+
+
+@contextmanager
+def live(client: SmtpClient, what: str, shell: Any) -> Iterator[None]:
+    """Show the live line while a command of this client runs."""
+    line = LiveLine(what, painter(shell))
+    before = client.on_tick, client.on_progress
+    client.on_tick, client.on_progress = line.tick, line.progress
+    try:
+        yield
+    finally:
+        client.on_tick, client.on_progress = before
+        line.end()

@@ -1,0 +1,142 @@
+"""`%smtp` and `%%smtp`: one magic, a line understood, a verb run, a reply returned.
+
+A mistake, a refusal by `--expect` and a fault are one red line, and stop Run All. An
+interrupt of the kernel cancels, closes and is raised again. Nothing is retried.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from traitlets import Float, Unicode
+
+from smtpnb.errors import Cancelled, SmtpError
+from smtpnb.notebook import expect
+from smtpnb.notebook.completion import matcher_for
+from smtpnb.notebook.grammar import Request, parse, usage
+from smtpnb.notebook.line import expand
+from smtpnb.notebook.live import live
+from smtpnb.notebook.render import Shown, in_one_line, status
+from smtpnb.notebook.sessions import Sessions
+from smtpnb.notebook.verbs import VERBS, send_cell
+from smtpnb.protocol.replies import Reply
+
+if TYPE_CHECKING:
+    from smtpnb.client import SmtpClient
+
+# These do not talk: no live line, no identity, no reply to expect.
+_QUIET: Final = frozenset(
+    ["sandbox", "transcript", "session", "use", "sessions", "disconnect", "cancel"]
+)
+
+
+@magics_class
+class SmtpMagics(Magics):
+    """The magic and its settings (`%config SmtpMagics`)."""
+
+    timeout = Float(
+        None, allow_none=True, help="Seconds for each command, unless --timeout says."
+    ).tag(config=True)
+    identity = Unicode(
+        None, allow_none=True, help="What EHLO says, unless a word says."
+    ).tag(config=True)
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.sessions = Sessions()
+
+    @no_var_expand
+    @line_cell_magic
+    def smtp(self, line: str, cell: str | None = None) -> Any:
+        """Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, `%smtp --help`."""
+        try:
+            return self._smtp(line, cell)
+        except (SmtpError, Cancelled, KeyboardInterrupt) as error:
+            in_one_line(error)
+            raise
+
+    def _smtp(self, line: str, cell: str | None) -> Any:
+        request = parse(line, self._evaluate)
+        if "--help" in request.options:
+            return Shown(usage(request.command))
+        if cell is not None and request.command != "data":
+            raise UsageError("only %%smtp data takes a cell: the message")
+        client = self._client(request)
+        if not request.command:
+            return status(self.sessions.current, client)
+        if self.timeout is not None:
+            request.options.setdefault("--timeout", self.timeout)
+        value = self._run(client, request, cell)
+        if request.variable:
+            self.shell.user_ns[request.variable] = value
+            return None
+        return None if request.silent else value
+
+    def _client(self, request: Request) -> SmtpClient:
+        current = self.sessions.current
+        client = self.sessions.client(request.session)
+        if request.command in ("sandbox", "sessions"):
+            self.sessions.current = current  # a look around changes nothing
+        return client
+
+    def _run(self, client: SmtpClient, request: Request, cell: str | None) -> Any:
+        wanted = request.options.get("--expect")
+        if wanted is not None:
+            wanted = expect.matcher(wanted)
+        if request.command in _QUIET:
+            return VERBS[request.command](self.sessions, client, request)
+        if self.identity and client.identity is None:
+            client.identity = self.identity
+        lax = client.lax
+        client.lax = lax or "--lax" in request.options
+        try:
+            with live(client, request.command, self.shell):
+                if cell is None:
+                    value = VERBS[request.command](self.sessions, client, request)
+                else:
+                    value = send_cell(client, request, self._content(request, cell))
+        finally:
+            client.lax = lax
+        if wanted is not None:
+            replies = [value] if isinstance(value, Reply) else value
+            for reply in replies:
+                expect.check(reply, wanted, request.command)
+        return value
+
+    def _content(self, request: Request, cell: str) -> str:
+        if "--expand" in request.options:
+            return expand(cell, self._evaluate)
+        return cell
+
+    def _evaluate(self, expression: str) -> Any:
+        return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # noqa: S307  # the user's own code, in the user's own cell
+
+
+_LOADED: dict[int, tuple[SmtpMagics, Any]] = {}
+
+
+def load(shell: Any) -> None:
+    """Register the magic, its settings and its completion; once."""
+    if id(shell) in _LOADED:
+        return
+    magics = SmtpMagics(shell)
+    shell.register_magics(magics)
+    shell.configurables.append(magics)
+    matcher = matcher_for(magics.sessions)
+    shell.Completer.custom_matchers.append(matcher)
+    _LOADED[id(shell)] = magics, matcher
+
+
+def unload(shell: Any) -> None:
+    """Take all of it back; sessions are closed and the sandbox is stopped."""
+    magics, matcher = _LOADED.pop(id(shell), (None, None))
+    if magics is None:
+        return
+    magics.sessions.close()
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("smtp", None)
+    shell.magics_manager.registry.pop("SmtpMagics", None)
+    shell.configurables.remove(magics)
+    shell.Completer.custom_matchers.remove(matcher)

@@ -1,0 +1,53 @@
+"""What a magic shows beside the reply: the state, plain text, and errors in one line.
+
+Text of a server is escaped where it becomes text of ours: `smtpnb.text` for HTML and
+terminals, `errors` for messages.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from smtpnb.text import for_html, for_terminal
+
+if TYPE_CHECKING:
+    from smtpnb.client import SmtpClient
+
+_RED = "\x1b[31m"
+_PLAIN = "\x1b[0m"
+
+
+class Shown(str):
+    """Text that shows itself as it is, without quotes and escapes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f'<pre style="margin:0">{for_html(str(self))}</pre>'
+
+
+def status(name: str, client: SmtpClient) -> Shown:
+    """Say where a session is, and what may be sent now."""
+    peer = for_terminal(client.peer) or "nobody"
+    allowed = ", ".join(client.allowed) or "connect"
+    return Shown(
+        f"session {name}, with {peer}: {client.state} ({client.state.value})\n"
+        f"may be sent now: {allowed}"
+    )
+
+
+def in_one_line(error: BaseException) -> None:
+    """Make IPython show an error in one red line; its class and data stay."""
+    name = type(error).__name__
+    text = str(error) or "the command was stopped and the connection closed"
+    shown = for_terminal(text)
+    # IPython asks an exception for this before it formats a traceback.
+    error._render_traceback_ = partial(_one_line, name, shown)  # type: ignore[attr-defined]
+
+
+def _one_line(name: str, text: str) -> list[str]:
+    return [f"{_RED}{name}{_PLAIN}: {text}"]

@@ -1,0 +1,111 @@
+"""The named sessions of a notebook, and its one sandbox.
+
+A session is an `SmtpClient` with a name; the one used last is the one meant when no
+`@NAME` stands in a line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+
+from smtpnb.client import SmtpClient
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from smtpnb.sandbox import Sandbox
+
+DEFAULT: Final = "main"
+
+
+class Sessions:
+    """Clients by name, the current one, and the sandbox.
+
+    Attributes:
+        current: The name of the session used last.
+        targets: By session, what it connected to last.
+    """
+
+    def __init__(self) -> None:
+        self.current = DEFAULT
+        self.targets: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._clients: dict[str, SmtpClient] = {}
+        self._sandbox: Sandbox | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._clients
+
+    def __iter__(self) -> Any:
+        return iter(self._clients)
+
+    def client(self, name: str = "") -> SmtpClient:
+        """Return the client of a session, made if need be, and make it current."""
+        self.current = name or self.current
+        return self._clients.setdefault(self.current, SmtpClient())
+
+    def adopt(self, client: object, name: str = "") -> SmtpClient:
+        """Take a client made in Python as a session, and make it current.
+
+        Raises:
+            UsageError: It is no SmtpClient.
+        """
+        if not isinstance(client, SmtpClient):
+            raise UsageError(f"a session is an SmtpClient, not {type(client).__name__}")
+        known = [key for key, value in self._clients.items() if value is client]
+        self.current = name or (known[0] if known else self._free_name())
+        self._clients[self.current] = client
+        return client
+
+    def _free_name(self) -> str:
+        number = 1
+        while f"client{number}" in self._clients:
+            number += 1
+        return f"client{number}"
+
+    def sandbox(self, **settings: Any) -> Sandbox:
+        """Return the sandbox, started if need be.
+
+        Raises:
+            UsageError: It runs already, with other settings; or they are wrong.
+        """
+        from smtpnb.sandbox import Sandbox  # loads asyncio and cryptography
+
+        if self._sandbox is None:
+            try:
+                self._sandbox = Sandbox(**settings)
+            except (TypeError, ValueError, AttributeError) as error:
+                raise UsageError(str(error)) from None
+        elif settings:
+            raise UsageError("the sandbox runs already; %smtp sandbox stop ends it")
+        return self._sandbox
+
+    def stop_sandbox(self) -> None:
+        """End the sandbox, if there is one; the next one is a new one."""
+        sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            sandbox.stop()
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each session: name, peer, state, tls, current."""
+        import pandas as pd  # only here: a table was asked for
+
+        rows = [
+            (
+                name,
+                client.peer,
+                str(client.state),
+                str(client.tls["version"]) if client.tls else "",
+                name == self.current,
+            )
+            for name, client in self._clients.items()
+        ]
+        columns = ["name", "peer", "state", "tls", "current"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def close(self) -> None:
+        """Cancel every session and stop the sandbox."""
+        for client in self._clients.values():
+            client.cancel()
+        self.stop_sandbox()

@@ -1,0 +1,407 @@
+"""What each command of `%smtp` does: one function each, on a client and a request.
+
+A function sends what its verb says and returns the reply. What stands around it (the
+live line, `--expect`, errors in one line) is the business of `magics`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+
+from smtpnb.errors import Cancelled, SmtpError
+from smtpnb.notebook.grammar import TABLES
+from smtpnb.notebook.render import Shown
+from smtpnb.protocol.sasl import Login, Plain
+from smtpnb.protocol.secret import Secret
+from smtpnb.protocol.session import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smtpnb.client import SmtpClient
+    from smtpnb.notebook.grammar import Request
+    from smtpnb.notebook.sessions import Sessions
+    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.sasl import Mechanism
+
+GOODBYE_S: Final = 5.0
+
+
+# The connection
+
+
+def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Connect; end an old connection first, and say so."""
+    host, settings = _target(sessions, request)
+    _end_old(client)
+    sessions.targets[sessions.current] = (host, dict(settings))
+    starttls = settings.pop("starttls", False)
+    greeting = client.connect(host, **settings, timeout=request.number("--timeout"))
+    if starttls and greeting.ok:
+        client.ehlo().raise_for_status()
+        client.starttls().raise_for_status()
+        client.ehlo().raise_for_status()
+    return greeting
+
+
+def _target(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]]:
+    """Return what to connect to, and how."""
+    settings: dict[str, Any] = {}
+    host: Any
+    if not request.words:
+        if sessions.current not in sessions.targets:
+            raise UsageError("connect wants HOST[:PORT], sandbox or {sandbox}")
+        host, last = sessions.targets[sessions.current]
+        settings = dict(last)
+    elif request.words[0].is_value and not isinstance(request.words[0].value, str):
+        host = request.words[0].value
+        if not hasattr(host, "implicit_tls"):
+            raise UsageError(f"cannot connect to a {type(host).__name__}")
+    elif request.words[0].text.lower() == "sandbox":
+        host = sessions.sandbox()
+    else:
+        host, port = host_and_port(request.words[0].text)
+        settings["port"] = port
+    for option in ("--verify", "--ca"):
+        if option in request.options:
+            settings[option[2:]] = request.options[option]
+    if "--tls" in request.options:
+        if isinstance(host, str):
+            settings["implicit_tls"] = request.options["--tls"] == "implicit"
+        elif (request.options["--tls"] == "implicit") != host.implicit_tls:
+            raise UsageError(f"{host!r} says itself whether TLS is implicit")
+        settings["starttls"] = request.options["--tls"] == "starttls"
+    return host, settings
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Cut HOST[:PORT]; an IPv6 address with a port stands in brackets.
+
+    Raises:
+        UsageError: The port is no number.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
+        return text, 25
+    if not (port.isascii() and port.isdigit()):
+        raise UsageError(f"{port!r} in {text!r} is not a port")
+    return host, int(port)
+
+
+def _end_old(client: SmtpClient) -> None:
+    if client.state is State.CLOSED:
+        return
+    lost = client.state in (State.MAIL, State.RCPT, State.DATA)
+    peer = client.peer
+    try:
+        if State.DATA is client.state:
+            client.disconnect()  # QUIT would be a line of the message
+        else:
+            client.quit(timeout=GOODBYE_S)
+    except (SmtpError, Cancelled):  # the old one is closed either way
+        client.disconnect()
+    said = " in the middle of a mail transaction, which is lost" if lost else ""
+    print(f"ended the session with {peer}{said}")  # noqa: T201  # for the reader
+
+
+def disconnect(_: Sessions, client: SmtpClient, request: Request) -> None:
+    """Close without a word."""
+    client.disconnect()
+
+
+def cancel(_: Sessions, client: SmtpClient, request: Request) -> None:
+    """Stop what runs, and close."""
+    client.cancel()
+
+
+def starttls(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Begin TLS."""
+    return client.starttls(
+        verify=request.options.get("--verify"),
+        ca=request.options.get("--ca"),
+        timeout=request.number("--timeout"),
+    )
+
+
+# AUTH
+
+
+def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Authenticate; the password never stands on the line."""
+    name = request.options.get("--mechanism") or _preferred(client)
+    user, password = request.words[0].text, _password(request)
+    mechanism: Mechanism = (
+        Plain(user, password)
+        if name == "plain"
+        else Login(
+            user,
+            password,
+            initial_response="--no-initial-response" not in request.options,
+        )
+    )
+    return client.auth(
+        mechanism,
+        allow_cleartext_auth="--allow-cleartext-auth" in request.options,
+        timeout=request.number("--timeout"),
+    )
+
+
+def _preferred(client: SmtpClient) -> str:
+    """PLAIN, unless only LOGIN is offered."""
+    offered = client.capabilities.mechanisms
+    return "login" if "LOGIN" in offered and "PLAIN" not in offered else "plain"
+
+
+def _password(request: Request) -> Secret:
+    user = request.words[0].text
+    if len(request.words) > 1:
+        word = request.words[1]
+        if not word.is_value or not isinstance(word.value, (str, Secret)):
+            raise UsageError(
+                "never type a password on the line: IPython keeps its history; give "
+                "the USER alone and be asked, or {variable}, or --password-env NAME"
+            )
+        return Secret(word.value)
+    if variable := request.options.get("--password-env"):
+        if variable not in os.environ:
+            raise UsageError(f"there is no environment variable {variable}")
+        return Secret(os.environ[variable])
+    if service := request.options.get("--keyring"):
+        return _from_keyring(service, user)
+    return Secret(getpass.getpass(f"Password of {user}: "))
+
+
+def _from_keyring(service: str, user: str) -> Secret:
+    try:
+        import keyring
+    except ImportError:
+        raise UsageError("--keyring needs the package: pip install keyring") from None
+    password = keyring.get_password(service, user)
+    if password is None:
+        raise UsageError(f"the keyring has no password of {user} for {service}")
+    return Secret(password)
+
+
+# The mail transaction
+
+
+def mail(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send MAIL FROM."""
+    path, parameters = _path(request, "FROM:")
+    size = request.number("--size")
+    options = request.options
+    return client.mail_from(
+        path,
+        size=None if size is None else int(size),
+        body=_upper(options.get("--body")),
+        smtputf8="--smtputf8" in options,
+        ret=_upper(options.get("--ret")),
+        envid=options.get("--envid"),
+        parameters=parameters,
+        timeout=request.number("--timeout"),
+    )
+
+
+def rcpt(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send RCPT TO."""
+    path, parameters = _path(request, "TO:")
+    return client.rcpt_to(
+        path,
+        notify=_upper(request.options.get("--notify")),
+        orcpt=request.options.get("--orcpt"),
+        parameters=parameters,
+        timeout=request.number("--timeout"),
+    )
+
+
+def _upper(text: str | None) -> str | None:
+    return None if text is None else text.upper()
+
+
+def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
+    """Return the path and the parameters: FROM:<a@b>, FROM: <a@b>, <a@b> or a@b."""
+    path, *parameters = (word.text for word in request.words)
+    if path[: len(prefix)].upper() == prefix:
+        path = path[len(prefix) :]
+        if not path and parameters:
+            path = parameters.pop(0)
+    if path.startswith("<") and path.endswith(">"):
+        path = path[1:-1]
+    return path, parameters
+
+
+def data(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Say DATA, and no more."""
+    return client.data(timeout=request.number("--timeout"))
+
+
+def send_cell(client: SmtpClient, request: Request, content: str) -> Reply:
+    """Send DATA and the content, or the content alone if DATA was answered 354."""
+    timeout = request.number("--timeout")
+    if client.state is not State.DATA:
+        return client.data(content, timeout=timeout)
+    early = client.send_lines(content, timeout=timeout)
+    return early if early is not None else client.end_data(timeout=timeout)
+
+
+# What goes to the wire as typed
+
+
+def ehlo(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send EHLO."""
+    return client.ehlo(request.text or None, timeout=request.number("--timeout"))
+
+
+def helo(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send HELO."""
+    return client.helo(request.text or None, timeout=request.number("--timeout"))
+
+
+def rset(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send RSET."""
+    return client.rset(timeout=request.number("--timeout"))
+
+
+def quit_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send QUIT."""
+    return client.quit(timeout=request.number("--timeout"))
+
+
+def noop(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send NOOP."""
+    return client.noop(request.text, timeout=request.number("--timeout"))
+
+
+def vrfy(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send VRFY."""
+    return client.vrfy(request.text, timeout=request.number("--timeout"))
+
+
+def expn(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send EXPN."""
+    return client.expn(request.text, timeout=request.number("--timeout"))
+
+
+def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send HELP."""
+    return client.help(request.text, timeout=request.number("--timeout"))
+
+
+def command(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send any verb."""
+    verb, *text = (word.text for word in request.words)
+    return client.command(verb, " ".join(text), timeout=request.number("--timeout"))
+
+
+def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:
+    """Send octets, read replies."""
+    octets = request.words[0].value
+    if not isinstance(octets, (bytes, bytearray, memoryview)):
+        raise UsageError("raw wants octets: {b'NOOP\\r\\n'}")
+    timeout, wanted = request.number("--timeout"), request.number("--replies")
+    client.raw(bytes(octets), timeout=timeout)
+    count = 1 if wanted is None else int(wanted)
+    return [client.read_reply(timeout=timeout) for _ in range(count)]
+
+
+# What is beside the conversation
+
+
+def sandbox(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Start, stop, look into or disturb the sandbox."""
+    what = request.words[0].text.lower() if request.words else ""
+    if what == "stop":
+        return sessions.stop_sandbox()
+    if what == "inbox":
+        return sessions.sandbox().inbox()
+    if what == "clear":
+        return sessions.sandbox().clear_faults()
+    if what == "fault":
+        return _fault(sessions, request)
+    if what:
+        raise UsageError(f"sandbox takes stop, inbox, fault or clear, not {what!r}")
+    given = {name: request.options.get(f"--{name}") for name in ("tls", "auth")}
+    return sessions.sandbox(**{name: value for name, value in given.items() if value})
+
+
+def _fault(sessions: Sessions, request: Request) -> Any:
+    if len(request.words) == 1:
+        raise UsageError("sandbox fault wants a STEP, such as rcpt")
+    step, *pattern = (word.text for word in request.words[1:])
+    times = request.number("--times")
+    settings = {
+        name: request.number(f"--{name}")
+        for name in ("delay", "drip", "probability")
+        if f"--{name}" in request.options
+    }
+    try:
+        return sessions.sandbox().fault(
+            step,
+            *pattern,
+            reply=request.options.get("--reply"),
+            drop="--drop" in request.options,
+            stall="--stall" in request.options,
+            eight_bit="--eight-bit" in request.options,
+            times=None if times is None else int(times),
+            **settings,  # type: ignore[arg-type]  # numbers, all of them
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def transcript(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Return what happened."""
+    what = request.words[0].text.lower() if request.words else ""
+    if not what:
+        return client.transcript
+    if what == "text":
+        return Shown(client.transcript.text())
+    if what not in TABLES:
+        raise UsageError(f"transcript takes {', '.join(TABLES)} or text, not {what!r}")
+    return getattr(client.transcript, what)()
+
+
+def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpClient:
+    """Return the client behind the magic; with a name or a client, use that one."""
+    if not request.words:
+        return client
+    word = request.words[0]
+    if word.is_value and not isinstance(word.value, str):
+        return sessions.adopt(word.value, request.session)
+    return sessions.client(word.text.removeprefix("@"))
+
+
+def list_sessions(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Return the table of sessions."""
+    return sessions.table()
+
+
+VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
+    "connect": connect,
+    "ehlo": ehlo,
+    "helo": helo,
+    "starttls": starttls,
+    "auth": auth,
+    "mail": mail,
+    "rcpt": rcpt,
+    "data": data,
+    "rset": rset,
+    "noop": noop,
+    "vrfy": vrfy,
+    "expn": expn,
+    "help": help_,
+    "quit": quit_,
+    "command": command,
+    "raw": raw,
+    "disconnect": disconnect,
+    "cancel": cancel,
+    "sandbox": sandbox,
+    "transcript": transcript,
+    "session": session,
+    "use": session,
+    "sessions": list_sessions,
+}
