@@ -57,18 +57,16 @@ def _behind(head: list[str], last: str, names: Iterable[str]) -> list[str]:
 def matcher_for(sessions: Sessions) -> Callable[[Any], Any]:
     """Return a matcher for `Completer.custom_matchers`."""
 
-    @context_matcher(identifier="smtpnb.smtp")  # type: ignore[untyped-decorator,unused-ignore]
     def smtp_matcher(context: Any) -> Any:
-        found = candidates(
-            context.line_with_cursor[: context.cursor_position], sessions
-        )
+        before = context.line_with_cursor[: context.cursor_position]
+        found = candidates(before, sessions)
         if found is None:
             return {"completions": []}
-        token = context.token
         # IPython replaces its own token, which may be the end of ours ("--timeout").
         last = context.text_until_cursor.rpartition(" ")[2]
-        cut = len(last) - len(token)
-        completions = [SimpleCompletion(text[max(cut, 0) :]) for text in found]
+        cut = max(len(last) - len(context.token), 0)
+        completions = [SimpleCompletion(text[cut:]) for text in found]
         return {"completions": completions, "suppress": True}
 
-    return smtp_matcher
+    matcher: Any = context_matcher(identifier="smtpnb.smtp")(smtp_matcher)
+    return matcher  # type: ignore[no-any-return]

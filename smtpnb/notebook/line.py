@@ -127,6 +127,6 @@ def _expanded(piece: str, evaluate: Evaluate) -> Word:
 def _value(expression: str, evaluate: Evaluate) -> Any:
     try:
         return evaluate(expression.strip())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever the user's code raises
         kind = type(error).__name__
         raise UsageError(f"{{{expression}}}: {kind}: {error}") from None

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from IPython.display import HTML, DisplayHandle
+from IPython.display import display, update_display
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
 
 AFTER_S: Final = 0.5
+
+_NUMBERS = count(1)
 
 
 class LiveLine:
@@ -69,17 +72,14 @@ def painter(shell: Any) -> Callable[[str], None]:
     """Return what shows a text in this shell."""
     if not hasattr(shell, "kernel"):
         return _paint_terminal
-    handle = DisplayHandle()
-    shown = False
+    name = f"smtpnb-live-{next(_NUMBERS)}"
+    show: Any = display
 
     def paint(text: str) -> None:
-        nonlocal shown
-        html = HTML(f"<em>{text}</em>" if text else "")
-        if shown:
-            handle.update(html)
-        else:
-            handle.display(html)
-            shown = True
+        nonlocal show
+        both = {"text/plain": text, "text/html": f"<em>{text}</em>" if text else ""}
+        show(both, raw=True, display_id=name)
+        show = update_display
 
     return paint
 

@@ -45,6 +45,7 @@ class SmtpMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
+        self._shell = shell
         self.sessions = Sessions()
 
     @no_var_expand
@@ -70,7 +71,7 @@ class SmtpMagics(Magics):
             request.options.setdefault("--timeout", self.timeout)
         value = self._run(client, request, cell)
         if request.variable:
-            self.shell.user_ns[request.variable] = value
+            self._shell.user_ns[request.variable] = value
             return None
         return None if request.silent else value
 
@@ -92,7 +93,7 @@ class SmtpMagics(Magics):
         lax = client.lax
         client.lax = lax or "--lax" in request.options
         try:
-            with live(client, request.command, self.shell):
+            with live(client, request.command, self._shell):
                 if cell is None:
                     value = VERBS[request.command](self.sessions, client, request)
                 else:
@@ -111,7 +112,7 @@ class SmtpMagics(Magics):
         return cell
 
     def _evaluate(self, expression: str) -> Any:
-        return eval(expression, self.shell.user_global_ns, self.shell.user_ns)  # noqa: S307  # the user's own code, in the user's own cell
+        return eval(expression, self._shell.user_global_ns, self._shell.user_ns)  # noqa: S307  # the user's own code, in the user's own cell
 
 
 _LOADED: dict[int, tuple[SmtpMagics, Any]] = {}

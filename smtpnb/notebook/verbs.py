@@ -50,32 +50,39 @@ def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def _target(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]]:
     """Return what to connect to, and how."""
-    settings: dict[str, Any] = {}
-    host: Any
     if not request.words:
         if sessions.current not in sessions.targets:
             raise UsageError("connect wants HOST[:PORT], sandbox or {sandbox}")
         host, last = sessions.targets[sessions.current]
-        settings = dict(last)
-    elif request.words[0].is_value and not isinstance(request.words[0].value, str):
-        host = request.words[0].value
-        if not hasattr(host, "implicit_tls"):
-            raise UsageError(f"cannot connect to a {type(host).__name__}")
-    elif request.words[0].text.lower() == "sandbox":
-        host = sessions.sandbox()
-    else:
-        host, port = host_and_port(request.words[0].text)
-        settings["port"] = port
-    for option in ("--verify", "--ca"):
-        if option in request.options:
-            settings[option[2:]] = request.options[option]
-    if "--tls" in request.options:
+        return host, {**last, **_trust(host, request)}
+    word = request.words[0]
+    if word.is_value and not isinstance(word.value, str):
+        if not hasattr(word.value, "implicit_tls"):
+            raise UsageError(f"cannot connect to a {type(word.value).__name__}")
+        return word.value, _trust(word.value, request)
+    if word.text.lower() == "sandbox":
+        local = sessions.sandbox()
+        return local, _trust(local, request)
+    host, port = host_and_port(word.text)
+    return host, {"port": port, **_trust(host, request)}
+
+
+def _trust(host: Any, request: Request) -> dict[str, Any]:
+    """Return what --verify, --ca and --tls mean for `SmtpClient.connect`."""
+    options = request.options
+    settings = {
+        name: options[f"--{name}"]
+        for name in ("verify", "ca")
+        if f"--{name}" in options
+    }
+    if "--tls" in options:
+        implicit = options["--tls"] == "implicit"
         if isinstance(host, str):
-            settings["implicit_tls"] = request.options["--tls"] == "implicit"
-        elif (request.options["--tls"] == "implicit") != host.implicit_tls:
+            settings["implicit_tls"] = implicit
+        elif implicit != host.implicit_tls:
             raise UsageError(f"{host!r} says itself whether TLS is implicit")
-        settings["starttls"] = request.options["--tls"] == "starttls"
-    return host, settings
+        settings["starttls"] = options["--tls"] == "starttls"
+    return settings
 
 
 def host_and_port(text: str) -> tuple[str, int]:

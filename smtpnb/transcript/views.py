@@ -147,11 +147,11 @@ def _connect(event: Event, detail: dict[str, Any]) -> _Said:
 def _tls(event: Event, detail: dict[str, Any]) -> _Said:
     if detail.get("error"):
         return [(_FAULT, f"TLS failed: {event.text}")]
-    words = (detail.get("tls_version"), detail.get("tls_cipher"))
+    words = (detail.get("version"), detail.get("cipher"))
     said = [(_INFO, " ".join(["TLS started", *(str(word) for word in words if word)]))]
     if detail.get("cert_subject"):
         said.append((_INFO, f"TLS peer {detail['cert_subject']}"))
-    if detail.get("tls_verified") is False:
+    if detail.get("verified") is False:
         said.append((_FAULT, "TLS peer was NOT verified"))
     return said
 

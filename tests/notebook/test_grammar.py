@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from IPython.core.error import UsageError
+
+from smtpnb.notebook import expect
+from smtpnb.notebook.completion import candidates
+from smtpnb.notebook.grammar import COMMANDS, parse, usage
+from smtpnb.notebook.verbs import VERBS, host_and_port
+from smtpnb.protocol.replies import Reply
+
+
+def evaluate(expression: str) -> Any:
+    return eval(expression, {"x": "X"})
+
+
+def test_every_command_of_the_grammar_has_a_verb_and_help() -> None:
+    assert set(VERBS) == set(COMMANDS)
+    for name in COMMANDS:
+        assert name in usage()
+        assert usage(name).startswith(f"%smtp {name}")
+        for option in COMMANDS[name].options:
+            assert option in usage(name)
+
+
+def test_a_line_is_understood_in_all_its_parts() -> None:
+    request = parse("r << @two RCPT --timeout=3 TO:<a@b> --expect 550;", evaluate)
+    assert request.variable == "r"
+    assert request.session == "two"
+    assert request.command == "rcpt"
+    assert request.text == "TO:<a@b>"
+    assert request.options == {"--timeout": "3", "--expect": "550"}
+    assert request.number("--timeout") == 3
+    assert request.silent
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("frobnicate", "no such command: 'frobnicate'"),
+        ("rcpt", "rcpt wants TO:<PATH>"),
+        ("quit now", "takes no more words; 'now' is too much"),
+        ("noop --nope", "noop has no --nope"),
+        ("noop --timeout", "--timeout wants S"),
+        ("noop --lax=1", "--lax takes no value"),
+        ("connect h --tls maybe", "--tls is one of none, starttls, implicit"),
+        ("@ noop", "@ wants the name"),
+        ("1x << noop", "is not a name for a variable"),
+    ],
+)
+def test_a_mistake_is_named(line: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        parse(line, evaluate)
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "inf", "nan"])
+def test_a_number_is_a_number(value: str) -> None:
+    with pytest.raises(UsageError, match="--timeout wants a number"):
+        parse(f"noop --timeout {value}", evaluate).number("--timeout")
+
+
+@pytest.mark.parametrize(
+    ("expected", "reply", "matches"),
+    [
+        ("250", b"250 ok\r\n", True),
+        ("2", b"251 ok\r\n", True),
+        ("2xx", b"251 ok\r\n", True),
+        ("25x", b"220 ok\r\n", False),
+        ("550", b"250 ok\r\n", False),
+        ("5.7.1", b"550 5.7.1 no\r\n", True),
+        ("5.7", b"550 5.7.1 no\r\n", True),
+        ("5.7.1", b"550 5.7.10 no\r\n", False),
+        ("5.7.1", b"550 no\r\n", False),
+    ],
+)
+def test_an_expectation_matches(expected: str, reply: bytes, matches: bool) -> None:
+    assert expect.matches(Reply(reply), expect.matcher(expected)) is matches
+
+
+@pytest.mark.parametrize("expected", ["", "6", "25", "abc", "5.", "2x0"])
+def test_an_expectation_that_means_nothing_is_refused(expected: str) -> None:
+    with pytest.raises(UsageError, match="--expect wants"):
+        expect.matcher(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("mx.example", "mx.example", 25),
+        ("mx.example:587", "mx.example", 587),
+        ("::1", "::1", 25),
+        ("[::1]", "[::1]", 25),
+        ("[::1]:465", "[::1]", 465),
+    ],
+)
+def test_a_host_is_cut_from_its_port(text: str, host: str, port: int) -> None:
+    assert host_and_port(text) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        ("%smtp co", ["connect", "command"]),
+        ("r = %smtp ehl", ["ehlo"]),
+        ("%%smtp da", ["data"]),
+        ("%smtp @t", ["@two"]),
+        ("%smtp @two qu", ["quit"]),
+        ("%smtp v << qu", ["quit"]),
+        ("%smtp connect s", ["sandbox"]),
+        ("%smtp connect h --tls ", ["none", "starttls", "implicit"]),
+        ("%smtp noop --t", ["--timeout"]),
+        ("%smtp use t", ["two"]),
+        ("%smtp transcript ex", ["exchanges"]),
+        ("%smtp nope x", []),
+        ("print(1)", None),
+    ],
+)
+def test_completion_offers(before: str, expected: list[str] | None) -> None:
+    assert candidates(before, ["main", "two"]) == expected

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.error import UsageError
+
+from smtpnb import LocalProtocolError, Reply, Sandbox, SmtpClient, State
+from smtpnb.errors import DeadlineExceeded, ReplyError
+from smtpnb.notebook.live import LiveLine
+from smtpnb.notebook.magics import load, unload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def test_a_session_goes_from_greeting_to_goodbye(run: Callable[[str], Any]) -> None:
+    assert run("%smtp connect sandbox").code == 220
+    assert run("%smtp ehlo client.example").code == 250
+    assert run("%smtp starttls").code == 220
+    assert run("%smtp ehlo client.example").code == 250
+    assert run("%smtp MAIL FROM:<a@b.example> SIZE=99").code == 250
+    assert run("%smtp rcpt to: <c@d.example>").code == 250
+    assert run("%%smtp data\nSubject: {x}\n\n.dot\nÄ\n").code == 250
+    inbox = run("%smtp sandbox inbox")
+    assert list(inbox["octets"]) == ["Subject: {x}\r\n\r\n.dot\r\nÄ\r\n".encode()]
+    assert list(inbox["mail_from"]) == ["a@b.example"]
+    assert run("%smtp quit").code == 221
+
+
+def test_a_reply_can_be_kept_silenced_and_named(
+    run: Callable[[str], Any], shell: InteractiveShell
+) -> None:
+    run("%smtp connect sandbox;")
+    run("r = %smtp ehlo")
+    assert isinstance(shell.user_ns["r"], Reply)
+    assert run("%smtp s << noop") is None
+    assert shell.user_ns["s"].code == 250
+    assert run("%smtp noop;") is None
+    assert run("t = %smtp noop\nt.code") == 250
+
+
+def test_a_cell_after_354_is_the_content_alone(run: Callable[[str], Any]) -> None:
+    for line in ("connect sandbox", "ehlo", "mail a@b", "rcpt c@d"):
+        run(f"%smtp {line}")
+    assert run("%smtp data").code == 354
+    assert run("name = 'Ann'\n") is None
+    assert run("%%smtp data --expand\nHello {name}\n").code == 250
+    assert list(run("%smtp sandbox inbox")["octets"]) == [b"Hello Ann\r\n"]
+
+
+def test_a_refused_data_sends_no_content(run: Callable[[str], Any]) -> None:
+    run("%smtp sandbox fault data --reply '451 4.3.0 Not now'")
+    for line in ("connect sandbox", "ehlo", "mail a@b", "rcpt c@d"):
+        run(f"%smtp {line}")
+    assert run("%%smtp data\nHello\n").code == 451
+    assert run("%smtp noop").code == 250
+    assert len(run("%smtp sandbox inbox")) == 0
+
+
+def test_a_refusal_is_an_answer_unless_something_else_was_expected(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp sandbox fault rcpt bad* --reply '550 5.1.1 No such mailbox'")
+    for line in ("connect sandbox", "ehlo", "mail a@b"):
+        run(f"%smtp {line}")
+    assert run("%smtp rcpt bad@d").code == 550
+    assert run("%smtp rcpt bad@d --expect 5.1.1").code == 550
+    with pytest.raises(ReplyError, match="expected 2"):
+        run("%smtp rcpt bad@d --expect 2")
+    assert run("%smtp rcpt good@d --expect 25x").code == 250
+
+
+def test_a_mistake_is_one_line_and_nothing_was_sent(
+    run: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("%smtp connect sandbox")
+    capsys.readouterr()
+    with pytest.raises(LocalProtocolError):
+        run("%smtp data")
+    shown = capsys.readouterr().out.strip()
+    assert len(shown.splitlines()) == 1
+    assert "DATA is out of order" in shown
+    with pytest.raises(UsageError):
+        run("%smtp nope")
+    assert "Traceback" not in capsys.readouterr().err
+    with pytest.raises(LocalProtocolError):
+        run("x = 'a\\r\\nRSET'\n%smtp noop {x}")
+    assert list(run("%smtp transcript events")["event"]).count("command") == 0
+
+
+def test_lax_lifts_the_order_for_one_command(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox")
+    assert run("%smtp rcpt a@b --lax").code == 503
+    with pytest.raises(LocalProtocolError):
+        run("%smtp rcpt a@b")
+
+
+def test_sessions_stand_side_by_side(run: Callable[[str], Any]) -> None:
+    run("%smtp @one connect sandbox")
+    run("%smtp @two connect sandbox")
+    run("%smtp @one ehlo")
+    assert run("%smtp session").state is State.READY
+    run("%smtp use two")
+    assert run("%smtp session").state is State.CONNECTED
+    table = run("%smtp sessions")
+    assert list(table["name"]) == ["one", "two"]
+    assert list(table["current"]) == [False, True]
+    client = run("from smtpnb import SmtpClient\nmine = SmtpClient()\nmine")
+    assert run("%smtp use {mine}") is client
+    assert isinstance(client, SmtpClient)
+
+
+def test_a_second_connect_says_what_was_lost(
+    run: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for line in ("connect sandbox", "ehlo", "mail a@b"):
+        run(f"%smtp {line}")
+    run("%smtp connect")
+    assert "which is lost" in capsys.readouterr().out
+    assert run("%smtp session").state is State.CONNECTED
+
+
+def test_connect_with_starttls_verifies_by_the_ca_of_the_sandbox(
+    run: Callable[[str], Any],
+) -> None:
+    assert run("%smtp connect sandbox --tls starttls").code == 220
+    client = run("%smtp session")
+    assert client.tls["verified"] is True
+    assert client.state is State.READY
+
+
+def test_a_password_never_stands_on_the_line(
+    run: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("users = {'ann': 'open sesame'}\n%smtp sandbox --auth {users}")
+    run("%smtp connect sandbox --tls starttls")
+    with pytest.raises(UsageError, match="never type a password"):
+        run("%smtp auth ann secret")
+    monkeypatch.setenv("ANNS", "open sesame")
+    assert run("%smtp auth ann --password-env ANNS").code == 235
+    assert "sesame" not in run("%smtp transcript text")
+
+
+def test_a_password_is_asked_for(
+    run: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "wrong"
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    run("users = {'ann': 'open sesame'}\n%smtp sandbox --auth {users}")
+    run("%smtp connect sandbox --tls starttls")
+    assert run("%smtp auth ann --mechanism login").code == 535
+    assert asked == ["Password of ann: "]
+
+
+def test_raw_octets_bring_their_replies(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox")
+    replies = run("%smtp raw {b'NOOP\\r\\nNOOP\\r\\n'} --replies 2")
+    assert [reply.code for reply in replies] == [250, 250]
+    assert run("%smtp command XYZZY a  b").code == 500
+
+
+def test_the_timeout_is_told_and_the_transcript_is_there(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp sandbox fault noop --stall")
+    run("%smtp connect sandbox")
+    with pytest.raises(DeadlineExceeded):
+        run("%smtp noop --timeout 0.2")
+    assert run("%smtp session").state is State.CLOSED
+    assert "DeadlineExceeded" in run("%smtp transcript text")
+    run("%smtp sandbox clear")
+    assert run("%smtp connect").code == 220
+
+
+def test_an_interrupt_cancels_closes_and_is_raised_again(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp sandbox fault noop --stall")
+    run("%smtp connect sandbox")
+    client = run("%smtp session")
+    interrupted = threading.Event()
+
+    def interrupt_once() -> None:
+        if not interrupted.is_set():
+            interrupted.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    client.on_tick = interrupt_once
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(LiveLine, "tick", lambda _: interrupt_once())
+    with monkey.context(), pytest.raises(KeyboardInterrupt):
+        run("%smtp noop")
+    monkey.undo()
+    assert interrupted.is_set()
+    assert client.state is State.CLOSED
+    assert "cancel" in client.transcript.text()
+
+
+def test_the_live_line_waits_paints_and_goes() -> None:
+    painted: list[str] = []
+    clock = iter([0.0, 0.2, 0.7, 1.5])
+    line = LiveLine("data", painted.append, lambda: next(clock))
+    line.tick()
+    line.tick()
+    line.progress(2_000_000)
+    line.tick()
+    line.end()
+    assert [text[:24] for text in painted] == [
+        "data: 0.7 s (interrupt t",
+        "data: 1.5 s, 2.0 MB sent",
+        "",
+    ]
+
+
+def test_help_and_status_are_words(run: Callable[[str], Any]) -> None:
+    assert "connect" in run("%smtp --help")
+    assert "--notify" in run("%smtp rcpt --help")
+    assert "may be sent now: connect" in run("%smtp")
+
+
+def test_a_cell_belongs_to_data_alone(run: Callable[[str], Any]) -> None:
+    with pytest.raises(UsageError, match="only %%smtp data"):
+        run("%%smtp noop\nx\n")
+
+
+def test_loading_twice_and_unloading_leave_no_trace(shell: InteractiveShell) -> None:
+    matchers = len(shell.Completer.custom_matchers)
+    load(shell)
+    assert len(shell.Completer.custom_matchers) == matchers
+    unload(shell)
+    assert len(shell.Completer.custom_matchers) == matchers - 1
+    assert "smtp" not in shell.magics_manager.magics["line"]
+    unload(shell)
+    load(shell)
+    assert "smtp" in shell.magics_manager.magics["cell"]
+
+
+def test_the_completer_of_the_shell_offers_the_commands(
+    shell: InteractiveShell,
+) -> None:
+    with provisionalcompleter():
+        found = [made.text for made in shell.Completer.completions("%smtp conn", 10)]
+    assert "connect" in found
+
+
+def test_a_sandbox_made_in_python_can_be_connected_to(
+    run: Callable[[str], Any], shell: InteractiveShell
+) -> None:
+    with Sandbox(tls="implicit") as sandbox:
+        shell.user_ns["mine"] = sandbox
+        assert run("%smtp connect {mine}").code == 220
+        assert run("%smtp session").tls["verified"] is True
+        run("%smtp disconnect")
