@@ -200,7 +200,7 @@ SESSIONS: Final = (
     _c("cert_sha256", "text", "its fingerprint, hex"),
     _c("cert_key", "category", 'such as "EC 256"'),
     _c("tls_verified", "boolean", "whether verification succeeded"),
-    _c("tls_result", "category", "RFC 8460 section 4.3 words"),
+    _c("tls_result", "category", "later: RFC 8460 section 4.3 words"),
     _c("dane", "category", "later"),
     _c("mta_sts", "category", "later"),
     _c("probe_version", "category", "later: from sweeps"),

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from smtpnb.transcript.exchanges import Row
 
 _PHASE_NAMES: Final = frozenset(column.name for column in PHASES)
-_TLS_NAMES: Final = tuple(
-    c.name
-    for c in SESSIONS
-    if c.name.startswith(("tls_", "cert_")) and c.name not in {"tls_ms", "tls_mode"}
-)
+# What TLS negotiated, by column: the record's names need no "tls_".
+_TLS_FACTS: Final[Mapping[str, str]] = {
+    "tls_version": "version",
+    "tls_cipher": "cipher",
+    "tls_alpn": "alpn",
+    "tls_verified": "verified",
+    **{c.name: c.name for c in SESSIONS if c.name.startswith("cert_")},
+}
 
 # The first word of a greeting that matches; the order matters ("ESMTP" comes last).
 _SOFTWARE: Final[Mapping[str, str]] = {
@@ -136,8 +139,8 @@ def _take(row: Row, event: Event) -> None:
 def _take_tls(row: Row, facts: Mapping[str, Any]) -> None:
     if not facts.get("error"):
         row["tls_mode"] = "implicit" if facts.get("implicit") else "starttls"
-    for name in _TLS_NAMES:
-        value = facts.get(name)
+    for name, fact in _TLS_FACTS.items():
+        value = facts.get(fact)
         row[name] = _us(value) if name.startswith("cert_not_") else value
 
 

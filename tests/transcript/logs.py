@@ -10,9 +10,9 @@ EHLO = (
     b"250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n"
 )
 FACTS = {
-    "tls_version": "TLSv1.3",
-    "tls_cipher": "TLS_AES_256_GCM_SHA384",
-    "tls_verified": True,
+    "version": "TLSv1.3",
+    "cipher": "TLS_AES_256_GCM_SHA384",
+    "verified": True,
     "cert_subject": "CN=mx1.example.test",
     "cert_san": ["mx1.example.test"],
     "cert_not_after": "2027-01-01T00:00:00+00:00",
