@@ -41,10 +41,21 @@ _T = TypeVar("_T")
 class Target(Protocol):
     """What `connect` takes instead of a host: an address that knows its own CA."""
 
-    host: str
-    port: int
-    implicit_tls: bool
-    ca: str
+    @property
+    def host(self) -> str:
+        """The address or name to connect to."""
+
+    @property
+    def port(self) -> int:
+        """The port."""
+
+    @property
+    def implicit_tls(self) -> bool:
+        """Whether TLS begins with the first octet."""
+
+    @property
+    def ca(self) -> str:
+        """PEM text of the CA to trust."""
 
 
 class Connection:
