@@ -54,10 +54,14 @@ def plot_waterfall(
     """
     from matplotlib.figure import Figure  # loaded only when used
 
+    from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
+
     found = bars(source, session)
     if ax is None:
         size = (8.6, 1.5 + 0.27 * len(found))
-        ax = Figure(figsize=size, layout="constrained").add_subplot()
+        own = ShownFigure(figsize=size, layout="constrained")
+        own.alt = describe_waterfall(source, session=session)
+        ax = own.add_subplot()
     _draw(ax, found if pauses else _without_pauses(found))
     ax.set_xlabel(f"ms{'' if pauses else ', the time between the commands left out'}")
     figure = ax.get_figure(root=False)

@@ -9,6 +9,7 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from smtpnb.analysis import describe_waterfall, plot_waterfall, waterfall
+from smtpnb.analysis.figure import ShownFigure
 from smtpnb.transcript import events
 from smtpnb.transcript.tables import events_frame
 from tests.transcript.logs import opened, pipelined, plain
@@ -125,9 +126,6 @@ def test_the_picture_can_be_drawn_into_axes_of_the_caller(
 
 
 def test_a_dollar_in_an_address_is_no_formula(tmp_path: Path) -> None:
-    from smtpnb.transcript import events
-    from smtpnb.transcript.tables import events_frame
-
     session = opened()
     mail = b"MAIL FROM:<$x_{y}$a@b>\r\n"
     session.say("mail", mail, b"250 \xe2\x80\xae$^$\r\n")
@@ -135,6 +133,14 @@ def test_a_dollar_in_an_address_is_no_formula(tmp_path: Path) -> None:
     figure = plot_waterfall(frame)
     figure.savefig(tmp_path / "dollar.png")
     assert "MAIL FROM:<$x_{y}$a@b>" in _texts(figure)
+
+
+def test_a_notebook_shows_the_picture_with_its_words(transcript: Transcript) -> None:
+    figure = plot_waterfall(transcript)
+    assert isinstance(figure, ShownFigure)
+    data, metadata = figure._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == describe_waterfall(transcript)
 
 
 def test_the_words_tell_what_the_picture_shows(transcript: Transcript) -> None:
