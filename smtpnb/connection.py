@@ -141,7 +141,6 @@ class Connection:
                 )
             self._trust = self._policy.with_(verify=verify, ca=ca)
             self._trust.make_context()  # a bad CA file is told before anything is tried
-            self._close_token()
             self._token = CancelToken()
             log = Record(host, port)
             self._records.append(log)
@@ -177,6 +176,7 @@ class Connection:
             try:
                 if self._engine is not None:
                     self._engine.cancel()
+                self._give_back()
             finally:
                 self._busy.release()
 
@@ -273,8 +273,10 @@ class Connection:
             raise LocalProtocolError("not connected; connect() first")
         return self._engine
 
-    def _close_token(self) -> None:
-        if self._token is not None:
+    def _give_back(self) -> None:
+        """Keep no descriptor once the connection has ended."""
+        ended = self._engine is None or not self._engine.connected
+        if ended and self._token is not None:
             self._token.close()
 
     def __enter__(self) -> Self:
@@ -316,6 +318,7 @@ class _Ownership:
 
     def __exit__(self, *exc: object) -> None:
         client = self._client
+        client._give_back()  # noqa: SLF001
         client._busy.release()  # noqa: SLF001
         # A cancel that found the verb running left the abort to us; if the verb ended
         # just before it could see the token, nobody has aborted yet.

@@ -6,9 +6,9 @@ for, and it is never undone: a new connection gets a new token.
 
 The wake-up is a pipe whose read end stands in every wait. It is written once and
 never drained, so no wake-up can be lost. Closing it must not race with a write (the
-descriptor could already belong to somebody else); a lock that `cancel()` only *tries*
-settles that: if the try fails, either another canceller is writing the same octet, or
-the connection is being closed, and both are what was wanted.
+descriptor could already belong to somebody else); a lock that both only *try* settles
+that: if the try fails, either another canceller is writing the same octet, or the
+connection is being closed, and both are what was wanted.
 
 This module knows nothing of what is being cancelled.
 """
@@ -52,12 +52,19 @@ class CancelToken:
         return self._read
 
     def close(self) -> None:
-        """Give the descriptors back; `requested` stays as it is."""
-        with self._lock:
-            for fd in (self._read, self._write):
-                if fd >= 0:
-                    os.close(fd)
-            self._read = self._write = -1
+        """Give the descriptors back; `requested` stays as it is.
+
+        Never waits: if somebody is writing this moment (perhaps the code that a
+        signal handler interrupted to come here), they go when the token does.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                for fd in (self._read, self._write):
+                    if fd >= 0:
+                        os.close(fd)
+                self._read = self._write = -1
+            finally:
+                self._lock.release()
 
     def __del__(self) -> None:
         self.close()

@@ -88,10 +88,10 @@ class _Interrupt:
 def _run(
     steps: Steps[_T], token: CancelToken, on_tick: Callable[[], None] | None
 ) -> _T:
-    poll = select.poll()
-    poll.register(token.fileno(), select.POLLIN)
     try:
         wait = next(steps)
+        poll = select.poll()
+        poll.register(token.fileno(), select.POLLIN)
         while True:
             ready = _block(poll, wait, token, on_tick)
             if token.requested:
