@@ -14,19 +14,19 @@ This module knows nothing of SMTP.
 
 from __future__ import annotations
 
-import html
 import re
 
+# Compiled when first used (most text is plain).
 # Controls, line separators, bidirectional controls, every character that is by default
 # ignorable (zero width, fillers, variation selectors, tags, the BOM), interlinear
 # anchors, and lone surrogates.
-_ACTIVE = re.compile(
+_ACTIVE = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
-_ACTIVE_BUT_NEWLINE = re.compile(_ACTIVE.pattern.replace("[\x00-", "[\x00-\x09\x0b-"))
+_ACTIVE_BUT_NEWLINE = _ACTIVE.replace("[\x00-", "[\x00-\x09\x0b-")
 
 
 def decode(octets: bytes) -> str:
@@ -53,9 +53,11 @@ def for_terminal(text: str, *, newlines: bool = False) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return (_ACTIVE_BUT_NEWLINE if newlines else _ACTIVE).sub(_escape, text)
+    return re.sub(_ACTIVE_BUT_NEWLINE if newlines else _ACTIVE, _escape, text)
 
 
 def for_html(text: str, *, newlines: bool = False) -> str:
     """Return text that is inert inside an HTML element or a quoted attribute."""
-    return html.escape(for_terminal(text, newlines=newlines), quote=True)
+    from html import escape  # its table of entities is large: loaded when first used
+
+    return escape(for_terminal(text, newlines=newlines), quote=True)

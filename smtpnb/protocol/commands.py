@@ -1,10 +1,7 @@
-"""Commands: one small value for each, and ONE function that makes a line of it.
+"""Commands: one small value for each.
 
 A command is data: `Mail("a@b")`, `Rcpt("c@d")`. It knows its verb, its argument and
-which extensions that argument needs. `line` is the only place in smtpnb that writes a
-command line; it refuses what could end the line early or become a second command
-(C0, DEL, C1, U+2028, U+2029), checked on the text and again on the octets. It refuses
-and never rewrites.
+which extensions that argument needs; `smtpnb.protocol.line` makes octets of it.
 
 Commands are slotted classes and not NamedTuples, for which `Noop() == Help()` is true,
 nor dataclasses, whose import alone costs as much as the whole of this module.
@@ -15,25 +12,15 @@ This module knows nothing of the order of commands, nor of replies.
 from __future__ import annotations
 
 import base64
-import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.addresses import forward_path, reverse_path
+from smtpnb.protocol.line import line
 from smtpnb.protocol.secret import Octets, placeholder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-# RFC 5321 section 4.5.3.1.4 says 512 octets, extensions enlarge it, and RFC 4954
-# section 4 asks for 12 288. What no extension needs is a mistake of the caller.
-MAX_COMMAND_LINE: Final = 16 * 1024
-
-_UNSAFE_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_UNSAFE_OCTETS = re.compile(rb"[\x00-\x1f\x7f]")
-
-# AUTH, mechanism, and what follows: a password in base64, whoever wrote it.
-_INITIAL_RESPONSE = re.compile(rb"(?im)^(AUTH[ \t]+[^ \t\r\n]+[ \t]+)([^\r\n]+)")
+    from collections.abc import Callable, Iterable, Mapping
 
 # The extension that defines a parameter of MAIL or RCPT.
 _EXTENSION_OF: Final[Mapping[str, str]] = {
@@ -46,57 +33,6 @@ _EXTENSION_OF: Final[Mapping[str, str]] = {
     "ORCPT": "DSN",
     "AUTH": "AUTH",  # RFC 4954 section 5
 }
-
-
-def line(verb: str, argument: str = "", *, utf8: bool = False) -> Octets:
-    """Return the one line of a command: exactly one CRLF, at its end.
-
-    Args:
-        verb: The verb; ASCII letters, digits, "-" and "_".
-        argument: Everything after the first space; "" for none.
-        utf8: Allow non-ASCII text (RFC 6531), sent as UTF-8.
-
-    Raises:
-        LocalProtocolError: A character that is not sent, or a line that is too long.
-    """
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", verb, re.ASCII):
-        raise LocalProtocolError(f"{verb!r} is not a verb; nothing was sent")
-    text = f"{verb} {argument}" if argument else verb
-    unsafe = _UNSAFE_TEXT.search(text)
-    if unsafe is not None:
-        name = f"U+{ord(unsafe.group()):04X}"
-        raise LocalProtocolError(f"{verb} holds {name}; nothing was sent")
-    try:
-        octets = text.encode("utf-8" if utf8 else "ascii")
-    except UnicodeEncodeError as error:
-        bad = f"U+{ord(text[error.start]):04X}"
-        hint = "" if utf8 else " (non-ASCII needs SMTPUTF8)"
-        raise LocalProtocolError(
-            f"{verb} holds {bad}{hint}; nothing was sent"
-        ) from None
-    # Encoding must not have made what the text did not have (CVE-2025-7962).
-    if _UNSAFE_OCTETS.search(octets):
-        raise LocalProtocolError(f"{verb} holds a control octet; nothing was sent")
-    if len(octets) + 2 > MAX_COMMAND_LINE:
-        raise LocalProtocolError(
-            f"{verb} makes a line over {MAX_COMMAND_LINE} octets; nothing was sent"
-        )
-    return Octets(octets + b"\r\n")
-
-
-def raw_octets(octets: bytes, *, secret: bool) -> Octets:
-    """Return octets sent as they are, with what must not be shown cut.
-
-    Args:
-        octets: Whatever the caller wants on the wire.
-        secret: They answer a 334, so all of them are a secret.
-    """
-    if secret:
-        return Octets(octets, placeholder(len(octets)) + b"\r\n")
-    shown = _INITIAL_RESPONSE.sub(
-        lambda match: match[1] + placeholder(len(match[2])), octets
-    )
-    return Octets(octets, shown)
 
 
 class Command:
@@ -219,17 +155,15 @@ def _check_parameters(verb: str, words: Iterable[str]) -> None:
 class _WithPath(Command):
     __slots__ = ("parameters", "path")
     _prefix: ClassVar[str]
+    _checked: ClassVar[Callable[..., str]]
     path: str
     parameters: tuple[str, ...]
-
-    def _wire_path(self, *, lax: bool) -> str:
-        raise NotImplementedError
 
     def _octets(self, *, lax: bool) -> Octets:
         if not lax:
             _check_parameters(self.verb, self.parameters)
         # No space on either side of the colon (RFC 5321 section 3.3).
-        path = f"{self._prefix}:{self._wire_path(lax=lax)}"
+        path = f"{self._prefix}:{self._checked(self.path, lax=lax)}"
         # Whether UTF-8 may be said here is for the session to know.
         return line(self.verb, " ".join([path, *self.parameters]), utf8=True)
 
@@ -258,6 +192,7 @@ class Mail(_WithPath):
     verb = "MAIL"
     step = "mail"
     _prefix = "FROM"
+    _checked = staticmethod(reverse_path)
 
     def __init__(
         self,
@@ -286,9 +221,6 @@ class Mail(_WithPath):
         """Whether the transaction is an internationalised one."""
         return any(word.upper() == "SMTPUTF8" for word in self.parameters)
 
-    def _wire_path(self, *, lax: bool) -> str:
-        return reverse_path(self.path, lax=lax)
-
 
 class Rcpt(_WithPath):
     """RCPT TO (RFC 5321 section 4.1.1.3).
@@ -304,6 +236,7 @@ class Rcpt(_WithPath):
     verb = "RCPT"
     step = "rcpt"
     _prefix = "TO"
+    _checked = staticmethod(forward_path)
 
     def __init__(
         self,
@@ -317,9 +250,6 @@ class Rcpt(_WithPath):
         self.parameters = _parameters({"NOTIFY": notify, "ORCPT": orcpt}) + tuple(
             parameters
         )
-
-    def _wire_path(self, *, lax: bool) -> str:
-        return forward_path(self.path, lax=lax)
 
 
 class Data(Command):

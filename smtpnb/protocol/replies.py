@@ -41,8 +41,7 @@ MAX_LINE: Final = 16 * 1024
 MAX_REPLY: Final = 64 * 1024
 MAX_LINES: Final = 512
 
-_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ -].*)?\Z", re.DOTALL)
-_ENHANCED = re.compile(rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
+_ENHANCED: Final = rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)"
 _SHOWN_OF_A_BAD_LINE: Final = 200
 
 
@@ -110,7 +109,7 @@ class Reply:
     @property
     def enhanced(self) -> EnhancedStatus | None:
         """The enhanced status code, or None (RFC 2034 section 4)."""
-        match = _ENHANCED.match(self._raw_lines[-1])
+        match = re.match(_ENHANCED, self._raw_lines[-1])
         return EnhancedStatus(match.group().decode()) if match else None
 
     @property
@@ -223,11 +222,17 @@ class ReplyParser:
         """Check the line that ends at `end`; tell whether it is the last one."""
         stop = end - 1 if self._buffer[end - 1 : end] == b"\r" else end
         line = bytes(self._buffer[self._line : max(stop, self._line)])
-        if not _LINE.match(line):
+        code = line[:3]
+        if not (
+            len(code) == 3
+            and code.isdigit()
+            and b"200" <= code < b"600"
+            and line[3:4] in (b" ", b"-", b"")
+        ):
             raise self._error("this line is not a reply", line)
         if self._lines == 1:
-            self._code = line[:3]
-        elif line[:3] != self._code:
+            self._code = code
+        elif code != self._code:
             was = self._code.decode()
             raise self._error(f"one reply carries two codes, {was} and then", line)
         return line[3:4] != b"-"

@@ -13,6 +13,7 @@ This module knows nothing of the AUTH command line, of base64 lines or of replie
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from smtpnb.errors import LocalProtocolError
@@ -22,18 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 
-class Mechanism:
+class Mechanism(ABC):
     """What `SmtpClient.auth` takes: a name, the steps, and the secrets in them."""
 
     name: str = ""
 
+    @abstractmethod
     def steps(self) -> Generator[memoryview | None, bytes, None]:
         """Yield the initial response (or None), then one response a challenge."""
-        raise NotImplementedError
 
+    @abstractmethod
     def secrets(self) -> tuple[memoryview, ...]:
         """Return what must be cut out of the server's replies."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"

@@ -27,12 +27,12 @@ MIN_CUT: Final = 4
 _MIN_HALF: Final = 8
 
 # A line of a reply: what frames it, and its text. A long echo is wrapped over lines.
-_FRAME: Final = re.compile(
-    rb"^([2-5][0-9]{2}(?:[ -]|(?=\r?$)))?"
-    rb"(?:[245]\.[0-9]{1,3}\.[0-9]{1,3} )?(.*?)\r?$",
-    re.MULTILINE,
+# Compiled when first used: most sessions hold no secret.
+_FRAME: Final = (
+    rb"(?m)^([2-5][0-9]{2}(?:[ -]|(?=\r?$)))?"
+    rb"(?:[245]\.[0-9]{1,3}\.[0-9]{1,3} )?(.*?)\r?$"
 )
-_RUN: Final = re.compile(rb"\x01+")
+_RUN: Final = rb"\x01+"
 # base64url beside base64. Letter case is folded by lower(): a line of base64 taken for
 # a command comes back as "500 unknown command" in upper case (aiosmtpd does so).
 _ONE_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
@@ -142,14 +142,14 @@ class Redactor:
         """Return the octets with every known form replaced by a placeholder."""
         if not self._forms:
             return octets
-        frames = list(_FRAME.finditer(octets))
+        frames = list(re.finditer(_FRAME, octets))
         marks = self._marks(octets)
         self._mark_wrapped(octets, frames, marks)
         pieces, done = [], 0
         for frame in frames:
             # Only a text is cut: code and line ends stay, and the reply with them.
             text = frame.start() if frame[1] is None else frame.end(1)
-            for run in _RUN.finditer(marks, text, frame.end(2)):
+            for run in re.compile(_RUN).finditer(marks, text, frame.end(2)):
                 pieces += [octets[done : run.start()], placeholder(len(run[0]))]
                 done = run.end()
         return b"".join([*pieces, octets[done:]])
@@ -162,7 +162,7 @@ class Redactor:
         at = 0
         for frame in frames:
             start, end = frame.span(2)
-            for run in _RUN.finditer(joined, at, at + end - start):
+            for run in re.compile(_RUN).finditer(joined, at, at + end - start):
                 marks[start + run.start() - at : start + run.end() - at] = run[0]
             at += end - start
 

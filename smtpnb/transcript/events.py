@@ -12,6 +12,7 @@ imports pandas only inside the methods that return a frame.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,12 @@ def events(record: Record) -> list[Event]:
     return derivation.events
 
 
-class _Views:
+class _Views(ABC):
     """What can be made of events, live or not. `len` and iteration are over events."""
 
+    @abstractmethod
     def _events(self) -> Sequence[Event]:
-        raise NotImplementedError
+        """What there is to see."""
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events())

@@ -12,10 +12,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import ipaddress
-from typing import Any
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def findings(chain: list[bytes], host: str, roots: list[bytes]) -> list[str]:
@@ -33,7 +39,7 @@ def findings(chain: list[bytes], host: str, roots: list[bytes]) -> list[str]:
         return ["the server showed no certificate"]
     leaf, *others = [x509.load_der_x509_certificate(der) for der in chain]
     found = _date_findings(leaf)
-    store = verification.Store([x509.load_der_x509_certificate(der) for der in roots])
+    store = verification.Store(list(_readable(roots)))
     try:
         builder = verification.PolicyBuilder().store(store)
         verifier = builder.build_server_verifier(_subject(host))
@@ -41,6 +47,15 @@ def findings(chain: list[bytes], host: str, roots: list[bytes]) -> list[str]:
     except (verification.VerificationError, ValueError) as error:
         found.append(f"the chain does not verify for {host}: {error}")
     return found
+
+
+def _readable(roots: list[bytes]) -> Iterator[x509.Certificate]:
+    """The roots that cryptography reads; systems carry some that break RFC 5280."""
+    for der in roots:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+            with suppress(ValueError):
+                yield x509.load_der_x509_certificate(der)
 
 
 def _date_findings(leaf: x509.Certificate) -> list[str]:

@@ -33,8 +33,8 @@ from smtpnb.protocol.commands import (
     Command,
     Quit,
     StartTls,
-    raw_octets,
 )
+from smtpnb.protocol.line import raw_octets
 from smtpnb.protocol.replies import MAX_REPLY, ReplyParser
 from smtpnb.protocol.secret import Octets, Redactor, placeholder
 from smtpnb.protocol.session import Session, State
@@ -249,6 +249,14 @@ class Engine:
         raise RemoteProtocolError(
             f"the server said something nobody asked for{where}: {shown!r}"
         )
+
+    def spoken_to(self) -> bool:
+        """Tell whether the server said something that was not read yet.
+
+        Raises:
+            ConnectionLost: It closed instead.
+        """
+        return len(self._parser) > 0 or self.connection.peek()
 
     # Raw octets
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smtpnb.errors import LocalProtocolError, RemoteProtocolError
+from smtpnb.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.commands import EndOfData
 from smtpnb.protocol.content import DataEncoder, blocks, gathered
 from smtpnb.protocol.secret import Octets
@@ -81,7 +81,9 @@ class Transfer:
         """
         limit = self._limit(timeout)
         early = yield from self._engine.guard("body", self._pieces(pieces, limit))
-        return early or (yield from self.end(timeout, limit))
+        if early is not None:  # a refusal is false
+            return early
+        return (yield from self.end(timeout, limit))
 
     def end(
         self, timeout: float | None = None, limit: float | None = None
@@ -122,7 +124,16 @@ class Transfer:
         # cancel in: wait for nothing.
         yield Wait((), 0)
         view = memoryview(block)
-        if stream.peek() or not (yield from stream.write(view, deadline, listen=True)):
+        try:
+            stopped = engine.spoken_to() or not (
+                yield from stream.write(view, deadline, listen=True)
+            )
+        except ConnectionLost:
+            # Who refuses in the middle often hangs up at once: the reply came first.
+            if not engine.spoken_to():
+                raise
+            stopped = True
+        if stopped:
             return (yield from self._early_reply(deadline))
         self._sent += len(block)
         if self._progress is not None:
@@ -132,7 +143,7 @@ class Transfer:
     def _end(self, deadline: float) -> Steps[Reply]:
         engine = self._engine
         stream = engine.connection
-        if stream.peek():
+        if engine.spoken_to():
             return (yield from self._early_reply(deadline))
         command = EndOfData()
         octets = Octets(self._encoder.finish(), command.octets().shown)

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol import commands
 from smtpnb.protocol.commands import (
-    MAX_COMMAND_LINE,
     Auth,
     AuthCancel,
     AuthResponse,
@@ -32,6 +31,7 @@ from smtpnb.protocol.commands import (
     StartTls,
     Vrfy,
 )
+from smtpnb.protocol.line import MAX_COMMAND_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,56 @@
+"""Rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import smtpnb
+
+HOUSE = Path(smtpnb.__file__).parent
+CORE = ("protocol", "wire", "transcript", "analysis")
+MAY_BLOCK = {"wire/drive.py", "wire/helper.py"}
+# Names whose call waits: for time, a descriptor, a lock or a thread.
+BLOCKING = {"sleep", "select", "poll", "epoll", "kqueue", "join", "wait", "sendall"}
+MODULES = sorted(HOUSE.rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(HOUSE).as_posix()
+
+
+def _calls(tree: ast.AST) -> set[str]:
+    return {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and not isinstance(node.func.value, ast.Constant)  # "".join(...)
+    }
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_only_the_driver_and_the_helper_wait(path: Path) -> None:
+    name = _name(path)
+    if name.split("/")[0] not in (*CORE, "client.py", "connection.py"):
+        pytest.skip("a server and a notebook may wait")
+    waits = _calls(ast.parse(path.read_text())) & BLOCKING
+    assert bool(waits) == (name == "wire/drive.py"), waits
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_no_module_is_longer_than_a_reader_can_hold(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 450
+
+
+def test_every_public_name_can_be_had() -> None:
+    for name in smtpnb.__all__:
+        assert getattr(smtpnb, name) is not None
+    assert set(smtpnb.__all__) <= set(dir(smtpnb))

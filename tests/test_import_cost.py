@@ -1,0 +1,48 @@
+"""What `from smtpnb import SmtpClient` may load: counted, not timed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = {
+    "IPython",
+    "aiosmtpd",
+    "asyncio",
+    "cryptography",
+    "dataclasses",
+    "dns",
+    "idna",
+    "inspect",
+    "ipywidgets",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "trustme",
+}
+
+
+def _loaded(code: str) -> set[str]:
+    shown = f"import sys\n{code}\nprint(*sys.modules)"
+    out = subprocess.run(
+        [sys.executable, "-c", shown], check=True, capture_output=True, text=True
+    )
+    return set(out.stdout.split())
+
+
+def test_the_client_loads_nothing_heavy() -> None:
+    assert not _loaded("from smtpnb import SmtpClient") & HEAVY
+
+
+def test_the_client_loads_few_modules_more_than_smtplib() -> None:
+    ours = _loaded("from smtpnb import SmtpClient")
+    theirs = _loaded("import smtplib")
+    strangers = {name for name in ours - theirs if not name.startswith("smtpnb")}
+    assert len(strangers) <= 11, strangers
+
+
+def test_a_transcript_loads_pandas_only_for_a_frame() -> None:
+    code = "from smtpnb import SmtpClient; c = SmtpClient(); c.transcript.text()"
+    assert not _loaded(code) & HEAVY
+    assert "pandas" in _loaded(f"{code}; c.transcript.events()")
