@@ -12,18 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from smtpnb.sandbox.content import BLOCK
 from smtpnb.sandbox.faults import lines_of
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     import ssl
@@ -46,7 +41,7 @@ def on_the_wire(reply: str, *, eight_bit: bool = False) -> bytes:
     return octets + (b" caf\xe9\r\n" if eight_bit else b"\r\n")
 
 
-class Connection(SMTP):
+class Connection(SMTP, ABC):
     """One connection of a sandbox, without words.
 
     Args:
@@ -76,20 +71,18 @@ class Connection(SMTP):
         self._socket: asyncio.Transport | None = None
         self._held = False
 
+    @abstractmethod
     async def converse(self) -> None:
         """Carry the session until its polite end."""
-        raise NotImplementedError
 
     # What aiosmtpd calls.
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if self._socket is None and isinstance(transport, asyncio.Transport):
             self._socket = transport
             self._connections.add(self)
 
-    @override
     def eof_received(self) -> bool:
         # The client has said its last word; what it said before still counts.
         self._gone.set()
@@ -97,11 +90,9 @@ class Connection(SMTP):
         # A TLS transport cannot stay half open.
         return self._tls_protocol is None
 
-    @override
     async def push(self, status: str | bytes) -> None:
         """Say nothing: the 220 of aiosmtpd's STARTTLS has been sent by us."""
 
-    @override
     async def _handle_client(self) -> None:
         """Carry the session; aiosmtpd makes a task of this."""
         # An error here is the client leaving, or a fault which ends the session.

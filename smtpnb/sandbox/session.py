@@ -10,7 +10,6 @@ This module knows nothing of sockets; `connection` does.
 from __future__ import annotations
 
 import binascii
-import sys
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,6 @@ from smtpnb.sandbox.connection import Connection
 from smtpnb.sandbox.content import Chunk, Dotted, Kept, arrival
 from smtpnb.sandbox.dialogue import Dialogue, Setup, read_chunk
 from smtpnb.sandbox.paths import read_path
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,13 +45,11 @@ class Session(Connection):
         self._dialogue = Dialogue(setup, tls=False)
         self._welcome = True
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if self._setup.implicit_tls and self._tls_protocol is None:
             self.hold_input()
 
-    @override
     async def converse(self) -> None:
         if self._setup.implicit_tls:
             await self._upgrade()
