@@ -158,6 +158,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "session": Command("[NAME | {client}]", "the SmtpClient behind", at_most=1),
     "use": Command("NAME | {client}", "go on in that session", at_least=1, at_most=1),
     "sessions": Command("", "all sessions, as a DataFrame"),
+    "panel": Command(
+        "[HOST[:PORT] | sandbox | {sandbox}]",
+        "this session with buttons, and one that cancels",
+        at_most=1,
+        choices=("sandbox",),
+    ),
 }
 
 _FLAG: Final = True

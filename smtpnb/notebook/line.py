@@ -130,3 +130,17 @@ def _value(expression: str, evaluate: Evaluate) -> Any:
     except Exception as error:  # noqa: BLE001  # whatever the user's code raises
         kind = type(error).__name__
         raise UsageError(f"{{{expression}}}: {kind}: {error}") from None
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Cut HOST[:PORT]; an IPv6 address with a port stands in brackets.
+
+    Raises:
+        UsageError: The port is no number.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
+        return text, 25
+    if not (port.isascii() and port.isdigit()):
+        raise UsageError(f"{port!r} in {text!r} is not a port")
+    return host, int(port)

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 # These do not talk: no live line, no identity, no reply to expect.
 _QUIET: Final = frozenset(
-    ["sandbox", "transcript", "session", "use", "sessions", "disconnect", "cancel"]
+    [
+        "sandbox",
+        "transcript",
+        "session",
+        "use",
+        "sessions",
+        "disconnect",
+        "cancel",
+        "panel",
+    ]
 )
 
 

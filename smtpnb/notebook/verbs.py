@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 
 from smtpnb.errors import Cancelled, SmtpError
 from smtpnb.notebook.grammar import TABLES
+from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.render import Shown
 from smtpnb.protocol.sasl import Login, Plain
 from smtpnb.protocol.secret import Secret
@@ -83,20 +84,6 @@ def _trust(host: Any, request: Request) -> dict[str, Any]:
             raise UsageError(f"{host!r} says itself whether TLS is implicit")
         settings["starttls"] = options["--tls"] == "starttls"
     return settings
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """Cut HOST[:PORT]; an IPv6 address with a port stands in brackets.
-
-    Raises:
-        UsageError: The port is no number.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
-        return text, 25
-    if not (port.isascii() and port.isdigit()):
-        raise UsageError(f"{port!r} in {text!r} is not a port")
-    return host, int(port)
 
 
 def _end_old(client: SmtpClient) -> None:
@@ -387,6 +374,18 @@ def list_sessions(sessions: Sessions, client: SmtpClient, request: Request) -> A
     return sessions.table()
 
 
+def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Return a panel for this session."""
+    from smtpnb.notebook.panel import Panel  # loads ipywidgets
+
+    if request.words:
+        sessions.targets[sessions.current] = _target(sessions, request)
+    target, settings = sessions.targets.get(sessions.current, ("localhost", {}))
+    if isinstance(target, str):
+        target = f"{target}:{settings.get('port', 25)}"
+    return Panel(client, target)
+
+
 VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "connect": connect,
     "ehlo": ehlo,
@@ -411,4 +410,5 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "session": session,
     "use": session,
     "sessions": list_sessions,
+    "panel": panel,
 }

@@ -78,12 +78,14 @@ class Connection(SMTP, ABC):
     # What aiosmtpd calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or go on inside TLS (asyncio)."""
         super().connection_made(transport)
         if self._socket is None and isinstance(transport, asyncio.Transport):
             self._socket = transport
             self._connections.add(self)
 
     def eof_received(self) -> bool:
+        """Note the client's last word (asyncio)."""
         # The client has said its last word; what it said before still counts.
         self._gone.set()
         asyncio.StreamReaderProtocol.eof_received(self)

@@ -46,11 +46,13 @@ class Session(Connection):
         self._welcome = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or go on inside TLS (asyncio)."""
         super().connection_made(transport)
         if self._setup.implicit_tls and self._tls_protocol is None:
             self.hold_input()
 
     async def converse(self) -> None:
+        """Welcome, and answer until QUIT."""
         if self._setup.implicit_tls:
             await self._upgrade()
         if self.crowd > MOST_SESSIONS:

@@ -8,7 +8,8 @@ from IPython.core.error import UsageError
 from smtpnb.notebook import expect
 from smtpnb.notebook.completion import candidates
 from smtpnb.notebook.grammar import COMMANDS, parse, usage
-from smtpnb.notebook.verbs import VERBS, host_and_port
+from smtpnb.notebook.line import host_and_port
+from smtpnb.notebook.verbs import VERBS
 from smtpnb.protocol.replies import Reply
 
 
