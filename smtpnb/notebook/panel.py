@@ -119,7 +119,9 @@ class Panel(w.VBox):
             "message": self.message,
             "progress": self.progress,
             "status": self.status,
-            "transcript": self.transcript,
+            "said": self.transcript,
+            "from": self.sender,
+            "to": self.recipient,
             **{verb.lower(): button for verb, button in self.verbs.items()},
         }
         for name, widget in classes.items():

@@ -1,0 +1,124 @@
+"""A real JupyterLab on a free loopback port, seen through a real Chromium.
+
+Everything of it (configuration, runtime files, IPython's history) lives in one folder
+of the test; nothing of the user's own JupyterLab is read.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+_NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+_IDLE = """() => {
+    const shown = window.jupyterapp?.shell?.currentWidget;
+    return shown?.sessionContext?.session?.kernel?.status === 'idle';
+}"""
+_RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+
+
+class Lab:
+    """A running JupyterLab.
+
+    Attributes:
+        folder: What it serves.
+    """
+
+    def __init__(self, folder: Path, address: str, token: str) -> None:
+        self.folder = folder
+        self._address = address
+        self._token = token
+
+    def open(self, browser: Browser, name: str, *cells: str, width: int = 1300) -> Page:
+        """Write a notebook, open it, run all its cells, and wait until they ran."""
+        notebook: Any = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        nbformat.write(notebook, self.folder / f"{name}.ipynb")
+        return self.show(browser, f"{name}.ipynb", width=width)
+
+    def show(self, browser: Browser, path: str, *, width: int = 1300) -> Page:
+        """Open a notebook that is there, and run all its cells."""
+        page = browser.new_page(viewport={"width": width, "height": 1000})
+        page.set_default_timeout(40_000)
+        page.goto(f"{self._address}/lab/tree/{path}?reset&token={self._token}")
+        page.wait_for_function(_IDLE)
+        page.evaluate(_RUN_ALL)
+        page.wait_for_function(_IDLE)
+        return page
+
+
+@contextmanager
+def lab(folder: Path) -> Iterator[Lab]:
+    """Run a JupyterLab that serves `folder`/work."""
+    served, settings = folder / "work", folder / "settings"
+    served.mkdir()
+    news = settings / _NO_NEWS
+    news.parent.mkdir(parents=True)
+    news.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    token = secrets.token_hex(16)
+    with socket.create_server(("127.0.0.1", 0)) as finder:
+        port = finder.getsockname()[1]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR")
+    environment = {
+        **os.environ,
+        **{name: str(folder / name.lower()) for name in (*places, "IPYTHONDIR")},
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+    words = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        f"--ServerApp.root_dir={served}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--IdentityProvider.token={token}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    server = subprocess.Popen(
+        words,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    reader = threading.Thread(target=lambda: None)
+    try:
+        assert server.stderr is not None
+        said: list[str] = []
+        for line in server.stderr:
+            said.append(line)
+            if f"127.0.0.1:{port}/lab" in line:
+                break
+        else:
+            raise AssertionError("JupyterLab did not start:\n" + "".join(said))
+        # Whoever does not read what it says would stop it.
+        reader = threading.Thread(target=server.stderr.read)
+        reader.start()
+        yield Lab(served, f"http://127.0.0.1:{port}", token)
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(10)
+        if reader.is_alive():
+            reader.join(10)
+        if server.stderr is not None:
+            server.stderr.close()
