@@ -1,18 +1,19 @@
 # make lab   open the first notebook in JupyterLab, talking to the sandbox
 # make test  lint, types, import layers, every test
 # Both make .venv if it is missing; nothing else has to be set up.
+# make bench prints the benchmarks; make pictures takes the screenshots of the README.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: lab test lint types layers unit notebooks bench format clean
+.PHONY: lab test lint types layers unit notebooks legs bench pictures format clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --allow-root notebooks/01-first-session.ipynb
 
-test: lint types layers unit notebooks
+test: lint types layers unit notebooks legs
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -29,17 +30,40 @@ unit: $(VENV)/.test
 
 # The order of the cells is the notebook: pytest-randomly must keep away.
 notebooks: $(VENV)/.test
-	$(BIN)/pytest -p no:randomly --nbval-lax --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg notebooks
+	$(BIN)/pytest $(NBVAL) notebooks
+
+# The oldest supported versions; then the newest on other Pythons, where there are any.
+LEG_TESTS := tests/notebook tests/transcript tests/analysis tests/protocol tests/test_import_cost.py
+NBVAL := -p no:randomly --nbval-lax --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg
+
+legs: $(VENV)-oldest/.test
+	$(VENV)-oldest/bin/pytest -q $(LEG_TESTS)
+	$(VENV)-oldest/bin/pytest -q $(NBVAL) notebooks/01-first-session.ipynb
+	@for minor in 12 13; do \
+	    if python3.$$minor -c 'import venv' >/dev/null 2>&1; then \
+	        $(MAKE) --no-print-directory leg-3.$$minor || exit 1; \
+	    else echo "Python 3.$$minor: NOT RUN (no interpreter here)"; fi; done
+
+# An intermediate file that make must not tidy away.
+.PRECIOUS: $(VENV)-%/.test
+
+leg-%: $(VENV)-%/.test
+	$(VENV)-$*/bin/pytest -q $(LEG_TESTS)
+	$(VENV)-$*/bin/pytest -q $(NBVAL) notebooks/01-first-session.ipynb
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
+
+# The pictures of the README, made by the tests that look at them.
+pictures: $(VENV)/.test
+	SMTPNB_PICTURES=notebooks/img $(BIN)/pytest -q tests/browser
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -50,4 +74,14 @@ $(VENV)/.lab: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
+	touch $@
+
+$(VENV)-oldest/.test: pyproject.toml | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --editable '.[leg]' 'pandas==2.3.*' 'ipython==8.39.*' 'ipykernel==6.31.*'
+	touch $@
+
+$(VENV)-3.%/.test: pyproject.toml
+	python3.$* -m venv $(VENV)-3.$*
+	$(VENV)-3.$*/bin/python -m pip install --quiet --editable '.[leg]'
 	touch $@

@@ -4,6 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["tests.support.shell"]
+
 # No deadline: two cores are shared. No database in CI: nothing to keep it in.
 _quiet = [HealthCheck.too_slow]
 settings.register_profile(

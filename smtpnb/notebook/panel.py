@@ -111,7 +111,9 @@ class Panel(w.VBox):
             0.0, min=0.0, max=1.0, layout=w.Layout(width="14em")
         )
         self.status = w.HTML()
-        self.transcript = w.HTML(layout=w.Layout(width="auto"))
+        self.transcript = w.HTML(
+            layout=w.Layout(width="auto", flex="0 0 auto", height="auto")
+        )
         classes = {
             "address": self.address,
             "connect": self.connect_button,
@@ -133,6 +135,7 @@ class Panel(w.VBox):
             overflow="auto",
             border="1px solid #cccccc",
             padding="4px",
+            flex_flow="column-reverse",  # keeps the newest line in sight
         )
         return [
             _row(
@@ -244,13 +247,11 @@ class Panel(w.VBox):
         if look.running:
             sent = f", {look.octets / 1e6:.1f} MB sent" if look.octets else ""
             return f"<b>{for_html(look.running)}</b> \u2026{sent}"
+        now = f"session: <b>{for_html(state)}</b>"
         if not look.kind:
-            return f"<b>{for_html(state)}</b>"
-        colour = _COLOURS[look.kind]
-        return (
-            f'<b>{for_html(state)}</b> \u00b7 <b style="color:{colour}">{look.kind}</b>'
-            f": {for_html(look.text)}"
-        )
+            return now
+        said = f'<b style="color:{_COLOURS[look.kind]}">{look.kind}</b>'
+        return f"{said}: {for_html(look.text)} \u00b7 {now}"
 
 
 def _address(target: Target) -> str:

@@ -104,6 +104,9 @@ def test_a_session_is_stepped_through_and_the_message_arrives(
     expect(page.locator("pre.smtpnb-transcript")).to_contain_text(
         "<~* 550 5.1.1 No such user"
     )
+    newest = page.locator("pre.smtpnb-transcript span").last
+    expect(newest).to_contain_text("250 2.6.0 Message 1 taken")
+    expect(newest).to_be_in_viewport()
     _picture(page, "panel", tmp_path)
     _press(page, "quit", "221 2.0.0")
     expect(page.locator(".smtpnb-status")).to_contain_text("CLOSED")

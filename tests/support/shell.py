@@ -1,3 +1,5 @@
+"""Fixtures of a real IPython shell with the magics loaded."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

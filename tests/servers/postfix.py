@@ -1,0 +1,165 @@
+"""A Postfix of our own: its own configuration, queue and data, on a loopback port.
+
+The system's Postfix is neither read nor touched, and nothing leaves this machine:
+every transport but the maildir is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import trustme
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A recipient table: one of each kind.
+_MAIN = """\
+compatibility_level = 3.6
+queue_directory = {home}/queue
+data_directory = {home}/data
+command_directory = /usr/sbin
+daemon_directory = {daemons}
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.test
+mydomain = test
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+alias_maps =
+alias_database =
+local_recipient_maps =
+virtual_mailbox_domains = example.test
+virtual_mailbox_base = {home}/mail
+virtual_mailbox_maps = inline:{{ {{bob@example.test = bob/}}, {{slow@example.test = bob/}}, {{later@example.test = bob/}} }}
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{gid}
+virtual_minimum_uid = 1
+relayhost =
+default_transport = error:nothing leaves
+relay_transport = error:nothing leaves
+maillog_file = {home}/data/maillog
+maillog_file_prefixes = {home}
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_recipient_restrictions =
+    check_recipient_access inline:{{ {{later@example.test = 450 4.2.0 Mailbox busy}}, {{slow@example.test = sleep 1}} }},
+    reject_unauth_destination
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {home}/etc/tls.pem
+smtpd_tls_session_cache_database =
+"""  # noqa: E501  # one table a line
+_MASTER = """\
+127.0.0.1:{port} inet n - n - - smtpd
+postlog   unix-dgram n - n - 1 postlogd
+pickup    unix n - n 60 1 pickup
+cleanup   unix n - n - 0 cleanup
+qmgr      unix n - n 300 1 qmgr
+rewrite   unix - - n - - trivial-rewrite
+bounce    unix - - n - 0 bounce
+defer     unix - - n - 0 bounce
+trace     unix - - n - 0 bounce
+verify    unix - - n - 1 verify
+flush     unix n - n 1000? 0 flush
+proxymap  unix - - n - - proxymap
+error     unix - - n - - error
+retry     unix - - n - - error
+discard   unix - - n - - discard
+virtual   unix - n n - - virtual
+anvil     unix - - n - 1 anvil
+scache    unix - - n - 1 scache
+tlsmgr    unix - - n 1000? 1 tlsmgr
+showq     unix n - n - - showq
+"""
+
+
+class Postfix:
+    """A running Postfix.
+
+    Attributes:
+        port: Where its smtpd listens.
+        ca: PEM text of the CA of its certificate, whose name is localhost.
+    """
+
+    host = "localhost"
+
+    def __init__(self, home: Path, port: int, ca: str) -> None:
+        self.port = port
+        self.ca = ca
+        self._home = home
+
+    def delivered(self, n: int = 1, timeout: float = 15.0) -> list[bytes]:
+        """Wait until n messages are in the maildir; return all of them as stored."""
+        maildir = self._home / "mail" / "bob" / "new"
+        deadline, tick = time.monotonic() + timeout, threading.Event()
+        while time.monotonic() < deadline:
+            files = sorted(maildir.iterdir()) if maildir.is_dir() else []
+            if len(files) >= n:
+                return [file.read_bytes() for file in files]
+            tick.wait(0.02)  # a maildir tells nobody
+        raise AssertionError(f"fewer than {n} messages; {self.log()}")
+
+    def log(self) -> str:
+        """Return what Postfix logged."""
+        return (self._home / "data" / "maillog").read_text(errors="replace")
+
+
+@contextmanager
+def running_postfix(command: str) -> Iterator[Postfix]:
+    """Start a Postfix, and stop it with everything it started.
+
+    Args:
+        command: The path of the `postfix` command.
+    """
+    # Not tmp_path: Postfix wants a folder that others may enter, all the way up.
+    home = Path(tempfile.mkdtemp(prefix="smtpnb-postfix-"))
+    try:
+        port, ca = _configure(home)
+        start = [command, "-c", str(home / "etc")]
+        done = subprocess.run(
+            [*start, "start"], capture_output=True, text=True, check=False, timeout=30
+        )
+        if done.returncode:
+            raise AssertionError(f"postfix did not start: {done.stderr}")
+        try:
+            yield Postfix(home, port, ca)
+        finally:
+            subprocess.run(
+                [*start, "stop"], capture_output=True, check=True, timeout=30
+            )
+    finally:
+        shutil.rmtree(home)
+
+
+def _configure(home: Path) -> tuple[int, str]:
+    home.chmod(0o755)
+    owner, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
+    for name in ("etc", "queue", "data", "mail"):
+        (home / name).mkdir(mode=0o755)
+    os.chown(home / "data", owner.pw_uid, owner.pw_gid)
+    os.chown(home / "mail", nobody.pw_uid, nobody.pw_gid)
+    with socket.create_server(("127.0.0.1", 0)) as finder:
+        port = int(finder.getsockname()[1])
+    ca = trustme.CA()
+    chain = ca.issue_cert("localhost").private_key_and_cert_chain_pem
+    (home / "etc" / "tls.pem").write_bytes(chain.bytes())
+    main = _MAIN.format(
+        home=home,
+        uid=nobody.pw_uid,
+        gid=nobody.pw_gid,
+        daemons="/usr/lib/postfix/sbin",
+    )
+    (home / "etc" / "main.cf").write_text(main)
+    (home / "etc" / "master.cf").write_text(_MASTER.format(port=port))
+    return port, ca.cert_pem.bytes().decode()

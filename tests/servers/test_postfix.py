@@ -1,0 +1,160 @@
+"""The session of notebook 01 against a real Postfix, and what lands in its maildir."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from smtpnb import Cancelled, SmtpClient, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.servers.postfix import Postfix
+
+pytestmark = pytest.mark.servers
+
+_HEAD = """\
+From: Ann <ann@client.example>
+To: Bob <bob@example.test>
+Date: Tue, 24 Nov 2026 10:00:00 +0000
+Message-ID: <{name}@client.example>
+Subject: octet for octet
+"""
+# What goes wrong when a dot, a line end or an eighth bit is not understood.
+_BODIES = {
+    "dots": ".\n..\n...\n.leading\nin . the middle.\n.\n",
+    "blank": "\n\n\n  \ntrailing spaces   \n\t\n\n",
+    "eight": "gr\u00fc\u00dfe \u4f60\u597d \U0001f600\n",
+    "long": "x" * 998 + "\n" + "." * 998 + "\n",
+    "big": "0123456789abcdef" * 4 + "\n.\n" * 3 + ("line\n." * 40_000) + "\n",
+}
+
+
+@pytest.fixture
+def client(postfix: Postfix) -> Iterator[SmtpClient]:
+    with SmtpClient(identity="client.example") as client:
+        client.connect(postfix.host, postfix.port, ca=postfix.ca)
+        client.ehlo()
+        yield client
+
+
+def _ours(postfix: Postfix, name: str, n: int) -> bytes:
+    """The stored message whose Message-ID is ours."""
+    mark = f"<{name}@client.example>".encode()
+    (found,) = [octets for octets in postfix.delivered(n) if mark in octets]
+    return found
+
+
+def _check_arrived(stored: bytes, sent: str) -> None:
+    """Postfix stores LF, and adds trace fields at the top and nothing else."""
+    wanted = sent.encode()
+    assert stored.endswith(wanted)
+    added = stored[: -len(wanted)].decode().splitlines()
+    names = {line.split(":")[0] for line in added if not line.startswith(("\t", " "))}
+    assert names <= {"Return-Path", "X-Original-To", "Delivered-To", "Received"}
+
+
+@pytest.fixture(scope="session")
+def count() -> list[int]:
+    """How many messages were delivered so far in this run."""
+    return [0]
+
+
+def test_the_session_of_the_first_notebook(
+    postfix: Postfix, run: Callable[[str], Any], shell: Any, count: list[int]
+) -> None:
+    shell.user_ns["ca"] = postfix.ca
+    address = f"{postfix.host}:{postfix.port}"
+    assert run(f"%smtp connect {address} --ca {{ca}}").code == 220
+    assert "STARTTLS" in run("%smtp ehlo client.example").text
+    assert run("%smtp starttls").code == 220
+    assert run("%smtp ehlo client.example").ok
+    assert run("%smtp mail from:<ann@client.example>").enhanced == "2.1.0"
+    assert run("%smtp rcpt to:<bob@example.test>").enhanced == "2.1.5"
+    refused = run("%smtp rcpt to:<nobody@example.test>")
+    assert (refused.code, refused.enhanced) == (550, "5.1.1")
+    deferred = run("%smtp rcpt to:<later@example.test>")
+    assert (deferred.code, deferred.enhanced) == (450, "4.2.0")
+    sent = _HEAD.format(name="first") + "\nFrom a cell.\n.dot\n"
+    reply = run(f"%%smtp data\n{sent}")
+    count[0] += 1
+    assert reply.enhanced == "2.0.0"
+    assert run("%smtp quit").code == 221
+    _check_arrived(_ours(postfix, "first", count[0]), sent)
+    table = run("%smtp transcript transactions")
+    assert list(table["outcome"]) == ["delivered", "rejected", "deferred"]
+    queue_id = str(table["queue_id"].iloc[0])
+    assert queue_id in postfix.log()
+    sessions = run("%smtp transcript sessions")
+    assert list(sessions["software"]) == ["Postfix"]
+    assert list(sessions["tls_verified"]) == [True]
+
+
+@pytest.mark.parametrize("name", _BODIES)
+def test_content_arrives_octet_for_octet(
+    postfix: Postfix, client: SmtpClient, count: list[int], name: str
+) -> None:
+    sent = f"{_HEAD.format(name=name)}\n{_BODIES[name]}"
+    body = "8BITMIME" if name == "eight" else None
+    assert client.mail_from("ann@client.example", body=body).ok
+    assert client.rcpt_to("bob@example.test").ok
+    assert client.data(sent).ok
+    count[0] += 1
+    _check_arrived(_ours(postfix, name, count[0]), sent)
+
+
+def test_a_slow_recipient_is_slow_in_the_table(client: SmtpClient) -> None:
+    client.mail_from("ann@client.example")
+    assert client.rcpt_to("slow@example.test").ok
+    client.rset()
+    exchanges = client.transcript.exchanges()
+    slow = exchanges[exchanges["step"] == "rcpt"]["latency_ms"].iloc[0]
+    others = exchanges[exchanges["step"] != "rcpt"]["latency_ms"].max()
+    assert 1000 <= slow < 3000
+    assert others < 1000
+
+
+def test_a_slow_recipient_can_be_cancelled(client: SmtpClient) -> None:
+    client.mail_from("ann@client.example")
+    client.on_tick = client.cancel
+    began = time.monotonic()
+    with pytest.raises(Cancelled, match="RCPT"):
+        client.rcpt_to("slow@example.test")
+    assert time.monotonic() - began < 0.6
+    client.on_tick = None
+    assert client.state is State.CLOSED
+
+
+def test_a_message_cancelled_half_way_is_not_delivered(
+    postfix: Postfix, client: SmtpClient, count: list[int]
+) -> None:
+    client.mail_from("ann@client.example")
+    client.rcpt_to("bob@example.test")
+
+    def stop(octets: int) -> None:
+        if octets > 200_000:
+            client.cancel()
+
+    client.on_progress = stop
+    with pytest.raises(Cancelled) as caught:
+        client.data(_HEAD.format(name="half") + "\n" + "half\n" * 1_000_000)
+    assert caught.value.outcome == "aborted"
+    # A message sent after it is there, and it is not.
+    client.on_progress = None
+    client.connect(postfix.host, postfix.port)
+    client.ehlo()
+    client.mail_from("ann@client.example")
+    client.rcpt_to("bob@example.test")
+    assert client.data(_HEAD.format(name="after") + "\nwhole\n").ok
+    count[0] += 1
+    assert _ours(postfix, "after", count[0])
+    assert not any(b"<half@" in octets for octets in postfix.delivered())
+
+
+def test_relaying_is_refused(client: SmtpClient) -> None:
+    client.mail_from("ann@client.example")
+    reply = client.rcpt_to("somebody@elsewhere.example")
+    assert (reply.code, reply.enhanced) == (554, "5.7.1")
