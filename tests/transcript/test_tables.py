@@ -67,7 +67,8 @@ def test_a_stored_events_frame_gives_the_same_tables(record: str, table: str) ->
 @pytest.mark.parametrize("record", RECORDS)
 def test_the_phases_add_up_to_the_whole_session(record: str) -> None:
     row = tables.sessions(events(RECORDS[record]())).iloc[0]
-    phases = row[[column.name for column in schema.PHASES]].astype("float64").fillna(0.0)
+    names = [column.name for column in schema.PHASES]
+    phases = row[names].astype("float64").fillna(0.0)
     assert phases.sum() == pytest.approx(row["total_ms"], abs=1e-6)
     assert (phases >= 0).all()
 
