@@ -180,35 +180,34 @@ class Derivation:
         self._add("tls", t1, t0, "tls", text=error, detail=detail)
 
     def _send(self, entry: Entry) -> None:
-        _, t0, t1, spans = entry
-        for exchange, step, verb, shown, n_octets in spans:
-            if step == "other" and not verb:
-                self._raw = t1
-            if step == "mail":
-                self._transactions += 1
-                self._open = self._transactions
-            elif step in _ENDS_BEFORE:
-                self._open = None
-            asked = _Asked(t1, step, verb or None, self._open, len(spans) > 1)
-            self._asked[exchange] = asked
-            self._awaiting[exchange] = None
-            self._add(
-                "command",
-                t1,
-                t0,
-                step,
-                direction="C",
-                verb=asked.verb,
-                text=decode(shown.removesuffix(b"\r\n")),
-                n_bytes=n_octets,
-                exchange_no=exchange,
-                pipelined=asked.pipelined,
-                redacted=_CUT.search(shown) is not None,
-            )
-            if step == "eod":
-                self._content = None
-            if step in _ENDS_AFTER:
-                self._open = None
+        _, t0, t1, exchange, step, verb, shown, n_octets, grouped = entry
+        if step == "other" and not verb:
+            self._raw = t1
+        if step == "mail":
+            self._transactions += 1
+            self._open = self._transactions
+        elif step in _ENDS_BEFORE:
+            self._open = None
+        asked = _Asked(t1, step, verb or None, self._open, grouped)
+        self._asked[exchange] = asked
+        self._awaiting[exchange] = None
+        self._add(
+            "command",
+            t1,
+            t0,
+            step,
+            direction="C",
+            verb=asked.verb,
+            text=decode(shown.removesuffix(b"\r\n")),
+            n_bytes=n_octets,
+            exchange_no=exchange,
+            pipelined=asked.pipelined,
+            redacted=_CUT.search(shown) is not None,
+        )
+        if step == "eod":
+            self._content = None
+        if step in _ENDS_AFTER:
+            self._open = None
 
     def _block(self, entry: Entry) -> None:
         _, t0, t1, exchange, n_octets, n_lines = entry

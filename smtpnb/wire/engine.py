@@ -182,8 +182,18 @@ class Engine:
         try:
             yield from stream.write(octets.wire, deadline)
         finally:
-            span = (self.exchange, step, verb, octets.shown, stream.sent - before)
-            self.log.add(record.SEND, started, clock(), (span,))
+            sent, shown = stream.sent - before, octets.shown
+            self.log.add(
+                record.SEND,
+                started,
+                clock(),
+                self.exchange,
+                step,
+                verb,
+                shown,
+                sent,
+                False,
+            )
 
     def reply(self, deadline: float) -> Steps[Reply]:
         """Read the reply to the present exchange and match it to its command."""

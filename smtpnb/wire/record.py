@@ -11,7 +11,8 @@ The entries, all times in nanoseconds of one monotonic clock (`clock`)::
     (RESOLVE, t0, t1, name, (address, ...), error)
     (CONNECT, t0, t1, address, port, local_address, error)
     (TLS,     t0, t1, facts, error)         facts: a dict of plain values
-    (SEND,    t0, t1, (span, ...))          t1: the kernel took the last octet
+    (SEND,    t0, t1, exchange, step, verb, shown octets, octets on the wire, grouped)
+                                            t1: the kernel took the last octet
     (CONTENT, t0, t1, exchange, n_octets, n_lines)
     (REPLY,   t0, t1, exchange, receives, octets)   first and last octet's time
     (SURPLUS, t, octets)                    application data nobody asked for
@@ -19,9 +20,10 @@ The entries, all times in nanoseconds of one monotonic clock (`clock`)::
     (ERROR,   t, step, kind, text, outcome) the fault that ended a step
     (CLOSE,   t, how)                       "quit", "disconnect", "abort", "lost"
 
-A span is (exchange, step, verb, shown octets, octets on the wire). `error` is text or
-None. The user's think time is the gap between a reply and the next send; it needs no
-entry. From the first TLS entry without an error on, the octets were encrypted.
+Commands that left in one group (RFC 2920) have one SEND each, with the same times and
+`grouped` true. Entries are flat: nesting would cost more than all the rest. `error` is
+text or None. The user's think time is the gap between a reply and the next send; it
+needs no entry. From the first TLS entry without an error on, the octets were encrypted.
 
 This module knows nothing of sockets or of SMTP beyond the names of steps.
 """

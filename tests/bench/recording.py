@@ -34,8 +34,9 @@ def _round(kind: str) -> float:
     if kind == "send":
         for number in range(COUNT):
             t0 = clock()
-            span = (number, "noop", "NOOP", b"NOOP\r\n", 6)
-            log.add(record.SEND, t0, clock(), (span,))
+            log.add(
+                record.SEND, t0, clock(), number, "noop", "NOOP", b"NOOP\r\n", 6, False
+            )
     else:
         for number in range(COUNT):
             t0 = clock()

@@ -48,12 +48,13 @@ class Log:
         self.record.add(log.TLS, t0, self.wait(ms), FACTS, error)
 
     def send(self, *lines: tuple[str, str, bytes], ms: float = 0.02) -> list[int]:
-        t0, spans = self.now, []
+        t0, t1, numbers = self.now, self.wait(ms), []
         for step, verb, shown in lines:
             self.exchange += 1
-            spans.append((self.exchange, step, verb, shown, len(shown)))
-        self.record.add(log.SEND, t0, self.wait(ms), tuple(spans))
-        return [span[0] for span in spans]
+            entry = (log.SEND, t0, t1, self.exchange, step, verb, shown, len(shown))
+            self.record.add(*entry, len(lines) > 1)
+            numbers.append(self.exchange)
+        return numbers
 
     def reply(
         self, octets: bytes, exchange: int, wait: float = 1.0, receive: float = 0.0
