@@ -104,7 +104,7 @@ def _resolving(client: SmtpClient, port: int) -> None:
     silence = threading.Event()
     real = resolve._ask
 
-    def hang(*_: object) -> list[resolve.Address]:
+    def hang(name: str, port: int) -> list[resolve.Address]:  # noqa: ARG001  # its signature
         silence.wait(30)
         return []
 
