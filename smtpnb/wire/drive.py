@@ -88,12 +88,13 @@ class _Interrupt:
 def _run(
     steps: Steps[_T], token: CancelToken, on_tick: Callable[[], None] | None
 ) -> _T:
+    tick = None if on_tick is None else _Ticker(on_tick)
     try:
         wait = next(steps)
         poll = select.poll()
         poll.register(token.fileno(), select.POLLIN)
         while True:
-            ready = _block(poll, wait, token, on_tick)
+            ready = _block(poll, wait, token, tick)
             if token.requested:
                 wait = steps.throw(Cancelled("cancelled"))
             else:
@@ -105,27 +106,43 @@ def _run(
         steps.close()
 
 
+class _Ticker:
+    """Calls a function about ten times a second, however often it is asked to."""
+
+    __slots__ = ("_due", "_function")
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function = function
+        self._due = now() + TICK
+
+    def left(self) -> float:
+        """Return the seconds until the next call is due; call if it is."""
+        left = self._due - now()
+        if left > 0:
+            return left
+        self._function()
+        self._due = now() + TICK
+        return TICK
+
+
 def _block(
-    poll: select.poll,
-    wait: Wait,
-    token: CancelToken,
-    on_tick: Callable[[], None] | None,
+    poll: select.poll, wait: Wait, token: CancelToken, tick: _Ticker | None
 ) -> Ready:
     """Wait until a descriptor is ready, the token is set or the deadline passes."""
     for fd, mask in wait.fds:
         poll.register(fd, mask)
     try:
         while True:
-            left = max(wait.deadline - now(), 0.0)
-            pause = left if on_tick is None else min(left, TICK)
+            # A peer that trickles octets must not keep the tick from coming.
+            pause = max(wait.deadline - now(), 0.0)
+            if tick is not None:
+                pause = min(pause, tick.left())
             # poll() counts whole milliseconds: round up, or it spins at the end.
             events = poll.poll(int(pause * 1000) + 1 if pause else 0)
             if events or token.requested:
                 return tuple(fd for fd, _ in events if fd != token.fileno())
             if wait.deadline <= now():
                 return ()
-            if on_tick is not None:
-                on_tick()
     finally:
         for fd, _ in wait.fds:
             poll.unregister(fd)
