@@ -195,9 +195,13 @@ class Engine:
                 False,
             )
 
+    def next_reply(self, deadline: float) -> Steps[Reply]:
+        """Read one reply in the present exchange; the session does not move."""
+        return self._reply(self.exchange, deadline)
+
     def reply(self, deadline: float) -> Steps[Reply]:
         """Read the reply to the present exchange and match it to its command."""
-        reply = yield from self._reply(self.exchange, deadline)
+        reply = yield from self.next_reply(deadline)
         self.session.received(reply)
         return reply
 
@@ -314,6 +318,9 @@ class Engine:
         reply = yield from self.execute(StartTls(), timeout)
         if self.session.state is not State.TLS:
             return reply
+        if reply.code != 220:  # RFC 3207 section 4
+            error = RemoteProtocolError(f"STARTTLS was answered {reply.code}, not 220")
+            self.give_up("starttls", error)
         deadline = limit or self.deadline("tls", None)
         steps = self._handshake(policy, server_hostname, deadline)
         yield from self.guard("tls", steps)

@@ -157,10 +157,11 @@ class Transfer:
 
     def _early_reply(self, deadline: float) -> Steps[Reply]:
         engine = self._engine
-        engine.session.sent(EndOfData())
-        reply = yield from engine.reply(deadline)
+        reply = yield from engine.next_reply(deadline)
         if reply.ok:
             raise RemoteProtocolError("the server replied in the middle of the message")
+        engine.session.sent(EndOfData())
+        engine.session.received(reply)
         engine.log.note("early reply", "the message was not finished")
         engine.abort("abort")
         return reply

@@ -1,0 +1,228 @@
+"""Arguments cannot become commands, bodies cannot become transactions."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd  # noqa: F401  # loaded before memory is measured
+import pytest
+
+from smtpnb import (
+    ConnectError,
+    LocalProtocolError,
+    Plain,
+    RemoteProtocolError,
+    ResolveError,
+    SmtpClient,
+    State,
+)
+from tests.hostile.phases import HELLO, PASSWORD, auth, connect, ehlo, rcpt
+from tests.support.scripted import (
+    DATA,
+    DOT,
+    EHLO,
+    GREETING,
+    OK,
+    Hear,
+    Listen,
+    Say,
+    ScriptedServer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVIL = {
+    "CRLF": "a\r\nRSET",
+    "LF": "a\nRSET",
+    "CR": "a\rRSET",
+    "NUL": "a\0b",
+    "ESC": "a\x1b[2Jb",
+    "DEL": "a\x7fb",
+    "NEL": "a\x85b",
+    "LS": "a\u2028b",
+    "PS": "a\u2029b",
+    "quoted CRLF": '"a\r\nRCPT TO:<evil@x.example>"@b.example',
+    "narrowing": "a\u560d\u560ab",
+    "surrogate": "a\udc0ab",
+}
+ARGUMENTS: dict[str, Callable[[SmtpClient, str], object]] = {
+    "ehlo": lambda c, s: c.ehlo(s),
+    "helo": lambda c, s: c.helo(s),
+    "mail path": lambda c, s: c.mail_from(s),
+    "mail body": lambda c, s: c.mail_from("a@b", body=s),
+    "mail ret": lambda c, s: c.mail_from("a@b", ret=s),
+    "mail envid": lambda c, s: c.mail_from("a@b", envid=s),
+    "mail parameter": lambda c, s: c.mail_from("a@b", parameters=[s]),
+    "noop": lambda c, s: c.noop(s),
+    "vrfy": lambda c, s: c.vrfy(s),
+    "expn": lambda c, s: c.expn(s),
+    "help": lambda c, s: c.help(s),
+    "verb": lambda c, s: c.command(s),
+    "argument": lambda c, s: c.command("XX", s),
+}
+
+
+@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("argument", ARGUMENTS)
+@pytest.mark.parametrize("lax", [False, True], ids=["strict", "lax"])
+def test_no_argument_ends_its_line_early(
+    argument: str, evil: str, trial: Callable[[str], Any], *, lax: bool
+) -> None:
+    client = SmtpClient(lax=lax)
+    with trial("argument injection"), ScriptedServer((*HELLO, Listen())) as server:
+        connect(client, server)
+        ehlo(client)
+        if evil == "narrowing" and argument == "argument":
+            evil = "CRLF"  # any text may follow a verb of one's own, as UTF-8
+        if evil == "narrowing" and lax and argument.startswith("mail"):
+            evil = "CRLF"  # lax says it as UTF-8, which holds no CR and no LF
+        with pytest.raises(LocalProtocolError):
+            ARGUMENTS[argument](client, EVIL[evil])
+        assert server.heard == b"EHLO client.example\r\n"
+        client.cancel()
+
+
+BODIES = {
+    "LF dot LF": b"a\n.\nMAIL FROM:<x>\n",
+    "LF dot CRLF": b"a\n.\r\nb\r\n",
+    "CR dot CR": b"a\r.\rb\r",
+    "CRLF dot CR": b"a\r\n.\rb\r\n",
+    "CRLF dot LF": b"a\r\n.\nb\r\n",
+    "CR CRLF dot": b"a\r\r\n.\r\nb\r\n",
+    "LF LF dot": b"a\n\n.\n\nb",
+    "dot first": b".\r\nb\r\n",
+    "dot alone": b".",
+    "CRLF dot CRLF": b"a\r\n.\r\nMAIL FROM:<x>\r\n",
+    "no end": b"a",
+    "CR at the end": b"a\r",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("piece", [1, 2, 3, 1000])
+def test_no_body_holds_the_end_of_data(
+    body: str, piece: int, trial: Callable[[str], Any]
+) -> None:
+    octets = BODIES[body]
+    pieces = [octets[at : at + piece] for at in range(0, len(octets), piece)]
+    end = DOT if octets else Hear(b".\r\n")
+    script = (GREETING, *EHLO, *OK, *OK, *DATA, end, Say(b"250 Ok\r\n"), Listen())
+    client = SmtpClient()
+    with trial("smuggling"), ScriptedServer(script) as server:
+        connect(client, server)
+        rcpt(client)
+        assert client.data(pieces).ok
+        sent = server.heard.partition(b"DATA\r\n")[2]
+        assert sent.endswith(b".\r\n")
+        assert ("\r\n" + sent.decode()).count("\r\n.\r\n") == 1
+        assert sent.count(b"\r") == sent.count(b"\n") == sent.count(b"\r\n")
+        client.cancel()
+
+
+def test_a_body_with_nul_is_refused(trial: Callable[[str], Any]) -> None:
+    client = SmtpClient()
+    script = (GREETING, *EHLO, *OK, *OK, Listen())
+    with trial("smuggling"), ScriptedServer(script) as server:
+        connect(client, server)
+        rcpt(client)
+        with pytest.raises(LocalProtocolError, match="NUL"):
+            client.data(b"a\0b\r\n")
+        assert b"DATA" not in server.heard
+        client.cancel()
+
+
+ECHOES = {
+    "raw": PASSWORD.encode(),
+    "base64": base64.b64encode(PASSWORD.encode()),
+    "response": base64.b64encode(f"\0user\0{PASSWORD}".encode()),
+    "half": base64.b64encode(f"\0user\0{PASSWORD}".encode())[:30],
+    "upper": base64.b64encode(f"\0user\0{PASSWORD}".encode()).upper(),
+    "hex": PASSWORD.encode().hex().encode(),
+    "utf-16": PASSWORD.encode("utf-16-le"),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_an_echoed_password_is_cut(echo: str, trial: Callable[[str], Any]) -> None:
+    client = SmtpClient()
+    refusal = Say(b"535 5.7.8 not " + ECHOES[echo] + b" please\r\n")
+    with (
+        trial("echoed secret"),
+        ScriptedServer((*HELLO, Hear(), refusal, Listen())) as server,
+    ):
+        connect(client, server)
+        ehlo(client)
+        reply = auth(client)
+        assert reply.code == 535
+        shown = repr(reply) + reply.text + client.transcript.text()
+        shown += client.transcript.events().to_csv() + repr(reply.octets)
+        for form in ECHOES.values():
+            assert form.decode("latin-1") not in shown
+        assert "<secret" in reply.text
+        client.cancel()
+
+
+def test_challenges_without_end_are_ended(trial: Callable[[str], Any]) -> None:
+    client = SmtpClient()
+    loop = (Hear(), Say(b"334 \r\n")) * 40
+    with trial("AUTH loop"), ScriptedServer((*HELLO, *loop)) as server:
+        connect(client, server)
+        ehlo(client)
+        with pytest.raises(RemoteProtocolError, match="challenges"):
+            auth(client)
+        assert client.state is State.CLOSED
+
+
+def test_a_password_in_clear_needs_to_be_asked_for(trial: Callable[[str], Any]) -> None:
+    client = SmtpClient()
+    with trial("AUTH in clear"), ScriptedServer((*HELLO, Listen())) as server:
+        connect(client, server)
+        ehlo(client)
+        with pytest.raises(LocalProtocolError, match="AUTH in clear"):
+            client.auth(Plain("user", PASSWORD))
+        assert b"AUTH" not in server.heard
+        client.cancel()
+
+
+@pytest.mark.parametrize(
+    "early",
+    [b"250 done\r\n", b"354 more\r\n", b"garbage\r\n"],
+    ids=["250", "354", "garbage"],
+)
+def test_a_senseless_word_in_mid_message_ends_it(
+    early: bytes, trial: Callable[[str], Any]
+) -> None:
+    script = (GREETING, *EHLO, *OK, *OK, *DATA, Hear(), Say(early), Listen())
+    client = SmtpClient()
+    with trial("early reply"), ScriptedServer(script) as server:
+        connect(client, server)
+        rcpt(client)
+        with pytest.raises(RemoteProtocolError) as caught:
+            client.data(b"x" * 70 + b"\r\n" + b"y" * 3_000_000)
+        assert caught.value.outcome == "aborted"
+        assert client.state is State.CLOSED
+        server.close()
+        assert b"\r\n.\r\n" not in server.heard
+
+
+def test_a_dead_address_is_told(trial: Callable[[str], Any]) -> None:
+    with ScriptedServer(()) as server:
+        port = server.port
+    client = SmtpClient()
+    with trial("DNS and addresses"), pytest.raises(ConnectError, match="refused"):
+        client.connect("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    "host", ["nosuch.invalid", "a..b.invalid", "x" * 64 + ".invalid"]
+)
+def test_a_name_without_address_is_told(host: str, trial: Callable[[str], Any]) -> None:
+    client = SmtpClient()
+    with (
+        trial("DNS and addresses"),
+        pytest.raises((ResolveError, LocalProtocolError), match="invalid"),
+    ):
+        client.connect(host, 25, timeout=20)
