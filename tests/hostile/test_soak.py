@@ -1,0 +1,86 @@
+"""Many times over: cancels at random moments, and sessions one after another."""
+
+from __future__ import annotations
+
+import gc
+import random
+import threading
+import time
+import tracemalloc
+
+from smtpnb import Cancelled, LocalProtocolError, Sandbox, SmtpClient
+from tests.support.leaks import descriptors, no_leaks
+
+CANCELS = 1000
+CYCLES = 500
+
+
+def _send(client: SmtpClient, sandbox: Sandbox, number: int) -> str:
+    """Send a message; return what was said of it: "accepted", an outcome, or ""."""
+    said = ""
+    try:
+        client.connect(sandbox)
+        client.ehlo("client.example")
+        client.mail_from("ann@client.example")
+        client.rcpt_to("bob@sandbox.example")
+        client.data(f"Subject: {number}\n\n" + "line\n" * 2000)
+        said = "accepted"
+        client.quit()
+    except Cancelled as error:
+        return said or error.outcome or ""
+    except LocalProtocolError:  # cancelled between two verbs: not connected
+        return said
+    return said
+
+
+def test_no_message_is_accepted_that_was_reported_cancelled() -> None:
+    dice = random.Random(1)
+    said: dict[int, str] = {}
+    late: list[float] = []
+    with no_leaks(), Sandbox() as sandbox:
+        for number in range(CANCELS):
+            client = SmtpClient()
+            go = threading.Event()
+            moment = dice.uniform(0, 0.006 if number % 4 else 0.5)
+
+            def stop(client: SmtpClient, go: threading.Event, moment: float) -> None:
+                go.wait(moment)
+                began = time.monotonic()
+                client.cancel()
+                late.append(time.monotonic() - began)
+
+            thread = threading.Thread(target=stop, args=(client, go, moment))
+            thread.start()
+            said[number] = _send(client, sandbox, number)
+            go.set()
+            thread.join()
+            client.cancel()
+        arrived = {int(subject) for subject in sandbox.inbox()["subject"]}
+    assert len(said) == CANCELS
+    for number, outcome in said.items():
+        if outcome == "accepted":
+            assert number in arrived
+        elif outcome in ("", "aborted", "refused"):
+            assert number not in arrived, outcome
+    assert {"aborted", "accepted", ""} <= set(said.values())
+    assert max(late) < 0.25
+
+
+def test_many_sessions_leave_nothing_behind() -> None:
+    with Sandbox() as sandbox:
+        sizes = []
+        counts = []
+        tracemalloc.start()
+        try:
+            for number in range(CYCLES):
+                assert _send(SmtpClient(), sandbox, number) == "accepted"
+                sandbox._setup.inbox._messages.clear()
+                if number % 100 == 99:
+                    gc.collect()
+                    sizes.append(tracemalloc.get_traced_memory()[0])
+                    counts.append((len(descriptors()), threading.active_count()))
+        finally:
+            tracemalloc.stop()
+    assert max(counts[1:]) <= counts[1]
+    # Less than 1 kB a cycle, once everything has been loaded.
+    assert (sizes[-1] - sizes[1]) / (CYCLES - 200) < 1000
