@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -14,8 +15,12 @@ def require_tool(name: str) -> str:
     """Return the path of a program; skip the test without it, and fail in CI."""
     path = shutil.which(name, path=_PLACES)
     if path is None:
-        missing = f"{name} is not installed (.ci/run installs it)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        do_without(f"{name} is not installed (.ci/run installs it)")
     return path
+
+
+def do_without(missing: str) -> NoReturn:
+    """Skip the test on a user's machine, saying what is missing; fail it in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
