@@ -9,6 +9,7 @@ import pytest
 
 from smtpnb import (
     Cancelled,
+    ConnectError,
     ConnectionLost,
     DeadlineExceeded,
     RemoteProtocolError,
@@ -122,13 +123,32 @@ def test_an_oversized_reply_ends_the_session(
         _fails(phase, (OVERSIZE[name], Hold()), RemoteProtocolError)
 
 
-@pytest.mark.parametrize("phase", PHASES, ids=_names)
-@pytest.mark.parametrize("name", CUT)
+@pytest.mark.parametrize(
+    ("phase", "name"),
+    [
+        pytest.param(phase, name, id=f"{phase.name}-{name}")
+        for phase in PHASES
+        for name in CUT
+        if phase.name != "greeting" or "resets" not in name  # the next test
+    ],
+)
 def test_a_reply_that_is_cut_off_ends_the_session(
     phase: Phase, name: str, trial: Callable[[str], Any]
 ) -> None:
     with trial("drop, reset, half-close"):
         _fails(phase, CUT[name], ConnectionLost)
+
+
+@pytest.mark.parametrize("name", [name for name in CUT if "resets" in name])
+def test_a_reset_before_the_greeting_is_told(
+    name: str, trial: Callable[[str], Any]
+) -> None:
+    with trial("drop, reset, half-close"), ScriptedServer(CUT[name]) as server:
+        client = SmtpClient()
+        # Which of the two: whether the client looks at its socket before the reset.
+        with pytest.raises((ConnectError, ConnectionLost), match="reset"):
+            connect(client, server)
+        assert client.state is State.CLOSED
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=_names)

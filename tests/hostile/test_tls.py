@@ -81,7 +81,9 @@ HANDSHAKES: dict[str, tuple[tuple[Action, ...], type[SmtpError]]] = {
     "plain text": ((Hear(b"\x03"), Say(b"500 what?\r\n"), Hold()), TlsError),
     "an alert": ((Hear(b"\x03"), Say(b"\x15\x03\x03\0\2\2\x28"), Hold()), TlsError),
     "closes": ((), ConnectionLost),
-    "resets": ((Reset(),), ConnectionLost),
+    # Not before the ClientHello: a reset that is quicker than the client's look at its
+    # new connection is a failure to connect.
+    "resets": ((Hear(b"\x03"), Reset()), ConnectionLost),
     "half a record": ((Hear(b"\x03"), Say(b"\x16\x03\x03\x40")), ConnectionLost),
     "says nothing": ((Hold(),), DeadlineExceeded),
     "reads for ever": ((Listen(),), DeadlineExceeded),
