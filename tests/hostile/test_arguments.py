@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd  # noqa: F401  # loaded before memory is measured
@@ -25,6 +26,7 @@ from tests.support.scripted import (
     GREETING,
     OK,
     Hear,
+    Hold,
     Listen,
     Say,
     ScriptedServer,
@@ -195,17 +197,17 @@ def test_a_password_in_clear_needs_to_be_asked_for(trial: Callable[[str], Any]) 
 def test_a_senseless_word_in_mid_message_ends_it(
     early: bytes, trial: Callable[[str], Any]
 ) -> None:
-    script = (GREETING, *EHLO, *OK, *OK, *DATA, Hear(), Say(early), Listen())
+    script = (GREETING, *EHLO, *OK, *OK, *DATA, Hear(), Say(early), Hold())
     client = SmtpClient()
     with trial("early reply"), ScriptedServer(script) as server:
         connect(client, server)
         rcpt(client)
+        # A message without end, to a server that does not read: only the early word
+        # can end it.
         with pytest.raises(RemoteProtocolError) as caught:
-            client.data(b"x" * 70 + b"\r\n" + b"y" * 3_000_000)
+            client.data(itertools.repeat(b"y" * 70 + b"\r\n"))
         assert caught.value.outcome == "aborted"
         assert client.state is State.CLOSED
-        server.close()
-        assert b"\r\n.\r\n" not in server.heard
 
 
 def test_a_dead_address_is_told(trial: Callable[[str], Any]) -> None:

