@@ -60,7 +60,10 @@ if TYPE_CHECKING:
     from smtpnb.protocol.session import State as State
     from smtpnb.sandbox import Fault as Fault
     from smtpnb.sandbox import Sandbox as Sandbox
+    from smtpnb.transcript import SavedTranscript as SavedTranscript
     from smtpnb.transcript import Transcript as Transcript
+    from smtpnb.transcript import load as load
+    from smtpnb.transcript.export import to_csv as to_csv
     from smtpnb.wire.tls import TlsPolicy as TlsPolicy
     from smtpnb.wire.wait import (
         INTERACTIVE as INTERACTIVE,
@@ -87,7 +90,8 @@ _HOMES: Final = {
     "smtpnb.protocol.secret": "Secret",
     "smtpnb.protocol.session": "State",
     "smtpnb.sandbox": "Fault Sandbox",
-    "smtpnb.transcript": "Transcript",
+    "smtpnb.transcript": "SavedTranscript Transcript load",
+    "smtpnb.transcript.export": "to_csv",
     "smtpnb.wire.tls": "TlsPolicy",
     "smtpnb.wire.wait": "INTERACTIVE RFC5321 Timeouts",
 }

@@ -2,8 +2,8 @@
 
 A server's words travel as octets inside smtpnb. They are decoded once (`decode`) and
 made harmless where they are shown, by one function for each place: `for_terminal` for
-str, repr, logs and exceptions, `for_html` for notebooks. No other module may invent
-an escape of its own.
+str, repr, logs and exceptions, `for_html` for notebooks, `for_cell` for spreadsheets.
+No other module may invent an escape of its own.
 
 What acts and therefore never passes: C0 and C1 controls and DEL (terminals), the
 separators U+2028, U+2029, VT, FF and NEL (they forge rows), bidirectional and
@@ -26,6 +26,7 @@ _ACTIVE = (
     "\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
+_FORMULA = tuple("=+-@|%\uff1d\uff0b\uff0d\uff20")
 _ACTIVE_BUT_NEWLINE = _ACTIVE.replace("[\x00-", "[\x00-\x09\x0b-")
 
 
@@ -61,3 +62,14 @@ def for_html(text: str, *, newlines: bool = False) -> str:
     from html import escape  # its table of entities is large: loaded when first used
 
     return escape(for_terminal(text, newlines=newlines), quote=True)
+
+
+def for_cell(text: str) -> str:
+    """Return text that is one line and no formula in a cell of CSV (CWE-1236).
+
+    What a spreadsheet would calculate begins with an apostrophe, which it takes for
+    "this is text". Fullwidth signs count: some spreadsheets fold them.
+    """
+    shown = for_terminal(text)
+    acts = text.lstrip().startswith(_FORMULA) or text.startswith(("\t", "\r", "\n"))
+    return f"'{shown}" if acts else shown

@@ -6,6 +6,13 @@ package loads no pandas; the functions that build frames do.
 
 from __future__ import annotations
 
-from smtpnb.transcript.events import Event, Excerpt, Transcript, events
+from smtpnb.transcript.events import (
+    Event,
+    Excerpt,
+    SavedTranscript,
+    Transcript,
+    events,
+    load,
+)
 
-__all__ = ["Event", "Excerpt", "Transcript", "events"]
+__all__ = ["Event", "Excerpt", "SavedTranscript", "Transcript", "events", "load"]

@@ -21,12 +21,13 @@ from smtpnb.transcript.derive import Derivation, Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
     from smtpnb.wire.record import Record
 
-__all__ = ["Event", "Excerpt", "Transcript", "events"]
+__all__ = ["Event", "Excerpt", "SavedTranscript", "Transcript", "events", "load"]
 
 
 def events(record: Record) -> list[Event]:
@@ -85,6 +86,25 @@ class _Views(ABC):
         """
         return views.text(self._events(), times=times)
 
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the events to a file that `load` reads.
+
+        Args:
+            path: A name that ends in ".parquet" or ".jsonl". The file will be
+                readable by its owner only.
+            overwrite: Replace the file if there is one.
+
+        Returns:
+            The path.
+
+        Raises:
+            FileExistsError: The file exists, or is no regular file.
+            ValueError: Another suffix.
+        """
+        from smtpnb.transcript import store  # loads pyarrow
+
+        return store.save(self.events(), path, overwrite=overwrite)
+
     def __str__(self) -> str:
         return self.text()
 
@@ -108,6 +128,52 @@ class Excerpt(_Views):
 
     def __repr__(self) -> str:
         return f"<Excerpt: {len(self._held)} events, up to log entry {self.cursor}>"
+
+
+class SavedTranscript(_Views):
+    """A transcript that was read from a file: as it was, and it no longer grows.
+
+    Args:
+        frame: An events frame (`schema.EVENTS`).
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._held: list[Event] | None = None
+
+    def events(self) -> pd.DataFrame:
+        """Return one row for each event (`schema.EVENTS`)."""
+        return self._frame.copy(deep=False)
+
+    def _events(self) -> Sequence[Event]:
+        if self._held is None:
+            from smtpnb.transcript import tables  # loads pandas
+
+            self._held = tables.event_values(self._frame)
+        return self._held
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def __repr__(self) -> str:
+        sessions = self._frame["session_id"].nunique()
+        return f"<SavedTranscript: {sessions} sessions, {len(self)} events>"
+
+
+def load(path: str | Path) -> SavedTranscript:
+    """Read a transcript that was saved.
+
+    Args:
+        path: A ".parquet" or ".jsonl" file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no transcript of smtpnb, of another version of the schema,
+            or larger than any honest one.
+    """
+    from smtpnb.transcript import store  # loads pyarrow
+
+    return SavedTranscript(store.load(path))
 
 
 class Transcript(_Views):

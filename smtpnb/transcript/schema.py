@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.text import for_terminal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -248,32 +250,105 @@ def from_lists(
     columns: Sequence[Column], values: Mapping[str, Sequence[Any]]
 ) -> pd.DataFrame:
     """Return a frame of one sequence of plain values (None: null) for each column."""
-    import pandas as pd  # loaded only when used
+    import pyarrow as pa  # loaded only when used
 
-    return pd.DataFrame({c.name: _array(values[c.name], c.dtype) for c in columns})
+    fields = arrow(columns)
+    return from_arrow(
+        columns,
+        pa.Table.from_arrays(
+            [pa.array(values[field.name], type=field.type) for field in fields],
+            schema=fields,
+        ),
+    )
 
 
-def _array(values: Sequence[Any], dtype: str) -> Any:
-    import numpy as np  # loaded only when used
+def arrow(columns: Sequence[Column]) -> Any:
+    """Return the pyarrow schema of columns, as files have it."""
+    import pyarrow as pa  # loaded only when used
+
+    kinds = {
+        "text": pa.string(),
+        "category": pa.string(),
+        "list": pa.list_(pa.string()),
+        "utc": pa.timestamp("us", tz="UTC"),
+        "boolean": pa.bool_(),
+    }
+    return pa.schema(
+        [
+            (c.name, kinds.get(c.dtype) or pa.type_for_alias(c.dtype.lower()))
+            for c in columns
+        ]
+    )
+
+
+def from_arrow(columns: Sequence[Column], table: Any) -> pd.DataFrame:
+    """Return a frame of a pyarrow table; columns that it lacks are null.
+
+    Text is made inert, whoever wrote it: a frame is there to be looked at.
+
+    Raises:
+        pyarrow.ArrowInvalid: A column cannot be what it must be.
+    """
     import pandas as pd  # loaded only when used
     import pyarrow as pa  # loaded only when used
 
-    text = pd.StringDtype("pyarrow", na_value=np.nan)
-    array: Any = pd.array  # the stubs know too few of its dtypes
-    values = list(values)
+    frame = {}
+    for column, field in zip(columns, arrow(columns), strict=True):
+        if field.name in table.column_names:
+            array = table[field.name].cast(field.type).combine_chunks()
+        else:
+            array = pa.nulls(len(table), field.type)
+        frame[column.name] = _typed(array, column.dtype)
+    return pd.DataFrame(frame)
+
+
+def _typed(array: Any, dtype: str) -> Any:
+    """Return a pyarrow array as what pandas holds in a column of a dtype above."""
+    import numpy as np  # loaded only when used
+    import pandas as pd  # loaded only when used
+
     match dtype:
         case "text":
-            return array(values, dtype=text)
+            text = pd.StringDtype("pyarrow", na_value=np.nan)
+            return _inert(array).to_pandas(types_mapper=lambda _: text)
         case "category":
-            # Categories are `str` on pandas 2 as well, even if there are none.
-            return pd.Categorical(array(values, dtype=text))
+            return _categorical(_inert(array))
         case "list":
-            return array(values, dtype=pd.ArrowDtype(pa.list_(pa.string())))
+            rows = [
+                row and [for_terminal(word) for word in row]
+                for row in array.to_pylist()
+            ]
+            return pd.Series(rows, dtype=pd.ArrowDtype(array.type))
         case "utc":
-            nat = np.iinfo(np.int64).min
-            us = np.array([nat if v is None else v for v in values], dtype=np.int64)
-            return pd.DatetimeIndex(us.view("datetime64[us]")).tz_localize("UTC")
-        case "float64":
-            return np.array(values, dtype=np.float64)
+            return array.to_pandas()
+        case "float64" | "int16" | "int32":
+            return array.to_numpy(zero_copy_only=False)
         case _:
-            return array(values, dtype=dtype)
+            wanted = pd.api.types.pandas_dtype(dtype)
+            return array.to_pandas(types_mapper=lambda _: wanted)
+
+
+def _inert(array: Any) -> Any:
+    """Return an array of text in which nothing acts; each text is looked at once."""
+    import pyarrow as pa  # loaded only when used
+
+    encoded = array.dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    inert = [for_terminal(word, newlines=True) for word in words]
+    return array if inert == words else pa.array(inert).take(encoded.indices)
+
+
+def _categorical(array: Any) -> Any:
+    import numpy as np  # loaded only when used
+    import pandas as pd  # loaded only when used
+
+    encoded = array.dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    ordered = sorted(words)
+    place = {word: code for code, word in enumerate(ordered)}
+    # The last one is what code -1, null, points to.
+    codes = np.array([*(place[word] for word in words), -1])
+    found = codes[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    # Categories are `str` on pandas 2 as well, even if there are none.
+    text = pd.StringDtype("pyarrow", na_value=np.nan)
+    return pd.Categorical.from_codes(found, categories=pd.Index(ordered, dtype=text))

@@ -1,0 +1,223 @@
+"""Transcripts in files: JSONL to append and to exchange, Parquet to keep.
+
+Both hold the events table and nothing else; the other tables are derived from it. The
+columns and their types are those of `schema`, whatever a file says of itself, and a
+file can hold data only: there is no pickle, and no type that runs code when it is read.
+What a stranger's file can cost is bounded before it is read (`MAX_ROWS`, `MAX_CELL`,
+`MAX_OCTETS`).
+
+The version stands in the metadata of a Parquet file and in every line of JSONL.
+Columns that this version does not know are ignored, and missing ones are null: within
+a version columns may be added. Another version is refused.
+
+pyarrow is loaded only when this module is used. It knows nothing of records or of
+sockets.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.json
+import pyarrow.parquet as pq
+
+from smtpnb import files
+from smtpnb.transcript import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+MAX_ROWS: Final = 50_000_000
+MAX_CELL: Final = 1024 * 1024  # a reply holds at most 64 KiB
+MAX_OCTETS: Final = 8 * 1024**3  # once decompressed
+
+_VERSION: Final = b"smtpnb.schema"
+_TABLE: Final = b"smtpnb.table"
+_NAMES: Final = tuple(column.name for column in schema.EVENTS)
+_TEXT: Final = ("text", "category")
+
+
+def save(events: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write an events frame to a file; the format is that of the file's suffix.
+
+    Args:
+        events: The frame (`schema.EVENTS`).
+        path: A name that ends in ".parquet" (zstd) or ".jsonl".
+        overwrite: Replace the file if there is one.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileExistsError: The file exists, or is no regular file; nothing was written.
+        ValueError: Another suffix, or a column is missing.
+    """
+    path = Path(path)
+    write = {".parquet": _write_parquet, ".jsonl": _write_jsonl}.get(path.suffix)
+    if write is None:
+        raise _unknown(path)
+    table = _table(events)
+    with files.create(path, overwrite=overwrite) as file:
+        write(table, file)
+    return path
+
+
+def append(events: pd.DataFrame, path: str | Path) -> Path:
+    """Add an events frame to the end of a JSONL file, which is made if it is missing.
+
+    Raises:
+        FileExistsError: It is no regular file.
+        ValueError: Another suffix, or a column is missing.
+    """
+    path = Path(path)
+    if path.suffix != ".jsonl":
+        raise ValueError(f"only .jsonl files can be added to, not {path.name}")
+    table = _table(events)
+    with files.append(path) as file:
+        _write_jsonl(table, file)
+    return path
+
+
+def load(path: str | Path) -> pd.DataFrame:
+    """Read an events frame that `save` or `append` wrote.
+
+    Args:
+        path: A ".parquet" or ".jsonl" file.
+
+    Returns:
+        The frame, with every column of `schema.EVENTS` and its type.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not a file of ours, of another version, or over a limit.
+    """
+    path = Path(path)
+    read = {".parquet": _read_parquet, ".jsonl": _read_jsonl}.get(path.suffix)
+    if read is None:
+        raise _unknown(path)
+    files.require_regular(path, MAX_OCTETS)
+    try:
+        table = read(path)
+        _check_cells(table)
+        return schema.from_arrow(schema.EVENTS, table)
+    except pa.ArrowException as error:
+        first = str(error).partition("\n")[0]
+        raise ValueError(f"{path.name} cannot be read: {first}") from None
+
+
+def _unknown(path: Path) -> ValueError:
+    return ValueError(f"{path.name}: the name must end in .parquet or .jsonl")
+
+
+def _table(events: pd.DataFrame) -> pa.Table:
+    missing = [name for name in _NAMES if name not in events]
+    if missing:
+        raise ValueError(f"not an events frame: {', '.join(missing)} missing")
+    frame = events[list(_NAMES)]
+    arrow = schema.arrow(schema.EVENTS)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    columns = [_plain(table[field.name], field.type) for field in arrow]
+    return pa.Table.from_arrays(columns, schema=arrow)
+
+
+def _plain(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(wanted)
+
+
+# Parquet
+
+
+def _write_parquet(table: pa.Table, file: Any) -> None:
+    facts = {_VERSION: str(schema.VERSION).encode(), _TABLE: b"events"}
+    pq.write_table(
+        table.replace_schema_metadata(facts),
+        file,
+        compression="zstd",
+        compression_level=3,
+    )
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    with path.open("rb") as octets:
+        file = pq.ParquetFile(octets)
+        facts = file.schema_arrow.metadata or {}
+        _check_version(path, facts.get(_TABLE), facts.get(_VERSION))
+        whole = file.metadata
+        size = sum(
+            whole.row_group(i).total_byte_size for i in range(whole.num_row_groups)
+        )
+        if whole.num_rows > MAX_ROWS or size > MAX_OCTETS:
+            raise ValueError(
+                f"{path.name} holds {whole.num_rows} rows and {size} octets; at most "
+                f"{MAX_ROWS} and {MAX_OCTETS} are read"
+            )
+        known = [name for name in _NAMES if name in file.schema_arrow.names]
+        return file.read(columns=known)
+
+
+def _check_version(path: Path, table: bytes | None, version: bytes | None) -> None:
+    if table != b"events" or version is None:
+        raise ValueError(f"{path.name} is not a transcript that smtpnb wrote")
+    if version != str(schema.VERSION).encode():
+        raise ValueError(
+            f"{path.name} is of schema {version.decode('ascii', 'replace')}; this "
+            f"smtpnb reads schema {schema.VERSION}"
+        )
+
+
+# JSONL
+
+
+def _write_jsonl(table: pa.Table, file: Any) -> None:
+    head = {"v": schema.VERSION, "table": "events"}
+    for batch in table.to_batches(max_chunksize=10_000):
+        file.writelines(
+            (json.dumps(head | row, separators=(",", ":")) + "\n").encode()
+            for row in map(_without_nulls, batch.to_pylist())
+        )
+
+
+def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in row.items() if value is not None}
+    kept["ts"] = f"{kept['ts']:%Y-%m-%dT%H:%M:%S.%fZ}"
+    return kept
+
+
+def _read_jsonl(path: Path) -> pa.Table:
+    fields = [pa.field("v", pa.int64()), pa.field("table", pa.string())]
+    fields += schema.arrow(schema.EVENTS)
+    options = pyarrow.json.ParseOptions(
+        explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
+    )
+    # A line must fit into a block, so this bounds a line too.
+    blocks = pyarrow.json.ReadOptions(block_size=4 * MAX_CELL)
+    if not path.stat().st_size:
+        return schema.arrow(schema.EVENTS).empty_table()
+    with path.open("rb") as octets:
+        table = pyarrow.json.read_json(octets, blocks, options)
+    _check_lines(path, table["table"].unique(), table["v"].unique())
+    return table
+
+
+def _check_lines(path: Path, tables: Iterable[Any], versions: Iterable[Any]) -> None:
+    for table in tables:
+        for version in versions:
+            said = None if version.as_py() is None else str(version).encode()
+            _check_version(path, str(table).encode(), said)
+
+
+def _check_cells(table: pa.Table) -> None:
+    for name in table.column_names:
+        column = table[name]
+        if not pa.types.is_string(column.type):
+            continue
+        longest = pa.compute.max(pa.compute.binary_length(column)).as_py() or 0
+        if longest > MAX_CELL:
+            raise ValueError(f"a {name} holds {longest} octets; at most {MAX_CELL}")
