@@ -173,7 +173,7 @@ class ReplyParser:
             the place where an echoed secret is cut.
     """
 
-    __slots__ = ("_buffer", "_code", "_line", "_lines", "_redact", "_scan")
+    __slots__ = ("_buffer", "_code", "_fault", "_line", "_lines", "_redact", "_scan")
 
     def __init__(self, redact: Callable[[bytes], bytes] = bytes) -> None:
         self._buffer = bytearray()
@@ -181,6 +181,7 @@ class ReplyParser:
         self._scan = 0  # how far LF was looked for: trickling stays linear
         self._lines = 0
         self._code = b""
+        self._fault: tuple[str, int, int] | None = None  # what, and the line it is in
         self._redact = redact
 
     @property
@@ -201,44 +202,55 @@ class ReplyParser:
         Raises:
             RemoteProtocolError: Malformed, two codes in one reply, or over a bound.
         """
+        # Raised here, where no local variable holds what the server said: a verbose
+        # traceback prints them all, and it may have echoed a secret.
+        end = self._find_end()
+        if self._fault is not None:
+            raise self._error(*self._fault)
+        if not end:
+            return None
+        octets = self._redact(bytes(self._buffer[:end]))
+        del self._buffer[:end]
+        self._line = self._scan = self._lines = 0
+        return Reply(octets)
+
+    def _find_end(self) -> int:
+        """Return where the first reply ends, 0 if it is not complete."""
         buffer = self._buffer
         while True:
-            end = buffer.find(b"\n", self._scan)
-            if end < 0:
+            end = buffer.find(b"\n", self._scan) + 1
+            if not end:
                 self._scan = len(buffer)
-                self._check_bounds()
-                return None
+                self._check_bounds(self._scan)
+                return 0
             self._lines += 1
-            self._check_bounds(end + 1)
-            last = self._check_line(end)
-            self._line = self._scan = end + 1
-            if last:
-                octets = self._redact(bytes(buffer[: end + 1]))
-                del buffer[: end + 1]
-                self._line = self._scan = self._lines = 0
-                return Reply(octets)
+            last = self._check_bounds(end) and self._check_line(end)
+            self._line = self._scan = end
+            if last or self._fault is not None:
+                return end
 
     def _check_line(self, end: int) -> bool:
         """Check the line that ends at `end`; tell whether it is the last one."""
-        stop = end - 1 if self._buffer[end - 1 : end] == b"\r" else end
-        line = bytes(self._buffer[self._line : max(stop, self._line)])
-        code = line[:3]
+        buffer, start = self._buffer, self._line
+        stop = end - 2 if buffer[end - 2 : end - 1] == b"\r" else end - 1
+        stop = max(stop, start)
+        code = bytes(buffer[start : min(start + 3, stop)])
+        separator = bytes(buffer[start + 3 : min(start + 4, stop)])
         if not (
             len(code) == 3
             and code.isdigit()
             and b"200" <= code < b"600"
-            and line[3:4] in (b" ", b"-", b"")
+            and separator in (b" ", b"-", b"")
         ):
-            raise self._error("this line is not a reply", line)
-        if self._lines == 1:
+            self._fault = "this line is not a reply", start, stop
+        elif self._lines == 1:
             self._code = code
         elif code != self._code:
             was = self._code.decode()
-            raise self._error(f"one reply carries two codes, {was} and then", line)
-        return line[3:4] != b"-"
+            self._fault = f"one reply carries two codes, {was} and then", start, stop
+        return separator != b"-"
 
-    def _check_bounds(self, end: int | None = None) -> None:
-        end = len(self._buffer) if end is None else end
+    def _check_bounds(self, end: int) -> bool:
         # The bound that is met first, whatever came in the same piece beyond it.
         longest = self._line + MAX_LINE
         if end > longest and longest <= MAX_REPLY:
@@ -248,12 +260,13 @@ class ReplyParser:
         elif self._lines > MAX_LINES:
             what = f"a reply has more than {MAX_LINES} lines"
         else:
-            return
-        raise self._error(what, bytes(self._buffer[self._line : end]))
+            return True
+        self._fault = what, self._line, end
+        return False
 
-    def _error(self, what: str, line: bytes) -> RemoteProtocolError:
+    def _error(self, what: str, start: int, end: int) -> RemoteProtocolError:
         # Redact before cutting to length: a cut secret would not be recognised.
-        shown = self._redact(line)
+        shown = self._redact(bytes(self._buffer[start:end]))
         more = " ..." if len(shown) > _SHOWN_OF_A_BAD_LINE else ""
         text = for_terminal(decode(shown[:_SHOWN_OF_A_BAD_LINE]))
         return RemoteProtocolError(f'{what}: "{text}{more}"')

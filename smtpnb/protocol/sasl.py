@@ -75,15 +75,15 @@ class Plain(Mechanism):
         identity: str = "",
         initial_response: bool = True,
     ) -> None:
+        password = self._password = Secret(password)  # no local holds its text
         self.user = user
         self.identity = identity
         self.initial_response = initial_response
-        self._password = Secret(password)
         self._names = b"%b\0%b\0" % (
             _name("authorization identity", identity),
             _name("user name", user),
         )
-        _checked("password", self._password.reveal())
+        _checked("password", password.reveal())
 
     def _message(self) -> memoryview:
         return memoryview(self._names + self._password.reveal())
@@ -114,9 +114,9 @@ class Login(Mechanism):
     def __init__(
         self, user: str, password: str | Secret, *, initial_response: bool = False
     ) -> None:
+        password = self._password = Secret(password)  # no local holds its text
         self.user = user
         self.initial_response = initial_response
-        self._password = Secret(password)
         self._name = _name("user name", user)
 
     def steps(self) -> Generator[memoryview | None, bytes, None]:

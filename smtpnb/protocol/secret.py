@@ -55,7 +55,8 @@ class Secret:
         try:
             self._octets = memoryview(value.encode("utf-8"))
         except UnicodeEncodeError:
-            # Not chained: that error holds the whole text.
+            # Not chained: that error holds the whole text, and so does this name.
+            value = ""
             raise LocalProtocolError("the secret is not valid Unicode") from None
 
     def reveal(self) -> memoryview:

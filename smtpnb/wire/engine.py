@@ -210,18 +210,25 @@ class Engine:
         first = self._received_at if len(parser) else 0
         receives = 0
         while (reply := parser.next_reply()) is None:
-            octets = yield from stream.read(deadline)
-            if not octets:
+            if not self._feed((yield from stream.read(deadline))):
                 raise ConnectionLost("the server closed the connection")
-            self._feed(octets)
             first = first or self._received_at
             receives += 1
         self._note_reply(exchange, first, receives, reply)
         return reply
 
-    def _feed(self, octets: bytes) -> None:
-        self._received_at = clock()
-        self._parser.feed(octets)
+    def _feed(self, octets: bytes | None) -> int | None:
+        """Parse octets received; return how many, None for none, 0 for the end.
+
+        No caller keeps what the server said in a local variable: a verbose traceback
+        prints them all, and it may have echoed a secret.
+        """
+        if octets is None:
+            return None
+        if octets:
+            self._received_at = clock()
+            self._parser.feed(octets)
+        return len(octets)
 
     def _note_reply(
         self, exchange: int, first: int, receives: int, reply: Reply
@@ -246,10 +253,8 @@ class Engine:
 
     def _refuse_surplus(self, where: str = "") -> None:
         """Raise if application data came in that nobody asked for."""
-        octets = self.connection.take()
-        if octets:
-            self._feed(octets)
-        if octets == b"" and not len(self._parser):
+        fed = self._feed(self.connection.take())
+        if fed == 0 and not len(self._parser):
             raise ConnectionLost("the server had closed the connection before this")
         if not len(self._parser):
             return
@@ -420,9 +425,8 @@ class Engine:
             return
         with suppress(SmtpError):
             size = 0
-            while size < MAX_REPLY and (octets := self.stream.take()):
-                self._feed(octets)
-                size += len(octets)
+            while size < MAX_REPLY and (fed := self._feed(self.stream.take())):
+                size += fed
         with suppress(SmtpError):
             while (reply := self._parser.next_reply()) is not None:
                 if self.session.owed:

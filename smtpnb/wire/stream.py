@@ -85,6 +85,9 @@ class Stream:
             octets = bytes(self._early)
             self._early.clear()
             return octets
+        return self._take_new()
+
+    def _take_new(self) -> bytes | None:
         return self._receive() if self.tls is None else self._receive_tls(self.tls)
 
     def _receive(self) -> bytes | None:
@@ -214,15 +217,17 @@ class Stream:
             ConnectionLost: The peer closed.
             RemoteProtocolError: More came than any reply may hold.
         """
-        early = bytes(self._early)
-        self._early.clear()
-        octets = self.take()
-        if octets == b"" and not early:
+        if not self._take_early() and not self._early:
             raise ConnectionLost("the server closed the connection")
-        self._early += early + (octets or b"")
         if len(self._early) > MAX_REPLY + CHUNK:
             raise RemoteProtocolError("the server keeps talking and does not listen")
         return bool(self._early)
+
+    def _take_early(self) -> bool:
+        """Put what is here beside what is waiting; False at the end."""
+        octets = self._take_new()
+        self._early += octets or b""
+        return octets != b""
 
     # TLS and the end
 
