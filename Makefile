@@ -1,14 +1,15 @@
 # make lab   open the first notebook in JupyterLab, talking to the sandbox
 # make test  lint, types, import layers, every test
 # Both make .venv if it is missing; nothing else has to be set up.
-# make bench prints the benchmarks; make pictures takes the screenshots of the README.
+# make bench prints the benchmarks; make mutants breaks the core on purpose and wants the
+# tests to notice; make pictures takes the screenshots of the README.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: lab test lint types layers unit notebooks legs bench pictures format clean
+.PHONY: lab test lint types layers unit notebooks legs bench mutants pictures format clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --allow-root notebooks/01-first-session.ipynb
@@ -53,6 +54,10 @@ leg-%: $(VENV)-%/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
+
+# Break the core on purpose, one way at a time: the tests must notice each.
+mutants: $(VENV)/.test
+	$(BIN)/python -m tests.mutants
 
 # The pictures of the README, made by the tests that look at them.
 pictures: $(VENV)/.test

@@ -82,6 +82,21 @@ class Hear:
 
 
 @dataclass(frozen=True)
+class Swallow:
+    """Read up to and including `end`, and keep only that much of it."""
+
+    end: bytes = b"\r\n.\r\n"
+
+    def do(self, stage: Stage) -> None:
+        last = b""
+        while not last.endswith(self.end):
+            octets = stage.connection.recv(65536)
+            if not octets:
+                raise EOFError
+            last = (last + octets)[-len(self.end) :]
+
+
+@dataclass(frozen=True)
 class Listen:
     """Read everything until the client is gone."""
 

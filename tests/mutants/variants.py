@@ -1,0 +1,267 @@
+"""The variants as data: where, what it says, what it says instead, who must notice.
+
+Each is a mistake that real clients made, or a shortcut that somebody will be tempted
+to take. `was` must stand in its file exactly once.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Variant(NamedTuple):
+    """One way to break a promise.
+
+    Attributes:
+        name: What is broken.
+        file: Below smtpnb/.
+        was: The text that is replaced.
+        becomes: The text that replaces it.
+        tests: Arguments for pytest; at least one of these tests must fail.
+    """
+
+    name: str
+    file: str
+    was: str
+    becomes: str
+    tests: str
+
+
+HOSTILE: Final = "tests/hostile/"
+VARIANTS: Final = (
+    Variant(
+        "no look at the buffer behind the 220 to STARTTLS",
+        "wire/engine.py",
+        """            self._refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
+""",
+        """            self._parser = ReplyParser(self.redactor.cut)
+""",
+        f"{HOSTILE}test_tls.py",
+    ),
+    Variant(
+        "any success begins TLS",
+        "wire/engine.py",
+        "if reply.code != 220:",
+        "if not reply.ok:",
+        f"{HOSTILE}test_tls.py",
+    ),
+    Variant(
+        "what was offered in clear is kept under TLS",
+        "protocol/session.py",
+        """        self.encrypted = True
+        self.authenticated = False
+        self.capabilities = Capabilities()
+""",
+        """        self.encrypted = True
+        self.authenticated = False
+""",
+        f"{HOSTILE}test_tls.py tests/protocol/test_session.py",
+    ),
+    Variant(
+        "certificates are not verified",
+        "wire/tls.py",
+        "context = ssl.create_default_context(",
+        "context = ssl._create_unverified_context(",
+        f"{HOSTILE}test_tls.py",
+    ),
+    Variant(
+        "a polite close on cancel",
+        "wire/stream.py",
+        """            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self._sock.close()
+""",
+        """            self._sock.shutdown(socket.SHUT_WR)
+        self._sock.close()
+""",
+        f"{HOSTILE}test_tls.py {HOSTILE}test_replies.py tests/client",
+    ),
+    Variant(
+        "a timeout for each read",
+        "wire/engine.py",
+        "yield from stream.read(deadline)",
+        "yield from stream.read(max(deadline, now() + 0.2))",
+        f"{HOSTILE}test_replies.py -k drip",
+    ),
+    Variant(
+        "cancel is looked at only between commands",
+        "wire/drive.py",
+        """            if token.requested:
+                wait = steps.throw""",
+        """            if token.requested and not wait.fds:
+                wait = steps.throw""",
+        f"{HOSTILE}test_replies.py -k cancel_ends",
+    ),
+    Variant(
+        "surplus is taken for the next reply",
+        "wire/engine.py",
+        """        self._refuse_surplus()
+        self.exchange += 1
+""",
+        """        self.exchange += 1
+""",
+        f"{HOSTILE}test_replies.py",
+    ),
+    Variant(
+        "the socket is not looked at before a command",
+        "wire/engine.py",
+        "fed = self._feed(self.connection.take())",
+        "fed = self._feed(None)",
+        f"{HOSTILE}test_replies.py",
+    ),
+    Variant(
+        "two codes in one reply are one reply",
+        "protocol/replies.py",
+        "elif code != self._code:",
+        "elif code[:1] != self._code[:1]:",
+        f"{HOSTILE}test_replies.py tests/protocol/test_replies.py",
+    ),
+    Variant(
+        "no bound on the lines of a reply",
+        "protocol/replies.py",
+        "elif self._lines > MAX_LINES:",
+        "elif self._lines > MAX_LINES * 100:",
+        "tests/protocol/test_replies.py",
+    ),
+    Variant(
+        "no bound on a reply",
+        "protocol/replies.py",
+        "MAX_REPLY: Final = 64 * 1024",
+        "MAX_REPLY: Final = 64 * 1024 * 1024",
+        f"{HOSTILE}test_memory.py tests/protocol/test_replies.py",
+    ),
+    Variant(
+        "digits of any script make a code",
+        "protocol/replies.py",
+        "and code.isdigit()",
+        'and code.decode("utf-8", "replace").strip("+ ").isdigit()',
+        f"{HOSTILE}test_replies.py tests/protocol/test_replies.py",
+    ),
+    Variant(
+        "after the dot the outcome is not unknown",
+        "wire/engine.py",
+        "past = self.dot_at is not None and self._sent > self.dot_at",
+        "past = False",
+        f"{HOSTILE}test_replies.py",
+    ),
+    Variant(
+        "a refusal in mid message is not listened for",
+        "wire/transfer.py",
+        """            stopped = engine.spoken_to() or not (
+                yield from stream.write(view, deadline, listen=True)
+            )
+""",
+        """            stopped = not (yield from stream.write(view, deadline, listen=False))
+""",
+        f"{HOSTILE}test_arguments.py tests/client -k early_or_senseless_or_middle",
+    ),
+    Variant(
+        "a bare CR stays in a message",
+        "protocol/content.py",
+        r'if octets.count(b"\r") != pairs:',
+        "if pairs < 0:",
+        f"{HOSTILE}test_arguments.py tests/protocol/test_content.py",
+    ),
+    Variant(
+        "the first dot is not doubled",
+        "protocol/content.py",
+        'if self._at_line_start and octets.startswith(b"."):',
+        "if self._held_cr:",
+        f"{HOSTILE}test_arguments.py tests/protocol/test_content.py",
+    ),
+    Variant(
+        "NUL is sent",
+        "protocol/content.py",
+        r'if b"\0" in octets:',
+        r'if octets == b"\0":',
+        f"{HOSTILE}test_arguments.py",
+    ),
+    Variant(
+        "control characters pass into a command",
+        "protocol/line.py",
+        """    if unsafe is not None:
+""",
+        """    if unsafe is not None and len(text) > MAX_COMMAND_LINE:
+""",
+        f"{HOSTILE}test_arguments.py tests/protocol/test_commands.py",
+    ),
+    Variant(
+        "the password in clear without being asked for",
+        "wire/authenticate.py",
+        "if not engine.session.encrypted and not allow_cleartext:",
+        "if allow_cleartext is None:",
+        f"{HOSTILE}test_arguments.py {HOSTILE}test_tls.py",
+    ),
+    Variant(
+        "secrets are found by a pattern",
+        "protocol/secret.py",
+        """        if not self._forms:
+            return octets
+""",
+        """        if not self._forms or octets:
+            return re.sub(rb"[A-Za-z0-9+/]{20,}={0,2}", b"<secret>", octets)
+""",
+        f"{HOSTILE}test_arguments.py -k echoed",
+    ),
+    Variant(
+        "the octets of a server stand where an error is raised",
+        "protocol/replies.py",
+        """        end = self._find_end()
+        if""",
+        """        end, said = self._find_end(), bytes(self._buffer)
+        if said and""",
+        f"{HOSTILE}test_secrets.py -k local",
+    ),
+    Variant(
+        "challenges without end",
+        "wire/authenticate.py",
+        "MAX_CHALLENGES: Final = 16",
+        "MAX_CHALLENGES: Final = 1600",
+        f"{HOSTILE}test_arguments.py",
+    ),
+    Variant(
+        "characters of a server act in a terminal",
+        "text.py",
+        """    if text.isascii() and text.isprintable():
+        return text
+""",
+        """    if text.isascii():
+        return text
+""",
+        "tests/test_text.py",
+    ),
+    Variant(
+        "markup of a server acts in a notebook",
+        "text.py",
+        "return escape(for_terminal(text, newlines=newlines), quote=True)",
+        "return for_terminal(text, newlines=newlines)",
+        "tests/test_text.py tests/transcript/test_views.py",
+    ),
+    Variant(
+        "characters of a server act in a frame",
+        "transcript/schema.py",
+        "inert = [for_terminal(word, newlines=True) for word in words]",
+        "inert = words",
+        "tests/transcript/test_store.py",
+    ),
+    Variant(
+        "a reply is a formula in a spreadsheet",
+        "text.py",
+        """return f"'{shown}" if acts else shown""",
+        "return shown",
+        "tests/transcript/test_export.py",
+    ),
+    Variant(
+        "a transcript is for everybody",
+        "files.py",
+        "_OWNER: Final = 0o600",
+        "_OWNER: Final = 0o666",
+        "tests/test_files.py",
+    ),
+    Variant(
+        "a file is written through a link",
+        "files.py",
+        "    if not stat.S_ISREG(mode):\n        raise FileExistsError",
+        "    if stat.S_ISDIR(mode):\n        raise FileExistsError",
+        "tests/test_files.py",
+    ),
+)
