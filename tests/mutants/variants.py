@@ -60,8 +60,10 @@ VARIANTS: Final = (
     Variant(
         "certificates are not verified",
         "wire/tls.py",
-        "context = ssl.create_default_context(",
-        "context = ssl._create_unverified_context(",
+        """    if verify == "report":
+        context""",
+        """    if verify:
+        context""",
         f"{HOSTILE}test_tls.py",
     ),
     Variant(
@@ -130,10 +132,11 @@ VARIANTS: Final = (
         f"{HOSTILE}test_memory.py tests/protocol/test_replies.py",
     ),
     Variant(
-        "digits of any script make a code",
+        "any three digits are a code",
         "protocol/replies.py",
-        "and code.isdigit()",
-        'and code.decode("utf-8", "replace").strip("+ ").isdigit()',
+        """            and b"200" <= code < b"600"
+""",
+        "",
         f"{HOSTILE}test_replies.py tests/protocol/test_replies.py",
     ),
     Variant(
