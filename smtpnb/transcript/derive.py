@@ -24,7 +24,7 @@ from smtpnb.text import decode
 from smtpnb.wire import record as log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from smtpnb.wire.record import Entry, Record
 
@@ -33,6 +33,7 @@ _CUT = re.compile(rb"<secret \d+ bytes>")
 
 _ENDS_BEFORE: Final = frozenset({"ehlo", "starttls", "quit"})
 _ENDS_AFTER: Final = frozenset({"eod", "rset"})
+_ENDS_OF_DATA: Final = frozenset({"body", "eod"})
 
 
 class Event(NamedTuple):
@@ -180,7 +181,25 @@ class Derivation:
         self._add("tls", t1, t0, "tls", text=error, detail=detail)
 
     def _send(self, entry: Entry) -> None:
-        _, t0, t1, exchange, step, verb, shown, n_octets, grouped = entry
+        _, t0, t1, exchange, *part = entry
+        self._command(t0, t1, exchange, part, pipelined=False)
+
+    def _group(self, entry: Entry) -> None:
+        _, t0, t1, exchange, parts = entry
+        verb = None
+        for part in parts:
+            if part[1] is not None:
+                verb = part[1]
+                self._command(t0, t1, exchange, part, pipelined=True)
+                exchange += 1
+            else:
+                number = exchange - (verb == "BDAT")
+                self._piece(t0, t1, number, part[3:], pipelined=True)
+
+    def _command(
+        self, t0: int, t1: int, exchange: int, part: Sequence[Any], *, pipelined: bool
+    ) -> None:
+        step, verb, shown, n_octets = part
         if step == "other" and not verb:
             self._raw = t1
         if step == "mail":
@@ -188,7 +207,7 @@ class Derivation:
             self._open = self._transactions
         elif step in _ENDS_BEFORE:
             self._open = None
-        asked = _Asked(t1, step, verb or None, self._open, grouped)
+        asked = _Asked(t1, step, verb or None, self._open, pipelined)
         self._asked[exchange] = asked
         self._awaiting[exchange] = None
         self._add(
@@ -201,7 +220,7 @@ class Derivation:
             text=decode(shown.removesuffix(b"\r\n")),
             n_bytes=n_octets,
             exchange_no=exchange,
-            pipelined=asked.pipelined,
+            pipelined=pipelined,
             redacted=_CUT.search(shown) is not None,
         )
         if step == "eod":
@@ -210,8 +229,20 @@ class Derivation:
             self._open = None
 
     def _block(self, entry: Entry) -> None:
-        _, t0, t1, exchange, n_octets, n_lines = entry
-        self._content = (exchange, t1)
+        _, t0, t1, exchange, *sizes = entry
+        self._piece(t0, t1, exchange, sizes, pipelined=False)
+
+    def _piece(
+        self, t0: int, t1: int, exchange: int, sizes: Sequence[Any], *, pipelined: bool
+    ) -> None:
+        n_octets, n_lines = sizes
+        transaction = self._open
+        asked = self._asked.get(exchange)
+        if asked is None:
+            self._content = (exchange, t1)
+        else:  # the octets of BDAT follow their command, and end it
+            self._asked[exchange] = asked._replace(sent=t1)
+            transaction = asked.transaction
         self._add(
             "data",
             t1,
@@ -220,11 +251,24 @@ class Derivation:
             direction="C",
             n_bytes=n_octets,
             exchange_no=exchange,
-            detail={"lines": n_lines},
+            transaction_no=transaction,
+            pipelined=pipelined,
+            detail=None if n_lines is None else {"lines": n_lines},
         )
+
+    def _replies(self, entry: Entry) -> None:
+        _, t0, t1, exchange, octets = entry
+        for number, one in enumerate(split(octets), exchange):
+            self._answer(t0, t1, number, {}, one)
+            t0 = t1
 
     def _reply(self, entry: Entry) -> None:
         _, t0, t1, exchange, receives, octets = entry
+        self._answer(t0, t1, exchange, {"receives": receives}, octets)
+
+    def _answer(
+        self, t0: int, t1: int, exchange: int, more: Mapping[str, Any], octets: bytes
+    ) -> None:
         reply = Reply(octets)
         asked = self._asked.get(exchange)
         if asked is None:
@@ -238,7 +282,7 @@ class Derivation:
         # An early 421 or an early verdict may come before our last octet left.
         since = min(asked.sent, t0)
         receive_us = self._us(t1) - self._us(t0)
-        detail: dict[str, Any] = {"receive_ms": receive_us / 1000, "receives": receives}
+        detail: dict[str, Any] = {"receive_ms": receive_us / 1000, **more}
         if asked.step == "ehlo" and reply.ok:
             detail |= _offer(asked.verb, reply)
         if reply.anomalies:
@@ -320,9 +364,11 @@ class Derivation:
         """
         if self._content is not None and step in {"", "body", "data", "eod"}:
             return "body", *self._content
+        # The content of BDAT may fail in the middle of what is awaited as "eod".
+        steps = _ENDS_OF_DATA if step in _ENDS_OF_DATA else {step}
         for exchange in self._awaiting:
             asked = self._asked[exchange]
-            if step in {"", asked.step}:
+            if not step or asked.step in steps:
                 return asked.step, exchange, asked.sent
         if not self._greeted and self._peer is not None and step in {"", "greeting"}:
             return "greeting", 0, self._ready
@@ -333,13 +379,25 @@ class Derivation:
         log.CONNECT: _connect,
         log.TLS: _handshake,
         log.SEND: _send,
+        log.GROUP: _group,
         log.CONTENT: _block,
         log.REPLY: _reply,
+        log.REPLIES: _replies,
         log.SURPLUS: _surplus,
         log.NOTE: _note,
         log.ERROR: _error,
         log.CLOSE: _close,
     }
+
+
+def split(octets: bytes) -> Iterator[bytes]:
+    """Yield each of the complete replies in `octets`."""
+    start = end = 0
+    for line in octets.split(b"\n")[:-1]:
+        end += len(line) + 1
+        if line[3:4] != b"-":
+            yield octets[start:end]
+            start = end
 
 
 def _offer(verb: str | None, reply: Reply) -> dict[str, Any]:

@@ -119,10 +119,13 @@ def _same_content(first: Event, event: Event) -> bool:
 
 def _content(blocks: list[Event]) -> Line:
     octets = sum(block.n_bytes or 0 for block in blocks)
-    n_lines = sum(_detail(block).get("lines", 0) for block in blocks)
+    counts = [_detail(block).get("lines") for block in blocks]
     last = blocks[-1]
-    said = f"(content: {_count(octets, 'octet')}, {_count(n_lines, 'line')})"
-    return Line(last.t_ms, " ~> " if last.tls else " -> ", said)
+    said = f"content: {_count(octets, 'octet')}"
+    n_lines = [count for count in counts if count is not None]
+    if len(n_lines) == len(blocks):
+        said += f", {_count(sum(n_lines), 'line')}"
+    return Line(last.t_ms, " ~> " if last.tls else " -> ", f"({said})")
 
 
 _Said = list[tuple[str, str]]

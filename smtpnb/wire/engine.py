@@ -192,7 +192,6 @@ class Engine:
                 verb,
                 shown,
                 sent,
-                False,
             )
 
     def next_reply(self, deadline: float) -> Steps[Reply]:

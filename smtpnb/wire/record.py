@@ -11,19 +11,35 @@ The entries, all times in nanoseconds of one monotonic clock (`clock`)::
     (RESOLVE, t0, t1, name, (address, ...), error)
     (CONNECT, t0, t1, address, port, local_address, error)
     (TLS,     t0, t1, facts, error)         facts: a dict of plain values
-    (SEND,    t0, t1, exchange, step, verb, shown octets, octets on the wire, grouped)
+    (SEND,    t0, t1, exchange, step, verb, shown octets, octets on the wire)
                                             t1: the kernel took the last octet
+    (GROUP,   t0, t1, exchange, parts)      what left together (RFC 2920), see below
     (CONTENT, t0, t1, exchange, n_octets, n_lines)
     (REPLY,   t0, t1, exchange, receives, octets)   first and last octet's time
+    (REPLIES, t0, t1, exchange, octets)     replies that were read together
     (SURPLUS, t, octets)                    application data nobody asked for
     (NOTE,    t, what, detail)              "lax", "cancel", "unread" ...
     (ERROR,   t, step, kind, text, outcome) the fault that ended a step
     (CLOSE,   t, how)                       "quit", "disconnect", "abort", "lost"
 
-Commands that left in one group (RFC 2920) have one SEND each, with the same times and
-`grouped` true. Entries are flat: nesting would cost more than all the rest. `error` is
-text or None. The user's think time is the gap between a reply and the next send; it
-needs no entry. From the first TLS entry without an error on, the octets were encrypted.
+The parts of a GROUP, in the order on the wire, are commands and content::
+
+    (step, verb, shown octets, octets on the wire)
+    ("body", None, None, n_octets, n_lines)         n_lines: None if nobody counted
+
+Each command takes the next exchange number, from the entry's own on. Content belongs to
+the command before it if that is BDAT (RFC 3030; step "eod" with LAST, else "body"),
+otherwise to the final dot that follows it. A stream of messages repeats its parts, so
+they may be shared between groups.
+
+The octets of REPLIES are one or more complete replies, to the exchanges from the
+entry's own on, first in first out. t0 is the first octet of the first of them, t1 the
+last octet of the last; of the replies between nobody knows more than t1.
+
+An entry for each group and each receive is what keeps recording cheap: the events that
+an entry makes are bounded by what one send or one receive holds. `error` is text or
+None. The user's think time is the gap between a reply and the next send; it needs no
+entry. From the first TLS entry without an error on, the octets were encrypted.
 
 This module knows nothing of sockets or of SMTP beyond the names of steps.
 """
@@ -40,8 +56,10 @@ RESOLVE: Final = "resolve"
 CONNECT: Final = "connect"
 TLS: Final = "tls"
 SEND: Final = "send"
+GROUP: Final = "group"
 CONTENT: Final = "content"
 REPLY: Final = "reply"
+REPLIES: Final = "replies"
 SURPLUS: Final = "surplus"
 NOTE: Final = "note"
 ERROR: Final = "error"
@@ -102,10 +120,16 @@ class Record:
 
     def add(self, *entry: Any) -> None:
         """Append one entry of a kind above."""
-        if len(self.log) < MAX_ENTRIES:
+        if len(self.log) < MAX_ENTRIES - 1:
             self.log.append(entry)
         else:
-            self.dropped += 1
+            self._drop()
+
+    def _drop(self) -> None:
+        if not self.dropped:
+            said = "the record is full: what follows is counted, not kept"
+            self.log.append((NOTE, clock(), "full", said))
+        self.dropped += 1
 
     def note(self, what: str, detail: str = "") -> None:
         """Append a NOTE with the present time."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from smtpnb.wire import record as log
 from smtpnb.wire.record import Record
 
@@ -17,6 +19,15 @@ FACTS = {
     "cert_san": ["mx1.example.test"],
     "cert_not_after": "2027-01-01T00:00:00+00:00",
 }
+
+
+# A part of a group: a command, or ("body", None, None, octets, lines).
+Part = tuple[str, str, bytes, int] | tuple[Literal["body"], None, None, int, int | None]
+
+
+def part(step: str, line: bytes) -> Part:
+    """A command of a group."""
+    return step, line.split()[0].decode(), line, len(line)
 
 
 class Log:
@@ -52,9 +63,22 @@ class Log:
         for step, verb, shown in lines:
             self.exchange += 1
             entry = (log.SEND, t0, t1, self.exchange, step, verb, shown, len(shown))
-            self.record.add(*entry, len(lines) > 1)
+            self.record.add(*entry)
             numbers.append(self.exchange)
         return numbers
+
+    def group(self, *parts: Part, ms: float = 0.02) -> int:
+        """Send parts together; return the number of the first exchange."""
+        t0, first = self.now, self.exchange + 1
+        self.record.add(log.GROUP, t0, self.wait(ms), first, parts)
+        self.exchange += sum(part[1] is not None for part in parts)
+        return first
+
+    def replies(
+        self, octets: bytes, exchange: int, wait: float = 1.0, receive: float = 0.0
+    ) -> None:
+        t0 = self.wait(wait)
+        self.record.add(log.REPLIES, t0, self.wait(receive), exchange, octets)
 
     def reply(
         self, octets: bytes, exchange: int, wait: float = 1.0, receive: float = 0.0
@@ -175,20 +199,52 @@ def refused_at_connect() -> Record:
     return session.close("lost")
 
 
+MAIL = part("mail", b"MAIL FROM:<a@client.test>\r\n")
+OK_TO = part("rcpt", b"RCPT TO:<ok@example.test>\r\n")
+LATER_TO = part("rcpt", b"RCPT TO:<later@example.test>\r\n")
+DATA = part("data", b"DATA\r\n")
+DOT = part("eod", b".\r\n")
+QUIT = part("quit", b"QUIT\r\n")
+CHUNK = part("body", b"BDAT 1000\r\n")
+LAST = part("eod", b"BDAT 500 LAST\r\n")
+
+
 def pipelined() -> Record:
-    """MAIL, two RCPT and DATA in one send."""
+    """MAIL, two RCPT and DATA in one group; content, dot and QUIT in another."""
     session = opened()
-    numbers = session.send(
-        ("mail", "MAIL", b"MAIL FROM:<a@client.test>\r\n"),
-        ("rcpt", "RCPT", b"RCPT TO:<ok@example.test>\r\n"),
-        ("rcpt", "RCPT", b"RCPT TO:<later@example.test>\r\n"),
-        ("data", "DATA", b"DATA\r\n"),
-    )
-    answers = (b"250 Ok\r\n", b"250 Ok\r\n", b"450 4.2.0 Busy\r\n", b"354 Go\r\n")
-    for number, answer in zip(numbers, answers, strict=True):
-        session.reply(answer, number, wait=2.0)
-    session.content(500, 10)
-    eod, quit_ = session.send(("eod", ".", b".\r\n"), ("quit", "QUIT", b"QUIT\r\n"))
-    session.reply(b"250 OK id=1tF2ab-0007xy-3C\r\n", eod, wait=3.0)
-    session.reply(b"221 Bye\r\n", quit_, wait=0.1)
+    first = session.group(MAIL, OK_TO, LATER_TO, DATA)
+    session.replies(b"250 Ok\r\n250 Ok\r\n", first, wait=2.0)
+    session.replies(b"450 4.2.0 Busy\r\n354 Go\r\n", first + 2, wait=2.0, receive=0.5)
+    first = session.group(("body", None, None, 500, 10), DOT, QUIT)
+    session.replies(b"250 OK id=1tF2ab-0007xy-3C\r\n", first, wait=3.0)
+    session.replies(b"221 Bye\r\n", first + 1, wait=0.1)
     return session.close()
+
+
+def stream() -> Record:
+    """Two messages; the end of the first and the start of the second in one group."""
+    session = opened()
+    first = session.group(MAIL, OK_TO, DATA)
+    session.replies(b"250 Ok\r\n250 Ok\r\n354 Go\r\n", first)
+    body: Part = ("body", None, None, 500, None)
+    first = session.group(body, DOT, MAIL, OK_TO, DATA)
+    answer = (
+        b"250-2.0.0 Ok:\r\n250 2.0.0 queued as A1\r\n250 Ok\r\n250 Ok\r\n354 Go\r\n"
+    )
+    session.replies(answer, first, wait=5.0)
+    first = session.group(body, DOT)
+    session.replies(b"250 2.0.0 Ok: queued as A2\r\n", first, wait=5.0)
+    return session.close("disconnect")
+
+
+def chunked() -> Record:
+    """A window of two messages by BDAT (RFC 3030); the second is refused."""
+    session = opened()
+    chunk: Part = ("body", None, None, 1000, 20)
+    last: Part = ("body", None, None, 500, 10)
+    message = (MAIL, OK_TO, CHUNK, chunk, LAST, last)
+    first = session.group(*message, *message)
+    good = b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n250 1000 octets\r\n250 2.0.0 Ok id=B1\r\n"
+    bad = b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n552 5.3.4 Too big\r\n503 5.5.1 No\r\n"
+    session.replies(good + bad, first, wait=4.0, receive=1.0)
+    return session.close("disconnect")

@@ -26,6 +26,8 @@ RECORDS: dict[str, Callable[[], Record]] = {
         "unknown",
         "refused_at_connect",
         "pipelined",
+        "stream",
+        "chunked",
     )
 }
 MAKERS: dict[str, Callable[[Any], pd.DataFrame]] = {
