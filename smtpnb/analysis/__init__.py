@@ -9,7 +9,7 @@ This package knows nothing of sockets, sessions under way, or IPython.
 from __future__ import annotations
 
 from smtpnb.analysis.codes import reply_codes
-from smtpnb.analysis.picture import describe_waterfall, plot_waterfall
+from smtpnb.analysis.pictures.waterfall import describe_waterfall, plot_waterfall
 from smtpnb.analysis.waterfall import waterfall
 
 __all__ = ["describe_waterfall", "plot_waterfall", "reply_codes", "waterfall"]
