@@ -1,0 +1,40 @@
+"""From what a user has at hand to the table an analysis needs.
+
+A transcript makes every table; a frame is taken for the table it is.
+
+This module knows nothing of what is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from smtpnb.transcript.events import Event, Excerpt, SavedTranscript, Transcript
+
+    Source = Transcript | Excerpt | SavedTranscript | pd.DataFrame
+
+
+def events_of(source: Source) -> list[Event]:
+    """Return the events of a transcript, or of an events frame."""
+    import pandas as pd  # loaded only when used
+
+    from smtpnb.transcript.tables import event_values
+
+    return event_values(source) if isinstance(source, pd.DataFrame) else list(source)
+
+
+def exchanges_of(source: Source) -> pd.DataFrame:
+    """Return the exchanges of a transcript, or the frame as it is."""
+    import pandas as pd  # loaded only when used
+
+    return source if isinstance(source, pd.DataFrame) else source.exchanges()
+
+
+def sessions_of(source: Source) -> pd.DataFrame:
+    """Return the sessions of a transcript, or the frame as it is."""
+    import pandas as pd  # loaded only when used
+
+    return source if isinstance(source, pd.DataFrame) else source.sessions()
