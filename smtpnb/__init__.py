@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient as SmtpClient
+    from smtpnb.dialogues.conformance import conformance as conformance
     from smtpnb.errors import (
         Cancelled as Cancelled,
     )
@@ -84,6 +85,7 @@ _ERRORS: Final = (
 )
 _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
+    "smtpnb.dialogues.conformance": "conformance",
     "smtpnb.errors": _ERRORS,
     "smtpnb.protocol.replies": "Reply",
     "smtpnb.protocol.sasl": "Login Plain",

@@ -17,12 +17,15 @@ This module knows nothing of threads, pandas, IPython or widgets.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from smtpnb.connection import Connection
+from smtpnb.dialogues.converse import converse
+from smtpnb.errors import LocalProtocolError
 from smtpnb.message import octets_of, pieces_of
 from smtpnb.protocol import commands
 from smtpnb.protocol.content import check_content
+from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
 from smtpnb.wire.authenticate import authenticate
 from smtpnb.wire.transfer import Transfer
@@ -30,11 +33,13 @@ from smtpnb.wire.transfer import Transfer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from smtpnb.dialogues.converse import Dialogue, Said
     from smtpnb.message import Content
     from smtpnb.protocol.replies import Reply
-    from smtpnb.protocol.sasl import Mechanism
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps
+
+_T = TypeVar("_T")
 
 
 class SmtpClient(Connection):
@@ -285,6 +290,34 @@ class SmtpClient(Connection):
     def read_reply(self, *, timeout: float | None = None) -> Reply:
         """Read one reply: to raw octets, or one that nobody asked for."""
         return self._run("read_reply", self._connected().read_reply(timeout))
+
+    def run(self, dialogue: Dialogue[_T]) -> _T:
+        """Say what a dialogue yields, send it each reply, return what it returns.
+
+        Args:
+            dialogue: A generator of commands: `reply = yield Ehlo("me.example")`. To
+                authenticate it yields a mechanism, as `auth` takes it.
+
+        Raises:
+            SmtpError, Cancelled: As verbs do; thrown into the dialogue first.
+        """
+        return self._run("run", converse(dialogue, self._say))
+
+    def _say(self, said: Said) -> Steps[Reply]:
+        engine = self._connected()
+        match said:
+            case Mechanism():
+                return authenticate(engine, said)
+            case commands.Auth() | commands.AuthResponse():
+                raise LocalProtocolError("yield the mechanism instead, Plain(...)")
+            case commands.StartTls():
+                name = engine.log.host.strip("[]")
+                return engine.starttls(self._trust, name, None)
+            case commands.EndOfData():
+                return self._content().end()
+            case commands.Quit():
+                return engine.quit(None)
+        return engine.execute(said)
 
     def _execute(self, command: commands.Command, timeout: float | None) -> Reply:
         return self._run(command.verb, self._connected().execute(command, timeout))

@@ -10,7 +10,10 @@ import pytest
 import smtpnb
 
 HOUSE = Path(smtpnb.__file__).parent
-CORE = ("protocol", "wire", "transcript", "analysis", "client.py", "connection.py")
+CORE = (
+    *("protocol", "wire", "transcript", "dialogues", "analysis"),
+    *("client.py", "connection.py"),
+)
 # Names whose call waits: for time, a descriptor, a lock or a thread.
 BLOCKING = {"sleep", "select", "poll", "epoll", "kqueue", "join", "wait", "sendall"}
 MODULES = sorted(HOUSE.rglob("*.py"))
