@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.analysis.frames import table
+from smtpnb.analysis.source import events_of
 from smtpnb.transcript.exchanges import fold, since_ms
 
 if TYPE_CHECKING:
@@ -22,14 +24,14 @@ if TYPE_CHECKING:
 
 SETUP: Final = {"dns": "DNS", "connect": "connect", "tls": "TLS handshake"}
 _DTYPES: Final = {
-    "label": "str",
-    "step": "str",
+    "label": "text",
+    "step": "text",
     "start_ms": "float64",
     "send_ms": "float64",
     "wait_ms": "float64",
     "dt_ms": "float64",
     "code": "Int16",
-    "text": "str",
+    "text": "text",
 }
 
 
@@ -64,30 +66,28 @@ def waterfall(
     Raises:
         LookupError: There is no such session.
     """
-    import pandas as pd  # loaded only when used
-
-    found = bars(source, session)
-    return pd.DataFrame(found, columns=list(Bar._fields)).astype(_DTYPES)
+    return table(bars(source, session), _DTYPES)
 
 
 def bars(
     source: Transcript | Excerpt | pd.DataFrame, session: int | str = -1
 ) -> list[Bar]:
     """Return the rows of `waterfall` as plain values; the same arguments and errors."""
-    events = _of_one(_events(source), session)
+    events = of_one(events_of(source), session)
     found = [*_setup(events), *_exchanges(events)]
     return sorted(found, key=lambda bar: bar.start_ms)
 
 
-def _events(source: Any) -> list[Event]:
-    if hasattr(source, "columns"):
-        from smtpnb.transcript.tables import event_values  # loads pandas
+def of_one(events: list[Event], session: int | str) -> list[Event]:
+    """Return the events of one session.
 
-        return event_values(source)
-    return list(source)
+    Args:
+        events: Of any number of sessions, in order.
+        session: As for `waterfall`.
 
-
-def _of_one(events: list[Event], session: int | str) -> list[Event]:
+    Raises:
+        LookupError: There is no such session.
+    """
     names = list(dict.fromkeys(event.session_id for event in events))
     try:
         name = names[session] if isinstance(session, int) else session

@@ -1,0 +1,45 @@
+"""Rows of plain values made into the frame that an analysis promises.
+
+The text in it is inert, as in the frames it was made from (a frame is an edge: pandas
+draws it), and null stays null on pandas 2.3 as well, where `astype("str")` would write
+"None".
+
+This module knows nothing of what the columns mean.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smtpnb.text import for_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+
+def table(rows: Iterable[Any], dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """Return a frame with just these columns, in this order, even without rows.
+
+    Args:
+        rows: Dictionaries by column (a missing key is null), or tuples in the order
+            of the columns.
+        dtypes: For each column "text" (pandas 3's `str`), "utc" (wall time) or a
+            dtype of pandas.
+    """
+    import numpy as np  # loaded only when used
+    import pandas as pd
+
+    text = pd.StringDtype("pyarrow", na_value=np.nan)
+    named: dict[str, Any] = {"text": text, "utc": pd.DatetimeTZDtype("us", "UTC")}
+    frame = pd.DataFrame(list(rows), columns=list(dtypes), dtype=object)
+    for name, dtype in dtypes.items():
+        if dtype == "text":
+            frame[name] = frame[name].map(_inert, na_action="ignore")
+        frame[name] = frame[name].astype(named.get(dtype, dtype))
+    return frame
+
+
+def _inert(value: Any) -> str:
+    return for_terminal(str(value), newlines=True)
