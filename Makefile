@@ -2,14 +2,15 @@
 # make test  lint, types, import layers, every test
 # Both make .venv if it is missing; nothing else has to be set up.
 # make bench prints the benchmarks; make mutants breaks the core on purpose and wants the
-# tests to notice; make pictures takes the screenshots of the README.
+# tests to notice; make fuzz lets atheris think up replies for ten minutes; make pictures
+# takes the screenshots of the README.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: lab test lint types layers unit notebooks legs bench mutants pictures format clean
+.PHONY: lab test lint types layers unit notebooks legs bench mutants fuzz pictures format clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --allow-root notebooks/01-first-session.ipynb
@@ -59,6 +60,12 @@ bench: $(VENV)/.test
 mutants: $(VENV)/.test
 	$(BIN)/python -m tests.mutants
 
+# What it finds stays in .fuzz: a crash as crash-*, the way to new code in corpus.
+FUZZ_SECONDS ?= 600
+
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --folder .fuzz
+
 # The pictures of the README, made by the tests that look at them.
 pictures: $(VENV)/.test
 	SMTPNB_PICTURES=notebooks/img $(BIN)/pytest -q tests/browser
@@ -68,7 +75,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
