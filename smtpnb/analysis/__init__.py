@@ -12,6 +12,7 @@ from smtpnb.analysis.codes import reply_codes
 from smtpnb.analysis.dialogue import diff_dialogue
 from smtpnb.analysis.pictures.dialogue import describe_dialogue, side_by_side
 from smtpnb.analysis.pictures.waterfall import describe_waterfall, plot_waterfall
+from smtpnb.analysis.status import StatusMeaning, status_meaning, status_table
 from smtpnb.analysis.waterfall import waterfall
 
 __all__ = [
