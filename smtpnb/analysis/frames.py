@@ -25,21 +25,32 @@ def table(rows: Iterable[Any], dtypes: Mapping[str, str]) -> pd.DataFrame:
     Args:
         rows: Dictionaries by column (a missing key is null), or tuples in the order
             of the columns.
-        dtypes: For each column "text" (pandas 3's `str`), "utc" (wall time) or a
-            dtype of pandas.
+        dtypes: For each column "text" (pandas 3's `str`), "list" (of text), "utc"
+            (wall time) or a dtype of pandas.
     """
     import numpy as np  # loaded only when used
     import pandas as pd
+    import pyarrow as pa
 
     text = pd.StringDtype("pyarrow", na_value=np.nan)
-    named: dict[str, Any] = {"text": text, "utc": pd.DatetimeTZDtype("us", "UTC")}
+    named: dict[str, Any] = {
+        "text": text,
+        "utc": pd.DatetimeTZDtype("us", "UTC"),
+        "list": pd.ArrowDtype(pa.list_(pa.string())),
+    }
     frame = pd.DataFrame(list(rows), columns=list(dtypes), dtype=object)
     for name, dtype in dtypes.items():
         if dtype == "text":
             frame[name] = frame[name].map(_inert, na_action="ignore")
+        elif dtype == "list":
+            frame[name] = frame[name].map(_all_inert, na_action="ignore")
         frame[name] = frame[name].astype(named.get(dtype, dtype))
     return frame
 
 
 def _inert(value: Any) -> str:
     return for_terminal(str(value), newlines=True)
+
+
+def _all_inert(values: Iterable[Any]) -> list[str]:
+    return [_inert(value) for value in values]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from smtpnb import Transcript
+from smtpnb.analysis import capabilities
+from tests.transcript.logs import Log, opened, plain, refused_at_connect, starttls
+
+
+def _offering(*lines: str, host: str = "a.test") -> Log:
+    session = Log(host)
+    session.connect()
+    session.greeting()
+    words = [f"250-{host}", *(f"250-{line}" for line in lines), "250 HELP"]
+    answer = "".join(f"{word}\r\n" for word in words).encode()
+    session.say("ehlo", b"EHLO client.test\r\n", answer)
+    return session
+
+
+def test_each_host_has_a_row_before_tls_and_one_after_it() -> None:
+    matrix = capabilities(Transcript([starttls(), opened("b.example").close()]))
+    assert list(matrix.index) == [
+        ("mx1.example.test", "before TLS"),
+        ("mx1.example.test", "after TLS"),
+        ("b.example", "before TLS"),
+        ("b.example", "after TLS"),
+    ]
+    words = ["AUTH", "PIPELINING", "SIZE", "STARTTLS"]
+    assert list(matrix.columns) == [*words, "size_limit", "auth_mechs"]
+    for word in words:
+        assert matrix[word].tolist() == [True, True, True, pd.NA]
+
+
+def test_what_one_host_offers_another_lacks() -> None:
+    records = [_offering("DSN").close(), _offering("CHUNKING", host="b.test").close()]
+    matrix = capabilities(Transcript(records))
+    assert matrix["DSN"].tolist() == [True, pd.NA, False, pd.NA]
+    assert matrix["CHUNKING"].tolist() == [False, pd.NA, True, pd.NA]
+
+
+def test_the_last_answer_counts() -> None:
+    records = [_offering("DSN").close(), _offering("CHUNKING").close()]
+    records.append(Log("a.test").close())  # asked nothing, says nothing
+    matrix = capabilities(Transcript(records))
+    assert matrix["CHUNKING"].tolist() == [True, pd.NA]
+    assert "DSN" not in matrix.columns
+
+
+def test_implicit_tls_is_after_tls() -> None:
+    session = Log("a.test")
+    session.connect()
+    session.tls()
+    session.greeting()
+    session.say("ehlo", b"EHLO c.test\r\n", b"250-a.test\r\n250 AUTH PLAIN\r\n")
+    matrix = capabilities(Transcript([session.close()]))
+    assert matrix["AUTH"].tolist() == [pd.NA, True]
+    assert matrix["auth_mechs"].iloc[1] == "PLAIN"
+
+
+@pytest.mark.parametrize(
+    ("line", "limit"),
+    [
+        ("SIZE 10240000", 10_240_000),
+        ("SIZE 0", None),
+        ("SIZE", None),
+        ("SIZE 9" + "9" * 40, None),
+        ("SIZE many", None),
+    ],
+)
+def test_a_size_without_a_limit_is_no_limit(line: str, limit: int | None) -> None:
+    matrix = capabilities(Transcript([_offering(line).close()]))
+    assert matrix["SIZE"].tolist() == [True, pd.NA]
+    assert matrix["size_limit"].tolist() == [limit or pd.NA, pd.NA]
+
+
+def test_a_host_that_never_answered_has_rows_of_nulls() -> None:
+    matrix = capabilities(Transcript([refused_at_connect()]))
+    assert len(matrix) == 2
+    assert matrix.isna().all(axis=None)
+
+
+def test_no_sessions_make_an_empty_matrix() -> None:
+    matrix = capabilities(Transcript([]))
+    assert matrix.empty
+    assert matrix.index.names == ["host", "phase"]
+    assert list(matrix.columns) == ["size_limit", "auth_mechs"]
+
+
+def test_a_frame_of_sessions_gives_the_same_matrix() -> None:
+    transcript = Transcript([plain(), starttls()])
+    assert capabilities(transcript.sessions()).equals(capabilities(transcript))
