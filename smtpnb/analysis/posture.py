@@ -113,7 +113,8 @@ def _judged(host: str, rows: list[dict[str, Any]]) -> Facts:
     facts["tls_result"] = row["tls_result"] or _result(facts)
     verdicts = [(rule, rule.judge(facts)) for rule in _RULES]
     judged = [(rule, *seen) for rule, seen in verdicts if seen is not None]
-    judged.sort(key=lambda verdict: (_word(verdict[0], verdict[1]), -verdict[0].points))
+    # The rules that lost most come first.
+    judged.sort(key=lambda verdict: verdict[1] - verdict[0].points)
     facts["findings"] = [
         f"{_word(rule, got)} {got} of {rule.points}: {seen}"
         for rule, got, seen in judged
