@@ -1,31 +1,37 @@
-"""Which replies came, at which step, how often.
+"""Which replies came, at which step, how often, and what their codes mean.
 
 This module knows nothing of how exchanges came to be.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from smtpnb.analysis.source import exchanges_of
+from smtpnb.analysis.status import status_meaning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from smtpnb.transcript.events import Excerpt, Transcript
+    from smtpnb.analysis.source import Source
 
-# RFC 5321 section 4.2.1: what the first digit of a reply says.
-_MEANINGS: Final = {
-    2: "accepted",
-    3: "go on",
-    4: "refused for now",
-    5: "refused",
-}
+_NO_REPLY: Final = "no reply"
+FIGURES: Final = (
+    "class",
+    "meaning",
+    "n",
+    "share",
+    "n_hosts",
+    "first_ts",
+    "last_ts",
+    "latency_ms",
+    "example_text",
+)
 
 
-def reply_codes(
-    source: Transcript | Excerpt | pd.DataFrame, *, by: Sequence[str] = ("step",)
-) -> pd.DataFrame:
+def reply_codes(source: Source, *, by: Sequence[str] = ("step",)) -> pd.DataFrame:
     """Count the replies by step (or other columns), code and enhanced status code.
 
     Args:
@@ -34,27 +40,49 @@ def reply_codes(
 
     Returns:
         One row for each combination that occurred, in order of first appearance:
-        the columns of `by`, `code` and `enhanced` (null: no reply, none), `meaning`
-        (the first digit in words), `n`, `share` (of the rows with the same `by`, 0
-        to 1), `latency_ms` (median, NaN without a reply) and `example` (the text of
-        the first).
+        the columns of `by`, `code` and `enhanced` (null: no reply, none), `class`
+        (what the first digit says: accepted, go on, refused for now, refused, no
+        reply), `meaning` (the registered name of the codes, or else what their first
+        digits say), `n`, `share` (of the rows with the same `by`, 0 to 1), `n_hosts`,
+        `first_ts` and `last_ts` (when these exchanges began), `latency_ms` (median,
+        NaN without a reply) and `example_text` (of the first).
 
     Raises:
         KeyError: The frame lacks a column.
     """
-    import pandas as pd  # loaded only when used
-
-    exchanges = source if isinstance(source, pd.DataFrame) else source.exchanges()
+    exchanges = exchanges_of(source)
     keys = [*by, "code", "enhanced"]
-    groups = exchanges.groupby(keys, dropna=False, observed=True, sort=False)
+    # Under names of their own, for a column may be counted by and counted.
+    counted = exchanges[keys].copy(deep=False)
+    for name in ("host", "ts", "latency_ms", "text"):
+        counted[f"_{name}"] = exchanges[name]
+    groups = counted.groupby(keys, dropna=False, observed=True, sort=False)
     table = groups.agg(
-        n=("exchange_no", "size"),
-        latency_ms=("latency_ms", "median"),
-        example=("text", "first"),
+        n=("_ts", "size"),
+        n_hosts=("_host", "nunique"),
+        first_ts=("_ts", "min"),
+        last_ts=("_ts", "max"),
+        latency_ms=("_latency_ms", "median"),
+        example_text=("_text", "first"),
     ).reset_index()
     of_same = table.groupby([*by], dropna=False, observed=True)["n"]
     table["share"] = table["n"] / of_same.transform("sum")
-    digit = table["code"] // 100
-    meaning = digit.map(_MEANINGS).astype(table["example"].dtype)
-    table["meaning"] = meaning.fillna("no reply")
-    return table[[*keys, "meaning", "n", "share", "latency_ms", "example"]]
+    meanings = [_meaning(*codes) for codes in _pairs(table)]
+    text = table["example_text"].dtype
+    for at, name in enumerate(("class", "meaning")):
+        table[name] = [pair[at] for pair in meanings]
+        table[name] = table[name].astype(text)
+    return table[[*keys, *FIGURES]]
+
+
+def _pairs(table: pd.DataFrame) -> zip[tuple[Any, Any]]:
+    codes = table[["code", "enhanced"]].astype(object)
+    codes = codes.where(codes.notna(), None)
+    return zip(codes["code"], codes["enhanced"], strict=True)
+
+
+def _meaning(code: int | None, enhanced: str | None) -> tuple[str, str]:
+    if code is None:
+        return _NO_REPLY, _NO_REPLY
+    meaning = status_meaning(code, enhanced)
+    return meaning.class_name, meaning.detail_name or meaning.class_name

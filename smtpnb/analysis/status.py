@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 # RFC 3463 section 2: class, subject, detail; up to three digits each.
 _ENHANCED = re.compile(r"([245X])\.(\d{1,3})\.(\d{1,3})")
 _UNKNOWN: Final = "unknown"
+_TEXTS: Final = (
+    "enhanced",
+    "class_name",
+    "subject_name",
+    "detail_name",
+    "basic_codes",
+    "reference",
+)
 
 
 class StatusMeaning(NamedTuple):
@@ -118,10 +126,8 @@ def status_table() -> pd.DataFrame:
         null for a reply code), `class_name` (of a reply code), `subject_name`,
         `detail_name`, `basic_codes`, `reference`.
     """
-    import pandas as pd  # loaded only when used
+    from smtpnb.analysis.frames import table  # loads pandas
 
     meanings = [status_meaning(code) for code in REPLY_CODES]
     meanings += [status_meaning(None, f"X.{s}.{d}") for s, d in DETAILS]
-    table = pd.DataFrame(meanings, columns=list(StatusMeaning._fields))
-    texts = dict.fromkeys(table.columns[1:], "str")
-    return table.astype({"code": "Int16", **texts})
+    return table(meanings, {"code": "Int16"} | dict.fromkeys(_TEXTS, "text"))

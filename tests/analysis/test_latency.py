@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from matplotlib.container import BarContainer
+
+from smtpnb.analysis import (
+    describe_latency,
+    describe_slowest,
+    latency,
+    plot_latency,
+    plot_slowest,
+    slowest,
+)
+from tests.analysis.rows import exchanges, sessions
+
+if TYPE_CHECKING:
+    from smtpnb import Transcript
+
+
+def _texts(figure: Any) -> list[str]:
+    (ax,) = figure.axes
+    return [text.get_text() for text in (*ax.get_yticklabels(), *ax.texts)]
+
+
+def _hundred() -> pd.DataFrame:
+    return exchanges(*({"code": 250, "latency_ms": float(at)} for at in range(101)))
+
+
+def test_percentiles_are_those_of_the_latencies() -> None:
+    (row,) = latency(_hundred(), by=("step",), q=(0.5, 0.9, 0.999)).to_dict("records")
+    assert row["p50_ms"] == 50
+    assert row["p90_ms"] == 90
+    assert row["p99.9_ms"] == pytest.approx(99.9)
+    assert (row["mean_ms"], row["max_ms"], row["n"]) == (50, 100, 101)
+
+
+def test_what_was_not_answered_is_counted_apart() -> None:
+    frame = exchanges(
+        {"code": 250, "latency_ms": 5.0},
+        {"timed_out": True, "error_type": "DeadlineExceeded"},
+        {"error_type": "ConnectionLost"},
+    )
+    (row,) = latency(frame).to_dict("records")
+    assert (row["n"], row["n_timeouts"], row["n_lost"]) == (1, 1, 1)
+    assert row["p99_ms"] == 5
+
+
+def test_a_group_without_an_answer_is_still_a_row() -> None:
+    (row,) = latency(exchanges({"timed_out": True})).to_dict("records")
+    assert row["n"] == 0
+    assert pd.isna(row["p50_ms"])
+
+
+def test_a_null_in_timed_out_is_no_timeout() -> None:
+    frame = exchanges({"latency_ms": 1.0, "timed_out": None})
+    assert list(latency(frame)["n_timeouts"]) == [0]
+
+
+def test_a_step_that_is_null_is_a_group() -> None:
+    frame = exchanges({"latency_ms": 1.0, "step": None}, {"latency_ms": 1.0})
+    assert len(latency(frame, by=("step",))) == 2
+
+
+def test_the_phases_of_sessions_are_steps() -> None:
+    frame = sessions(
+        {"connect_ms": 1.0, "ehlo_ms": 10.0, "other_ms": 900.0, "total_ms": 911.0},
+        {"connect_ms": 3.0, "total_ms": 3.0},
+    )
+    table = latency(frame).set_index("step")
+    assert list(table.index) == ["connect", "ehlo", "total"]
+    assert table.loc["connect", "p50_ms"] == 2
+    assert table.loc["ehlo", "n"] == 1
+
+
+def test_a_session_that_timed_out_counts_at_its_last_phase() -> None:
+    frame = sessions(
+        {"connect_ms": 1.0, "ehlo_ms": 2.0, "total_ms": 3.0},
+        {
+            "connect_ms": 1.0,
+            "ehlo_ms": 60_000.0,
+            "total_ms": 60_001.0,
+            "outcome": "io-timeout",
+        },
+    )
+    table = latency(frame).set_index("step")
+    assert list(table["n_timeouts"]) == [0, 1, 1]
+    assert list(table["max_ms"]) == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("q", [-0.1, 50])
+def test_a_quantile_is_a_share(q: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        latency(exchanges(), q=(q,))
+
+
+def test_no_exchanges_give_no_rows() -> None:
+    assert latency(exchanges()).empty
+    assert latency(sessions()).empty
+    assert slowest(exchanges()).empty
+
+
+def test_the_slowest_come_first_with_their_multiple_of_the_median() -> None:
+    rows: list[dict[str, Any]] = [{"latency_ms": ms} for ms in (10.0, 20.0, 90.0)]
+    rows.append({"code": 354, "latency_ms": 50.0, "step": "data"})
+    table = slowest(exchanges(*rows, {"timed_out": True}), n=2)
+    assert list(table["latency_ms"]) == [90, 50]
+    assert list(table["x_median"]) == [4.5, 1]
+    assert list(table["exchange_no"]) == [2, 3]
+
+
+def test_the_multiple_is_right_whatever_the_index() -> None:
+    frame = _hundred().set_index(pd.Index([7] * 101))
+    assert list(slowest(frame, n=1)["x_median"]) == [2]
+
+
+def test_the_picture_of_latency_tells_of_timeouts() -> None:
+    frame = exchanges(
+        {"latency_ms": 0.0}, {"latency_ms": 5.0}, {"step": "data", "timed_out": True}
+    )
+    figure = plot_latency(latency(frame, by=("step",)))
+    texts = _texts(figure)
+    assert "rcpt  n=2" in texts
+    assert "data  n=0  1 timed out" in texts
+    assert "5.00 ms" in texts
+    assert figure.axes[0].get_xscale() == "log"
+
+
+def test_the_words_on_latency_name_the_slowest_group() -> None:
+    said = describe_latency(latency(_hundred(), by=("step",)))
+    assert said == "101 replies in 1 groups. The slowest by p99: rcpt 99.0 ms."
+    said = describe_latency(latency(exchanges({"timed_out": True}, {})))
+    assert said.endswith("1 timed out. 1 had no reply for other reasons.")
+
+
+def test_the_picture_of_the_slowest_has_a_bar_for_each() -> None:
+    rows = [{"code": 250, "latency_ms": 1.0}, {"code": 550, "latency_ms": 2500.0}]
+    figure = plot_slowest(slowest(exchanges(*rows)))
+    bars = [c for c in figure.axes[0].containers if isinstance(c, BarContainer)]
+    assert len(bars) == 2
+    assert "2.50 s  x2  550" in _texts(figure)
+
+
+def test_a_reply_without_a_code_can_be_drawn() -> None:
+    figure = plot_slowest(slowest(exchanges({"latency_ms": 1.0})))
+    assert "1.00 ms  x1  no code" in _texts(figure)
+
+
+def test_the_words_on_the_slowest_name_them() -> None:
+    said = describe_slowest(slowest(_hundred(), n=3))
+    assert said.startswith("The slowest of 3: rcpt at mx.example 100 ms (2 times")
+
+
+def test_empty_tables_have_pictures() -> None:
+    assert _texts(plot_latency(latency(exchanges())))[-1] == "nothing to show"
+    assert _texts(plot_slowest(slowest(exchanges())))[-1] == "nothing to show"
+    assert describe_latency(latency(exchanges())) == "Nothing was measured."
+    assert describe_slowest(slowest(exchanges())) == "Nothing was answered."
+
+
+def test_a_transcript_can_be_drawn(transcript: Transcript) -> None:
+    assert plot_latency(latency(transcript)).axes
+    assert plot_latency(latency(transcript.sessions())).axes
+    assert plot_slowest(slowest(transcript)).axes
