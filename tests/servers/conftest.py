@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers.aio import running_aiosmtpd
+from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.postfix import Postfix, running_postfix
+from tests.servers.smtp_sink import running_sink
 from tests.support.tools import do_without, require_tool
 
 if TYPE_CHECKING:
@@ -18,4 +21,25 @@ def postfix() -> Iterator[Postfix]:
     if os.geteuid() != 0:
         do_without("Postfix starts as root only")
     with running_postfix(command) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sink() -> Iterator[int]:
+    with running_sink(require_tool("smtp-sink")) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def aiosmtpd() -> Iterator[int]:
+    with running_aiosmtpd() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def dovecot(sink: int) -> Iterator[Dovecot]:
+    command = require_tool("dovecot")
+    if os.geteuid() != 0:
+        do_without("Dovecot starts as root only")
+    with running_dovecot(command, sink) as server:
         yield server
