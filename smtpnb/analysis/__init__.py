@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from smtpnb.analysis.capabilities import capabilities
 from smtpnb.analysis.codes import reply_codes
+from smtpnb.analysis.compare import compare
 from smtpnb.analysis.dialogue import diff_dialogue
 from smtpnb.analysis.latency import latency, slowest
+from smtpnb.analysis.pictures.capabilities import (
+    describe_capabilities,
+    plot_capabilities,
+)
 from smtpnb.analysis.pictures.codes import describe_reply_codes, plot_reply_codes
+from smtpnb.analysis.pictures.compare import describe_compare, plot_compare
 from smtpnb.analysis.pictures.dialogue import describe_dialogue, side_by_side
 from smtpnb.analysis.pictures.latency import (
     describe_latency,
@@ -20,30 +26,43 @@ from smtpnb.analysis.pictures.latency import (
     plot_latency,
     plot_slowest,
 )
+from smtpnb.analysis.pictures.posture import describe_posture, plot_posture
+from smtpnb.analysis.pictures.timeline import describe_timeline, plot_timeline
 from smtpnb.analysis.pictures.waterfall import describe_waterfall, plot_waterfall
 from smtpnb.analysis.posture import tls_posture, tls_rules
 from smtpnb.analysis.status import StatusMeaning, status_meaning, status_table
+from smtpnb.analysis.timeline import timeline
 from smtpnb.analysis.waterfall import waterfall
 
 __all__ = [
     "StatusMeaning",
     "capabilities",
+    "compare",
+    "describe_capabilities",
+    "describe_compare",
     "describe_dialogue",
     "describe_latency",
+    "describe_posture",
     "describe_reply_codes",
     "describe_slowest",
+    "describe_timeline",
     "describe_waterfall",
     "diff_dialogue",
     "latency",
+    "plot_capabilities",
+    "plot_compare",
     "plot_latency",
+    "plot_posture",
     "plot_reply_codes",
     "plot_slowest",
+    "plot_timeline",
     "plot_waterfall",
     "reply_codes",
     "side_by_side",
     "slowest",
     "status_meaning",
     "status_table",
+    "timeline",
     "tls_posture",
     "tls_rules",
     "waterfall",

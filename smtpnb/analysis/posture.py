@@ -250,15 +250,20 @@ def _dates(facts: Facts) -> tuple[int, str] | None:
     return int(days >= _SOON), f"the certificate lasts {days} days"
 
 
-def _strength(facts: Facts) -> tuple[int, str] | None:
-    kind, _, size = (facts["key"] or "").partition(" ")
+def strong(key: str | None) -> bool | None:
+    """Return whether a key such as "RSA 2048" is strong enough; None: not known."""
+    kind, _, size = (key or "").partition(" ")
     if not kind:
         return None
     least = {"RSA": 2048, "EC": 224}.get(kind)
-    strong = kind in {"Ed25519", "Ed448"} or (
-        least is not None and size.isdecimal() and int(size) >= least
-    )
-    return int(strong), f"the key is {facts['key']}"
+    if least is None:
+        return kind in {"Ed25519", "Ed448"}
+    return size.isdecimal() and int(size) >= least
+
+
+def _strength(facts: Facts) -> tuple[int, str] | None:
+    verdict = strong(facts["key"])
+    return None if verdict is None else (int(verdict), f"the key is {facts['key']}")
 
 
 def _auth(facts: Facts) -> tuple[int, str] | None:

@@ -113,6 +113,12 @@ class Names(NamedTuple):
     clients: frozenset[str] = frozenset()
 
 
+def _is_name(word: str, greeting: str) -> bool:
+    """Some greet with their name, and some with "Welcome"."""
+    follows = greeting[len(word) :].lstrip().partition(" ")[0].upper()
+    return "." in word or follows in {"ESMTP", "SMTP", "LMTP"}
+
+
 def names_of(events: Iterable[Event]) -> Names:
     """Return the names that the events of a dialogue give its ends.
 
@@ -124,9 +130,8 @@ def names_of(events: Iterable[Event]) -> Names:
         hosts.add(event.host)
         text = event.text or ""
         if event.event == "reply" and event.step in {"greeting", "ehlo"}:
-            # Half of the servers in the world begin their greeting with their name.
             match = _GREETED.match(text)
-            if match and ("." in match[1] or event.step == "ehlo"):
+            if match and (event.step == "ehlo" or _is_name(match[1], text)):
                 hosts.add(match[1])
         elif event.event == "command" and event.step == "ehlo":
             clients.add(text.partition(" ")[2].strip("[]"))

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 import pytest
 
 from smtpnb import Transcript
-from smtpnb.analysis import capabilities
+from smtpnb.analysis import capabilities, describe_capabilities, plot_capabilities
 from tests.transcript.logs import Log, opened, plain, refused_at_connect, starttls
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
 
 
 def _offering(*lines: str, host: str = "a.test") -> Log:
@@ -90,3 +97,50 @@ def test_no_sessions_make_an_empty_matrix() -> None:
 def test_a_frame_of_sessions_gives_the_same_matrix() -> None:
     transcript = Transcript([plain(), starttls()])
     assert capabilities(transcript.sessions()).equals(capabilities(transcript))
+
+
+def _texts(figure: Figure) -> list[str]:
+    (ax,) = figure.axes
+    return [text.get_text() for text in ax.texts]
+
+
+def test_each_cell_says_in_a_word_what_its_colour_says(tmp_path: Path) -> None:
+    session = _offering("SIZE 10240000", "STARTTLS", "X-$^$")
+    session.say("starttls", b"STARTTLS\r\n", b"220 go\r\n")
+    session.tls()
+    session.say("ehlo", b"EHLO c.test\r\n", b"250-a.test\r\n250 AUTH PLAIN\r\n")
+    down = Log("down.test")
+    matrix = capabilities(Transcript([session.close(), down.close()]))
+    figure = plot_capabilities(matrix)
+    figure.savefig(tmp_path / "matrix.png")  # mathtext would raise
+    (ax,) = figure.axes
+    words = [tick.get_text() for tick in ax.get_xticklabels()]
+    rows = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert rows == ["a.test before TLS", "a.test after TLS", "down.test before TLS"]
+    cells = _texts(figure)
+    by_row = [
+        dict(zip(words, cells[at : at + len(words)], strict=True))
+        for at in range(0, len(cells), len(words))
+    ]
+    assert by_row[0]["SIZE"] == "10.2 MB"
+    assert by_row[1]["AUTH"] == "new"
+    assert by_row[1]["STARTTLS"] == "gone"
+    assert set(by_row[2].values()) == {"?"}
+    said = describe_capabilities(matrix)
+    assert "Only after TLS, at some host: AUTH." in said
+    assert "X-$^$" in said
+
+
+def test_a_matrix_without_answers_still_draws(tmp_path: Path) -> None:
+    for records in ([], [refused_at_connect()]):
+        matrix = capabilities(Transcript(records))
+        plot_capabilities(matrix).savefig(tmp_path / "empty.png")
+        assert describe_capabilities(matrix) == "Nobody answered EHLO."
+
+
+def test_a_server_with_too_many_keywords_is_cut_and_the_words_say_so() -> None:
+    session = _offering(*(f"X-{n}" for n in range(40)))
+    matrix = capabilities(Transcript([session.close()]))
+    (ax,) = plot_capabilities(matrix).axes
+    assert len(ax.get_xticklabels()) == 16
+    assert describe_capabilities(matrix).endswith("25 keywords are not drawn.")

@@ -46,10 +46,9 @@ def test_a_dialogue_differs_in_nothing_from_itself() -> None:
 def test_only_what_the_servers_mean_differs() -> None:
     frame = diff_dialogue(_one(plain()), _other_server())
     different = frame[~frame["same"]]
-    # the greeting of the one names no host, the refusal is gone
-    assert list(different["step"]) == ["greeting", "rcpt"]
-    assert list(different["a_text"])[1].startswith("550 5.1.1 <no@example.test>")
-    assert list(different["b_text"])[1] == "250 2.1.5 Ok"
+    assert list(different["step"]) == ["rcpt"]
+    assert list(different["a_text"]) == ["550 5.1.1 <no@example.test>: User unknown"]
+    assert list(different["b_text"]) == ["250 2.1.5 Ok"]
 
 
 def test_a_step_of_one_side_stands_alone() -> None:
@@ -119,7 +118,7 @@ def test_markup_of_a_server_does_nothing_beside_another() -> None:
 
 def test_the_text_shows_both_sides_where_they_differ() -> None:
     shown = str(side_by_side(diff_dialogue(_one(plain()), _other_server())))
-    assert shown.startswith("16 steps: 14 the same, 2 different (at greeting, rcpt).")
+    assert shown.startswith("16 steps: 15 the same, 1 different (at rcpt).")
     assert "  = data: DATA" in shown
     assert "  < rcpt: 550 5.1.1 <no@example.test>: User unknown\n" in shown
     assert "  > rcpt: 250 2.1.5 Ok\n" in shown

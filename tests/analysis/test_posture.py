@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from smtpnb import Sandbox, SmtpClient, Transcript
-from smtpnb.analysis import tls_posture, tls_rules
+from smtpnb.analysis import describe_posture, plot_posture, tls_posture, tls_rules
 from smtpnb.wire import record as log
 from tests.transcript.logs import (
     EHLO,
@@ -16,6 +16,9 @@ from tests.transcript.logs import (
     refused_at_connect,
     starttls,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OPEN_EHLO = b"250-mx1.example.test\r\n250 STARTTLS\r\n"
 
@@ -196,3 +199,40 @@ def test_a_real_server_is_judged_as_it_is() -> None:
     assert row["starttls_offered"] is True
     assert row["verified"] is True
     assert "PASS 3 of 3: the certificate verifies" in row["findings"]
+
+
+def test_the_picture_has_an_icon_and_a_word_in_each_cell(tmp_path: Path) -> None:
+    bad = _after_handshake(verified=False, version="TLSv1.2", cert_key="RSA 1024")
+    posture = tls_posture(bad)
+    figure = plot_posture(posture)
+    figure.savefig(tmp_path / "posture.png")
+    (ax,) = figure.axes
+    cells = [text.get_text() for text in ax.texts]
+    assert cells == [
+        "\u2713 yes",
+        "! TLSv1.2",
+        "\u2717 no",
+        "\u2713 yes",
+        "\u2713 37",
+        "\u2717 RSA 1024",
+        "\u2717 certificate-not-trusted",
+        "\u2717 8 of 13",
+    ]
+    assert describe_posture(posture) == (
+        "mx1.example.test: 8 of 13, the certificate does not verify; TLSv1.2, "
+        "TLS_AES_256_GCM_SHA384; the key is RSA 1024."
+    )
+
+
+def test_what_was_not_seen_is_drawn_as_unknown(tmp_path: Path) -> None:
+    figure = plot_posture(tls_posture(Transcript([refused_at_connect()])))
+    figure.savefig(tmp_path / "posture.png")
+    (ax,) = figure.axes
+    assert all(text.get_text().startswith("?") for text in ax.texts)
+    assert "nothing was seen of TLS" in figure.alt  # type: ignore[attr-defined]
+
+
+def test_no_hosts_still_make_a_picture(tmp_path: Path) -> None:
+    empty = tls_posture(Transcript([]))
+    plot_posture(empty).savefig(tmp_path / "empty.png")
+    assert describe_posture(empty) == "No sessions."

@@ -64,7 +64,8 @@ def test_a_name_inside_a_longer_one_is_another_name() -> None:
 
 def test_the_dialogue_tells_whose_names_are_whose() -> None:
     names = names_of(events(plain()))
-    assert names == Names(frozenset({"mx1.example.test"}), frozenset({"client.test"}))
+    hosts = frozenset({"mx1.example.test", "mx1"})
+    assert names == Names(hosts, frozenset({"client.test"}))
 
 
 def test_a_greeting_that_begins_with_a_word_names_nobody() -> None:

@@ -1,0 +1,174 @@
+"""Two servers or two days as a picture: a list of what changed, and how latency moved.
+
+Above, a line for each change: a sign and a word, the item, what it was, what it is.
+Below, for each step the median before (hollow) and after (full), with the factor beside
+it, on a logarithmic axis.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from smtpnb.analysis.pictures import style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_ROWS: Final = 30
+_SIGNS: Final = {"added": "+", "removed": "\u2212", "changed": "\u2260"}
+_TINTS: Final = {"added": "#b9e3d5", "removed": "#f3c3a0", "changed": "#f8f1a6"}
+_AT: Final = (0.005, 0.115, 0.42, 0.71)  # where the columns of the list begin
+
+
+class _Move(NamedTuple):
+    """The median latency of one step, before and after, in ms."""
+
+    label: str
+    a: float
+    b: float
+    change: str
+
+
+def plot_compare(frame: pd.DataFrame) -> Figure:
+    """Draw what changed between two servers or two days.
+
+    Args:
+        frame: From `compare`. At most 30 changes and 30 steps are drawn.
+
+    Returns:
+        The figure.
+    """
+    from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
+
+    changes, moves = list(_changes(frame)), list(_moves(frame))[:MAX_ROWS]
+    n_lines = 1 + max(min(len(changes), MAX_ROWS), 1)
+    parts = [style.ROW * n_lines + 0.2, style.ROW * max(len(moves), 1) + 0.9]
+    figure = ShownFigure(figsize=(style.WIDTH, sum(parts)), layout="constrained")
+    figure.alt = describe_compare(frame)
+    above, below = figure.subplots(2, 1, height_ratios=parts)
+    _list(above, changes[:MAX_ROWS], len(changes), _sides(frame))
+    if moves:
+        _dumbbells(below, moves)
+    else:
+        style.nothing_to_show(below, "no latency on both sides")
+    return figure
+
+
+def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """Yield change, item, a and b of what changed, but for latencies and counts."""
+    several = len(set(frame["by"])) > 1
+    columns = ("by", "item", "a", "b", "change")
+    for by, item, a, b, change in zip(*(frame[c] for c in columns), strict=True):
+        if change == "same" or str(item).startswith(("p50_ms", "p95_ms")):
+            continue
+        if item == "sessions" and change == "changed":
+            continue
+        label = f"{by}: {item}" if several else str(item)
+        shown = [text if isinstance(text, str) else "" for text in (a, b)]
+        yield str(change), label, shown[0], shown[1]
+
+
+def _moves(frame: pd.DataFrame) -> Iterator[_Move]:
+    several = len(set(frame["by"])) > 1
+    rows = frame[frame["item"].str.startswith("p50_ms") & frame["delta"].notna()]
+    columns = ("by", "item", "a", "b", "change")
+    for by, item, a, b, change in zip(*(rows[c] for c in columns), strict=True):
+        step = str(item).partition(" ")[2]
+        label = f"{by}: {step}" if several else step
+        yield _Move(label, float(a), float(b), str(change))
+
+
+def _sides(frame: pd.DataFrame) -> tuple[str, str]:
+    """What to call a and b: the two that were paired, or just that."""
+    names = set(frame["by"])
+    a, arrow, b = str(next(iter(names), "")).partition(" -> ")
+    return (a, b) if arrow and len(names) == 1 else ("a", "b")
+
+
+def _list(
+    ax: Axes,
+    changes: list[tuple[str, str, str, str]],
+    n: int,
+    sides: tuple[str, str],
+) -> None:
+    ax.set_axis_off()
+    ax.set_xlim(0, 1)
+    ax.set_ylim(max(len(changes), 1) - 0.5, -1.5)
+    more = f", {n - len(changes)} more in the frame" if n > len(changes) else ""
+    head = (f"n = {n} changes{more}", "", *sides)
+    for x, text in zip(_AT, head, strict=True):
+        shown = style.short(text, 34)
+        ax.text(x, -1, shown, fontsize=9, va="center", weight="bold", parse_math=False)
+    if not changes:
+        ax.text(_AT[0], 0, "nothing but latency changed", fontsize=9, va="center")
+    for y, (change, item, a, b) in enumerate(changes):
+        ax.axhspan(y - 0.46, y + 0.46, color=_TINTS[change], linewidth=0)
+        texts = (f"{_SIGNS[change]} {change}", item, a, b)
+        for x, text, longest in zip(_AT, texts, (12, 40, 38, 38), strict=True):
+            shown = style.short(text, longest)
+            ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
+
+
+def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
+    # A step that took less than the clock can tell still has a place on the axis.
+    known = [_Move(m.label, max(m.a, 0.001), max(m.b, 0.001), m.change) for m in moves]
+    for y, move in enumerate(known):
+        colour = style.GREY
+        if move.change == "changed":
+            colour = style.VERMILION if move.b > move.a else style.BLUE
+        ax.plot([move.a, move.b], [y, y], color=colour, linewidth=2.5)
+        ax.plot([move.a], [y], "o", color=colour, markerfacecolor="white", markersize=6)
+        ax.plot([move.b], [y], "o", color=colour, markersize=6)
+        text = f"{style.took(move.a)} to {style.took(move.b)}, {_moved(move)}"
+        style.beside_bar(ax, max(move.a, move.b) * 1.03, y, text)
+    style.name_rows(ax, [move.label for move in known])
+    ends = [end for move in known for end in (move.a, move.b)]
+    ax.set_xscale("log")
+    # A third of the width for what is written beside the points.
+    low, high = min(ends) / 1.5, max(ends) * 1.5
+    ax.set_xlim(low, high * (high / low) ** 0.6)
+    style.log_ms(ax)
+    style.bare(ax)
+    ax.set_xlabel("median latency by step: a hollow, b full")
+
+
+def _moved(move: _Move) -> str:
+    if move.change != "changed":
+        return "about the same"
+    if move.b > move.a:
+        return f"{move.b / move.a:.1f} times as slow"
+    return f"{move.a / move.b:.1f} times as fast"
+
+
+def describe_compare(frame: pd.DataFrame) -> str:
+    """Say in words what `plot_compare` shows.
+
+    Args:
+        frame: From `compare`.
+    """
+    if frame.empty:
+        return "There is nothing to compare."
+    changes, moves = list(_changes(frame)), list(_moves(frame))
+    said = []
+    for kind in _SIGNS:
+        items = [item for change, item, *_ in changes if change == kind]
+        if items:
+            some = ", ".join(style.short(item) for item in items[:8])
+            more = f" and {len(items) - 8} more" if len(items) > 8 else ""
+            said.append(f"{len(items)} {kind}: {some}{more}.")
+    if not changes:
+        said.append("Nothing but latency changed.")
+    moved = [
+        f"{style.short(m.label)} {style.took(m.a)} to {style.took(m.b)}"
+        for m in moves
+        if m.change == "changed"
+    ]
+    if moved:
+        said.append(f"Median latency moved: {', '.join(moved[:8])}.")
+    elif moves:
+        said.append("Latency is about the same.")
+    return " ".join(said)

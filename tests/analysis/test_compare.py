@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smtpnb import Transcript
+from smtpnb.analysis import compare, describe_compare, plot_compare
+from tests.transcript.logs import Log, opened, plain, refused_at_connect, starttls
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from smtpnb.wire.record import Record
+
+
+def _asked(
+    *answers: bytes, host: str = "mx1.example.test", wait: float = 1.0
+) -> Record:
+    """A session with one NOOP for each answer."""
+    session = opened(host)
+    for answer in answers:
+        session.say("noop", b"NOOP\r\n", answer, wait=wait)
+    return session.close()
+
+
+def _changes(a: Transcript, b: Transcript, by: str = "host") -> dict[str, str]:
+    frame = compare(a, b, by=by)
+    changed = frame[frame["change"] != "same"]
+    return dict(zip(changed["item"], changed["change"], strict=True))
+
+
+def test_nothing_changed_between_a_day_and_itself() -> None:
+    day = Transcript([plain(), starttls()])
+    frame = compare(day, day)
+    assert set(frame["change"]) == {"same"}
+    assert (frame["delta"].dropna() == 0).all()
+    assert describe_compare(frame) == (
+        "Nothing but latency changed. Latency is about the same."
+    )
+
+
+def test_an_extension_that_came_and_one_that_went_are_told() -> None:
+    session = Log()
+    session.connect()
+    session.greeting()
+    ehlo = b"250-mx1.example.test\r\n250-SIZE 100000\r\n250 CHUNKING\r\n"
+    session.say("ehlo", b"EHLO client.test\r\n", ehlo, wait=1.0, receive=0.5)
+    frame = compare(Transcript([opened().close()]), Transcript([session.close()]))
+    rows = frame.set_index("item")
+    assert rows["change"]["capability CHUNKING"] == "added"
+    assert rows["change"]["capability PIPELINING"] == "removed"
+    assert rows["change"]["capability SIZE"] == "changed"
+    assert rows["delta"]["capability SIZE"] == -100_000
+
+
+def test_another_queue_id_is_no_change_and_another_policy_is() -> None:
+    a = _asked(b"250 2.0.0 Ok: queued as AAAA111122\r\n")
+    b = _asked(b"250 2.0.0 Ok: queued as BBBB333344\r\n")
+    c = _asked(b"250 2.0.0 Ok: we shall see\r\n")
+    assert _changes(Transcript([a]), Transcript([b])) == {}
+    assert _changes(Transcript([a]), Transcript([c])) == {
+        "text noop 250 2.0.0": "changed"
+    }
+
+
+def test_the_share_of_each_reply_is_compared() -> None:
+    a = Transcript([_asked(*[b"250 Ok\r\n"] * 9, b"450 4.2.0 no\r\n")])
+    b = Transcript([_asked(*[b"250 Ok\r\n"] * 5, *[b"450 4.2.0 no\r\n"] * 5)])
+    row = compare(a, b).set_index("item").loc["reply noop 450 4.2.0"]
+    assert list(row[["a", "b", "change"]]) == ["1 of 10", "5 of 10", "changed"]
+    assert row["delta"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [(10.0, 15.0, "changed"), (10.0, 14.0, "same"), (0.1, 0.5, "same"),
+     (15.0, 10.0, "changed")],
+)  # fmt: skip
+def test_a_latency_changes_by_half_and_a_millisecond(
+    before: float, after: float, change: str
+) -> None:
+    a = Transcript([_asked(b"250 Ok\r\n", wait=before)])
+    b = Transcript([_asked(b"250 Ok\r\n", wait=after)])
+    row = compare(a, b).set_index("item").loc["p50_ms noop"]
+    assert row["change"] == change
+    assert row["delta"] == pytest.approx(after - before)
+
+
+def test_two_servers_are_paired() -> None:
+    a = Transcript([_asked(b"250 Ok\r\n")])
+    b = Transcript([_asked(b"250 Ok\r\n", host="mx2.example.test")])
+    frame = compare(a, b)
+    assert set(frame["by"]) == {"mx1.example.test -> mx2.example.test"}
+
+
+def test_a_host_that_only_one_side_met_has_one_row() -> None:
+    a = Transcript([plain(), opened("b.test").close()])
+    b = Transcript([plain(), opened("c.test").close()])
+    frame = compare(a, b).set_index("by")
+    assert list(frame.loc[["b.test", "c.test"], "change"]) == ["removed", "added"]
+
+
+def test_a_host_that_never_answered_has_only_what_happened() -> None:
+    down = Transcript([refused_at_connect()])
+    assert list(compare(down, down)["item"]) == ["sessions", "tls_mode"]
+
+
+def test_another_column_may_divide_the_two() -> None:
+    frame = compare(Transcript([plain()]), Transcript([plain()]), by="peer_ip")
+    assert set(frame["by"]) == {"192.0.2.1"}
+    with pytest.raises(KeyError):
+        compare(Transcript([plain()]), Transcript([plain()]), by="nothing")
+
+
+def test_frames_of_events_give_the_same_answer() -> None:
+    a, b = Transcript([plain()]), Transcript([starttls()])
+    assert compare(a.events(), b.events()).equals(compare(a, b))
+
+
+def test_nothing_compared_with_nothing_is_empty(tmp_path: Path) -> None:
+    frame = compare(Transcript([]), Transcript([]))
+    assert frame.empty
+    columns = ["by", "item", "a", "b", "change", "delta"]
+    assert list(frame.columns) == columns
+    assert describe_compare(frame) == "There is nothing to compare."
+    plot_compare(frame).savefig(tmp_path / "empty.png")
+
+
+def test_the_picture_lists_the_changes_and_draws_the_latencies(tmp_path: Path) -> None:
+    a = Transcript([_asked(b"250 $^$\r\n", wait=10.0)])
+    b = Transcript([_asked(b"450 4.2.0 no\r\n", wait=40.0, host="mx2.example.test")])
+    figure = plot_compare(compare(a, b))
+    figure.savefig(tmp_path / "compare.png")  # mathtext would raise
+    above, below = figure.axes
+    listed = [text.get_text() for text in above.texts]
+    assert "n = 4 changes" in listed
+    assert {"mx1.example.test", "mx2.example.test", "$^$"} <= set(listed)
+    beside = [text.get_text() for text in below.texts]
+    assert "10.0 ms to 40.0 ms, 4.0 times as slow" in beside
+
+
+def test_the_words_name_what_changed() -> None:
+    a = Transcript([_asked(b"250 Ok\r\n", wait=10.0)])
+    b = Transcript([_asked(b"450 4.2.0 no\r\n", wait=40.0)])
+    assert describe_compare(compare(a, b)) == (
+        "2 added: reply noop 450 4.2.0, text noop 450 4.2.0. "
+        "2 removed: reply noop 250, text noop 250. "
+        "Median latency moved: noop 10.0 ms to 40.0 ms."
+    )
