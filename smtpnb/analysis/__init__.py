@@ -9,14 +9,17 @@ This package knows nothing of sockets, sessions under way, or IPython.
 from __future__ import annotations
 
 from smtpnb.analysis.capabilities import capabilities
+from smtpnb.analysis.classify import classify
 from smtpnb.analysis.codes import reply_codes
 from smtpnb.analysis.compare import compare
 from smtpnb.analysis.dialogue import diff_dialogue
 from smtpnb.analysis.latency import latency, slowest
+from smtpnb.analysis.lint import lint, lint_rules
 from smtpnb.analysis.pictures.capabilities import (
     describe_capabilities,
     plot_capabilities,
 )
+from smtpnb.analysis.pictures.classify import describe_classify, plot_classify
 from smtpnb.analysis.pictures.codes import describe_reply_codes, plot_reply_codes
 from smtpnb.analysis.pictures.compare import describe_compare, plot_compare
 from smtpnb.analysis.pictures.dialogue import describe_dialogue, side_by_side
@@ -30,6 +33,7 @@ from smtpnb.analysis.pictures.posture import describe_posture, plot_posture
 from smtpnb.analysis.pictures.timeline import describe_timeline, plot_timeline
 from smtpnb.analysis.pictures.waterfall import describe_waterfall, plot_waterfall
 from smtpnb.analysis.posture import tls_posture, tls_rules
+from smtpnb.analysis.retries import retries
 from smtpnb.analysis.status import StatusMeaning, status_meaning, status_table
 from smtpnb.analysis.timeline import timeline
 from smtpnb.analysis.waterfall import waterfall
@@ -37,8 +41,10 @@ from smtpnb.analysis.waterfall import waterfall
 __all__ = [
     "StatusMeaning",
     "capabilities",
+    "classify",
     "compare",
     "describe_capabilities",
+    "describe_classify",
     "describe_compare",
     "describe_dialogue",
     "describe_latency",
@@ -50,6 +56,7 @@ __all__ = [
     "diff_dialogue",
     "latency",
     "plot_capabilities",
+    "plot_classify",
     "plot_compare",
     "plot_latency",
     "plot_posture",
@@ -58,6 +65,7 @@ __all__ = [
     "plot_timeline",
     "plot_waterfall",
     "reply_codes",
+    "retries",
     "side_by_side",
     "slowest",
     "status_meaning",

@@ -238,12 +238,13 @@ def bare(ax: Axes, *, grid: str = "x") -> None:
     ax.tick_params(axis="y", length=0)
 
 
-def legend_above(ax: Axes, meanings: dict[str, str]) -> None:
+def legend_above(ax: Axes, meanings: dict[str, str], columns: int = 0) -> None:
     """Say above the picture, where it never lies on a bar, what its colours mean.
 
     Args:
         ax: Where.
         meanings: Colours, and the words for them.
+        columns: How many stand in a row; 0: all.
     """
     from matplotlib.patches import Patch  # loaded only when used
 
@@ -252,7 +253,7 @@ def legend_above(ax: Axes, meanings: dict[str, str]) -> None:
         handles=patches,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
-        ncols=len(patches),
+        ncols=columns or len(patches),
         fontsize=8,
         frameon=False,
     )
