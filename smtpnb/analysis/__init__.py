@@ -55,6 +55,8 @@ __all__ = [
     "describe_waterfall",
     "diff_dialogue",
     "latency",
+    "lint",
+    "lint_rules",
     "plot_capabilities",
     "plot_classify",
     "plot_compare",

@@ -1,0 +1,109 @@
+"""The report of `lint`: words, one line for what passed, nothing that acts."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import pytest
+
+from smtpnb.analysis import lint
+from smtpnb.analysis.findings import Findings, summary
+from smtpnb.transcript import Transcript
+from tests.transcript.logs import Log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HOSTILE: Final = b"<script>alert(1)</script>\x1b]52;c;eA==\x07\xe2\x80\xae"
+
+
+def transcript(reply: bytes = b"Ok") -> Transcript:
+    talk = Log()
+    talk.connect()
+    talk.greeting(b"220 mx.example.test ESMTP\r\n")
+    talk.say("rcpt", b"RCPT TO:<b@c.test>\r\n", b"250 " + reply + b"\r\n")
+    talk.say("help", b"HELP\r\n", b"502 " + reply + b"\r\n")
+    talk.say("quit", b"QUIT\r\n", b"221 Bye\r\n")
+    return Transcript([talk.close()])
+
+
+@pytest.fixture
+def findings() -> Findings:
+    return lint(transcript())
+
+
+def test_the_text_says_verdict_sentence_rule_section_and_evidence(
+    findings: Findings,
+) -> None:
+    lines = str(findings).splitlines()
+    assert lines[0].startswith("Findings of mx1.example.test:25: 1 FAIL, 1 WARN,")
+    assert (
+        lines[1] == "FAIL  RCPT was accepted without MAIL  [mail-first, RFC 5321 3.3]"
+    )
+    assert lines[2] == "      exchange 1: RCPT TO:<b@c.test> -> 250 Ok"
+    assert lines[3].startswith("WARN  HELP is not supported")
+    assert lines[-1].startswith("PASS  code-in-range, ")
+    assert repr(findings) == str(findings)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Iterable[object]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_the_html_says_the_same_in_words(findings: Findings) -> None:
+    page = _Tags()
+    page.feed(findings._repr_html_())
+    said = " ".join(page.words)
+    for words in (
+        "FAIL",
+        "RCPT was accepted without MAIL",
+        "RFC 5321 3.3",
+        "mail-first",
+    ):
+        assert words in said
+
+
+def test_text_of_a_server_is_inert_in_every_view() -> None:
+    found = lint(transcript(HOSTILE))
+    page = _Tags()
+    page.feed(found._repr_html_())
+    assert set(page.tags) <= {"div", "p", "table", "tr", "td", "b", "code", "br"}
+    for view in (str(found), found._repr_html_(), "".join(found["reply"])):
+        assert "\x1b" not in view
+        assert "\x07" not in view
+        assert "\u202e" not in view
+
+
+def test_a_long_line_is_cut_in_the_view_and_whole_in_the_frame() -> None:
+    found = lint(transcript(b"x" * 300))
+    assert "x" * 100 not in str(found)
+    assert "x" * 300 in found["reply"].iloc[0]
+
+
+def test_a_part_of_the_findings_is_a_report_too(findings: Findings) -> None:
+    wrong = findings[findings["verdict"] == "FAIL"]
+    assert isinstance(wrong, Findings)
+    assert str(wrong).splitlines()[0].endswith("1 FAIL, 0 WARN, 0 PASS")
+    assert "PASS  " not in str(wrong)
+
+
+def test_columns_that_make_no_report_are_shown_as_a_frame(findings: Findings) -> None:
+    part = findings[["rule", "verdict"]]
+    assert str(part) == str(pd.DataFrame(part))
+    assert part._repr_html_() == pd.DataFrame(part)._repr_html_()  # type: ignore[operator]
+
+
+def test_findings_of_several_servers_are_counted_together(findings: Findings) -> None:
+    both = pd.concat([findings, findings.assign(server="mx2.example.test:25")])
+    assert summary(both).startswith("Findings of 2 servers: 2 FAIL, 2 WARN")

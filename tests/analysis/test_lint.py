@@ -1,0 +1,423 @@
+"""Each rule of `lint`, on a session that keeps it and on one that does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from smtpnb.analysis import lint, lint_rules
+from smtpnb.protocol.commands import Custom
+from smtpnb.transcript import Transcript
+from smtpnb.wire import record as log
+from tests.transcript.logs import FACTS, Log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smtpnb.analysis.findings import Findings
+    from smtpnb.wire.record import Record
+
+GREETING: Final = "220 mx.example.test ESMTP"
+HELLO: Final = "EHLO me.test => 250-mx.example.test|250-SIZE 900000|250 VRFY"
+CODES: Final = "EHLO me.test => 250-mx.example.test|250 ENHANCEDSTATUSCODES"
+MAIL: Final = "MAIL FROM:<a@me.test> => 250 Ok"
+FULL: Final = f"NOOP {'x' * 505}"
+
+
+def octets(reply: str) -> bytes:
+    """The octets of a reply whose lines are separated by "|"."""
+    return reply.replace("|", "\r\n").encode() + b"\r\n"
+
+
+def session(*lines: str, greeting: str = GREETING) -> Log:
+    """A session of "command => reply" lines; "STARTTLS" begins TLS if it is 220."""
+    talk = Log()
+    talk.connect()
+    talk.greeting(octets(greeting))
+    for line in lines:
+        command, _, reply = line.partition(" => ")
+        say(talk, command, reply)
+    return talk
+
+
+def say(talk: Log, command: str, reply: str, **waits: float) -> None:
+    verb = command.partition(" ")[0].upper()
+    step = "eod" if verb == "." else Custom(verb).step if verb.isalnum() else "other"
+    (number,) = talk.send((step, verb, f"{command}\r\n".encode()))
+    talk.reply(octets(reply), number, **waits)
+    if verb == "STARTTLS" and reply.startswith("220"):
+        talk.tls()
+
+
+def findings(*talks: Log) -> Findings:
+    records: list[Record] = [talk.close() for talk in talks]
+    return lint(Transcript(records))
+
+
+def verdict(frame: Findings, rule: str) -> set[str]:
+    return set(frame.loc[frame["rule"] == rule, "verdict"])
+
+
+# rule: what keeps it, what does not, and what the latter is.
+CASES: Final[dict[str, tuple[list[str], list[str], str]]] = {
+    "code-in-range": (["NOOP => 250 Ok"], ["NOOP => 299 Ok"], "FAIL"),
+    "code-listed": (
+        ["NOOP => 250 Ok"],
+        [HELLO, MAIL, "RCPT TO:<b@c.test> => 422 Greylisted"],
+        "WARN",
+    ),
+    "code-usual": (
+        [HELLO, MAIL, "RCPT TO:<b@c.test> => 550 Who"],
+        [HELLO, MAIL, "RCPT TO:<b@c.test> => 554 No relaying"],
+        "WARN",
+    ),
+    "enhanced-class": (
+        [CODES, "NOOP => 250 2.0.0 Ok"],
+        [CODES, "NOOP => 250 5.0.0 Ok"],
+        "FAIL",
+    ),
+    "enhanced-there": (
+        [CODES, "HELP => 214-2.0.0 Ask|214 2.0.0 more", "QUIT => 221 2.0.0 Bye"],
+        [CODES, "NOOP => 250 2.0.0 Ok", "QUIT => 221 Bye"],
+        "FAIL",
+    ),
+    "enhanced-not-here": (
+        [CODES],
+        ["EHLO me.test => 250 2.1.0"],
+        "WARN",
+    ),
+    "line-length": (
+        [f"NOOP => 250 {'x' * 506}"],
+        [f"NOOP => 250 {'x' * 507}"],
+        "FAIL",
+    ),
+    "text-there": (["NOOP => 250 Ok"], ["NOOP => 250"], "WARN"),
+    "text-ascii": (["NOOP => 250 Ok"], ["NOOP => 250 G\u00fct"], "WARN"),
+    "closes-after-421": (
+        ["NOOP => 421 Bye"],
+        ["NOOP => 421 Bye", "NOOP => 250 Ok"],
+        "WARN",
+    ),
+    "ehlo-name": (
+        [HELLO],
+        ["EHLO me.test => 250-Hello there!|250 SIZE"],
+        "WARN",
+    ),
+    "ehlo-keyword": (
+        ["EHLO me.test => 250-mx.example.test|250-8BITMIME|250 X-A b=c"],
+        ["EHLO me.test => 250-mx.example.test|250-SIZE 1000000|250 "],
+        "FAIL",
+    ),
+    "ehlo-once": (
+        [HELLO],
+        ["EHLO me.test => 250-mx.example.test|250-DSN|250 dsn"],
+        "WARN",
+    ),
+    "helo-short": (
+        ["HELO me.test => 250 mx.example.test"],
+        ["HELO me.test => 250-mx.example.test|250 SIZE"],
+        "FAIL",
+    ),
+    "auth-equals": (
+        ["EHLO me.test => 250-mx.example.test|250 AUTH PLAIN"],
+        ["EHLO me.test => 250-mx.example.test|250 AUTH=PLAIN"],
+        "WARN",
+    ),
+    "auth-mechanisms": (
+        ["EHLO me.test => 250-mx.example.test|250 AUTH PLAIN"],
+        ["EHLO me.test => 250-mx.example.test|250 AUTH"],
+        "WARN",
+    ),
+    "auth-in-clear": (
+        ["EHLO me.test => 250-mx.example.test|250 AUTH CRAM-MD5"],
+        ["EHLO me.test => 250-mx.example.test|250 AUTH LOGIN CRAM-MD5"],
+        "WARN",
+    ),
+    "starttls-in-tls": (
+        ["STARTTLS => 220 Go", HELLO],
+        ["STARTTLS => 220 Go", "EHLO me.test => 250-mx.example.test|250 STARTTLS"],
+        "FAIL",
+    ),
+    "size": (
+        ["EHLO me.test => 250-mx.example.test|250 SIZE 0"],
+        ["EHLO me.test => 250-mx.example.test|250 SIZE 65535"],
+        "FAIL",
+    ),
+    "offer-works": (
+        ["EHLO me.test => 250-mx.example.test|250 HELP", "HELP => 214 Ask"],
+        ["EHLO me.test => 250-mx.example.test|250 HELP", "HELP => 502 No"],
+        "FAIL",
+    ),
+    "works-offered": (
+        ["EHLO me.test => 250-mx.example.test|250 EXPN", "EXPN a => 250 <a@b.test>"],
+        [HELLO, "EXPN a => 250 <a@b.test>"],
+        "FAIL",
+    ),
+    "required": ([HELLO, MAIL], [HELLO, "RSET => 502 No"], "FAIL"),
+    "done": (["NOOP => 250 Ok"], ["NOOP => 220 Ok"], "FAIL"),
+    "goodbye": (["QUIT => 221 Bye"], ["QUIT => 250 Bye"], "FAIL"),
+    "help": (["HELP => 214 Ask"], ["HELP => 500 What"], "WARN"),
+    "vrfy": (["VRFY a => 252 Perhaps"], ["VRFY a => 502 No"], "WARN"),
+    "unknown-command": (["XYZ => 500 What"], ["XYZ => 250 Ok"], "FAIL"),
+    "hello-first": (
+        ["MAIL FROM:<a@me.test> => 503 EHLO"],
+        [MAIL],
+        "WARN",
+    ),
+    "mail-first": (
+        [HELLO, "RCPT TO:<b@c.test> => 503 MAIL"],
+        [HELLO, "RCPT TO:<b@c.test> => 250 Ok"],
+        "FAIL",
+    ),
+    "mail-once": (
+        [HELLO, MAIL, "MAIL FROM:<a@me.test> => 503 Again"],
+        [HELLO, MAIL, MAIL],
+        "WARN",
+    ),
+    "rset-ends": (
+        [HELLO, MAIL, "RSET => 250 Ok", "RCPT TO:<b@c.test> => 503 MAIL"],
+        [HELLO, MAIL, "RSET => 250 Ok", "RCPT TO:<b@c.test> => 250 Ok"],
+        "FAIL",
+    ),
+    "ehlo-ends": (
+        [HELLO, MAIL, HELLO, "RCPT TO:<b@c.test> => 503 MAIL"],
+        [HELLO, MAIL, HELLO, "RCPT TO:<b@c.test> => 250 Ok"],
+        "FAIL",
+    ),
+    "any-case": (["noop => 250 Ok"], ["noop => 500 What"], "FAIL"),
+    "null-path": (
+        [HELLO, "MAIL FROM:<> => 250 Ok"],
+        [HELLO, "MAIL FROM:<> => 550 Spam"],
+        "FAIL",
+    ),
+    "postmaster": (
+        [HELLO, MAIL, "RCPT TO:<Postmaster> => 250 Ok"],
+        [HELLO, MAIL, "RCPT TO:<POSTMASTER> => 550 Who"],
+        "FAIL",
+    ),
+    "parameters": (
+        [HELLO, "MAIL FROM:<a@me.test> XY=1 => 555 What"],
+        [HELLO, "MAIL FROM:<a@me.test> SIZE=9 RET=FULL => 250 Ok"],
+        "FAIL",
+    ),
+    "no-space": (
+        [HELLO, "MAIL FROM: <a@me.test> => 501 Space"],
+        [HELLO, "MAIL FROM: <a@me.test> => 250 Ok"],
+        "WARN",
+    ),
+    "long-line": ([f"{FULL} => 250 Ok"], [f"{FULL} => 500 Long"], "FAIL"),
+    "recipients": (
+        [HELLO, MAIL, *["RCPT TO:<b@c.test> => 250 Ok"] * 100],
+        [HELLO, MAIL, "RCPT TO:<b@c.test> => 452 4.5.3 Too many"],
+        "FAIL",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_session_that_keeps_the_rule_passes(rule: str) -> None:
+    assert verdict(findings(session(*CASES[rule][0])), rule) == {"PASS"}
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_session_that_breaks_the_rule_does_not_pass(rule: str) -> None:
+    _, bad, level = CASES[rule]
+    assert verdict(findings(session(*bad)), rule) == {level}
+
+
+# The rules whose evidence is no plain exchange of lines.
+
+
+def _mixed_line_ends() -> Log:
+    talk = session(HELLO)
+    talk.say("noop", b"NOOP\r\n", b"250 Ok\n")
+    return talk
+
+
+def _not_a_reply() -> Log:
+    talk = session(HELLO)
+    talk.send(("noop", "NOOP", b"NOOP\r\n"))
+    talk.error("noop", "RemoteProtocolError", 'one reply carries two codes: "250"')
+    return talk
+
+
+def _surplus() -> Log:
+    talk = session(HELLO)
+    talk.record.add(log.SURPLUS, talk.wait(1.0), b"250 And another\r\n")
+    return talk
+
+
+def _slow() -> Log:
+    talk = session(HELLO, MAIL)
+    say(talk, "RCPT TO:<b@c.test>", "250 Ok", wait=300_001.0)
+    return talk
+
+
+def _hangs_up_at_noop() -> Log:
+    talk = session(HELLO)
+    talk.send(("noop", "NOOP", b"NOOP\r\n"))
+    talk.error("noop", "ConnectionLost", "the server closed the connection")
+    return talk
+
+
+def _hangs_up_between() -> Log:
+    talk = session(HELLO, "XYZ => 500 What")
+    talk.wait(100.0)
+    talk.error("noop", "ConnectionLost", "the server had closed the connection")
+    return talk
+
+
+def _nameless() -> Log:
+    return session(HELLO, greeting="220 <hello>")
+
+
+def _tls(error: str | None = None, **facts: Any) -> Log:
+    talk = session(HELLO)
+    talk.say("starttls", b"STARTTLS\r\n", b"220 Go\r\n")
+    now = talk.wait(5.0)
+    entry = None if error else {**FACTS, **facts}
+    talk.record.add(log.TLS, now, talk.wait(5.0), entry, error)
+    return talk
+
+
+OTHERS: Final[dict[str, tuple[Callable[[], Log], str]]] = {
+    "line-end": (_mixed_line_ends, "FAIL"),
+    "framing": (_not_a_reply, "FAIL"),
+    "one-reply": (_surplus, "FAIL"),
+    "in-time": (_slow, "WARN"),
+    "stays": (_hangs_up_at_noop, "FAIL"),
+    "greeting-name": (_nameless, "FAIL"),
+    "tls-handshake": (lambda: _tls("handshake failure"), "WARN"),
+    "tls-version": (lambda: _tls(version="TLSv1.1"), "FAIL"),
+    "tls-verified": (lambda: _tls(verified=False, findings=["self-signed"]), "WARN"),
+    "tls-dates": (lambda: _tls(cert_not_after="2026-01-01T00:00:00+00:00"), "FAIL"),
+}
+
+
+@pytest.mark.parametrize("rule", OTHERS)
+def test_what_is_wrong_beside_the_lines_is_found(rule: str) -> None:
+    make, level = OTHERS[rule]
+    assert verdict(findings(make()), rule) == {level}
+
+
+def test_what_is_right_beside_the_lines_passes() -> None:
+    good = findings(session(HELLO, "STARTTLS => 220 Go", HELLO, "QUIT => 221 Bye"))
+    for rule in OTHERS:
+        assert verdict(good, rule) == {"PASS"}, rule
+
+
+def test_every_rule_has_a_good_and_a_bad_session() -> None:
+    assert set(lint_rules()["rule"]) == set(CASES) | set(OTHERS)
+    assert lint_rules()["rule"].is_unique
+
+
+def test_every_rule_names_its_section() -> None:
+    assert lint_rules()["rfc"].str.fullmatch(r"RFC \d{4} [\d., ]+").all()
+
+
+def test_a_connection_closed_between_commands_is_found() -> None:
+    frame = findings(_hangs_up_between())
+    (row,) = frame[frame["rule"] == "stays"].to_dict("records")
+    assert (row["verdict"], row["exchange_no"]) == ("FAIL", 2)
+    assert "without a 421" in row["what"]
+
+
+def test_a_connection_closed_after_421_is_as_it_should_be() -> None:
+    talk = session(HELLO, "NOOP => 421 Bye")
+    talk.error("noop", "ConnectionLost", "the server had closed the connection")
+    assert verdict(findings(talk), "stays") == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines", "level"),
+    [
+        ("ehlo-name", ["EHLO me.test => 250-<mx>|250 DSN"], "FAIL"),
+        ("ehlo-name", ["EHLO me.test => 250-[192.0.2.1]|250 DSN"], "PASS"),
+        ("ehlo-keyword", ["EHLO me.test => 250-mx.a.test|250 _X"], "FAIL"),
+        ("size", ["EHLO me.test => 250-mx.a.test|250 SIZE big"], "FAIL"),
+        ("vrfy", ["VRFY a => 250 Ok"], "FAIL"),
+        ("vrfy", ["VRFY a => 250 <a@b.test>"], "PASS"),
+        ("unknown-command", ["XYZ => 502 No"], "WARN"),
+        ("mail-first", [HELLO, "RCPT TO:<b@c.test> => 554 No"], "WARN"),
+        ("mail-once", [HELLO, MAIL, "MAIL FROM:<a@me.test> => 501 No"], "WARN"),
+        ("null-path", [HELLO, "MAIL FROM:<> => 451 Later"], "WARN"),
+        ("parameters", [HELLO, "MAIL FROM:<a@b.test> X=1 => 501 No"], "WARN"),
+        ("any-case", [HELLO, "MAIL from:<a@b.test> => 501 No"], "FAIL"),
+        ("goodbye", ["QUIT => 421 Bye"], ""),
+        ("mail-first", [HELLO, "RCPT TO:<b@c.test> => 530 AUTH"], ""),
+        ("null-path", [HELLO, "MAIL FROM:<> => 530 AUTH"], ""),
+        ("code-usual", [HELLO, "MAIL FROM:<> => 530 AUTH"], "PASS"),
+        ("code-usual", ["NOOP => 530 AUTH"], "WARN"),
+        ("parameters", [HELLO, "MAIL FROM:<a@b.test> SIZE=9 => 250 Ok"], ""),
+        ("unknown-command", ["EHLO a => 250-m.a.test|250 XYZ", "XYZ => 250 Ok"], ""),
+        ("recipients", [HELLO, MAIL, "RCPT TO:<b@c.test> => 250 Ok"], ""),
+        ("enhanced-there", [HELLO, "NOOP => 250 Ok"], ""),
+        ("enhanced-there", [CODES, "HELP => 214-2.0.0 Ask|214 more"], "FAIL"),
+    ],
+)
+def test_the_finer_points(rule: str, lines: list[str], level: str) -> None:
+    assert verdict(findings(session(*lines)), rule) == ({level} if level else set())
+
+
+def test_the_content_ends_a_transaction() -> None:
+    talk = session(HELLO, MAIL, "RCPT TO:<b@c.test> => 250 Ok", "DATA => 354 Go")
+    say(talk, ".", "250 Ok")
+    say(talk, "MAIL FROM:<a@me.test>", "250 Ok")
+    frame = findings(talk)
+    assert verdict(frame, "mail-once") == set()
+    assert verdict(frame, "mail-first") == set()
+
+
+def test_what_was_offered_in_clear_counts_no_more_within_tls() -> None:
+    talk = session(
+        "EHLO me.test => 250-mx.a.test|250-HELP|250 STARTTLS",
+        "STARTTLS => 220 Go",
+        "HELP => 502 No",
+    )
+    assert verdict(findings(talk), "offer-works") == {"PASS"}  # STARTTLS itself
+
+
+def test_the_same_finding_is_one_row_with_its_count_and_first_exchange() -> None:
+    frame = findings(session(CODES, "NOOP => 250 Ok", "NOOP => 250 Ok"))
+    (row,) = frame[frame["rule"] == "enhanced-there"].to_dict("records")
+    assert (row["n"], row["exchange_no"]) == (2, 2)
+    assert (row["said"], row["reply"]) == ("NOOP", "250 Ok")
+
+
+def test_a_finding_can_be_looked_up_in_the_transcript() -> None:
+    transcript = Transcript([session(HELLO, "RCPT TO:<b@c.test> => 250 Ok").close()])
+    frame, exchanges = lint(transcript), transcript.exchanges()
+    row = frame.loc[frame["rule"] == "mail-first"].iloc[0]
+    (found,) = exchanges[
+        (exchanges["session_id"] == row["session_id"])
+        & (exchanges["exchange_no"] == row["exchange_no"])
+    ].to_dict("records")
+    assert row["said"] == f"{found['verb']} {found['argument']}"
+    assert row["reply"] == f"{found['code']} {found['text']}"
+
+
+def test_a_frame_of_events_is_judged_like_the_transcript() -> None:
+    transcript = Transcript([_hangs_up_between().close(), _tls(verified=False).close()])
+    one, other = lint(transcript), lint(transcript.events())
+    assert one.to_dict("records") == other.to_dict("records")
+
+
+def test_each_session_is_judged_by_itself() -> None:
+    first = session(HELLO, MAIL).close()
+    second = session("RCPT TO:<b@c.test> => 250 Ok").close()
+    frame = lint(Transcript([first, second]))
+    (found,) = frame.loc[frame["rule"] == "mail-first", "session_id"]
+    assert found == second.session_id
+
+
+def test_the_worst_comes_first() -> None:
+    verdicts = list(findings(_hangs_up_between(), session(HELLO))["verdict"])
+    assert verdicts == sorted(verdicts, key=["FAIL", "WARN", "PASS"].index)
+
+
+def test_no_session_gives_no_finding_and_all_columns() -> None:
+    frame = lint(Transcript([]))
+    assert len(frame) == 0
+    assert list(frame.columns)[:3] == ["rule", "verdict", "what"]
+    assert "0 FAIL, 0 WARN, 0 PASS" in str(frame)
