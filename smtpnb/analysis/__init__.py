@@ -13,6 +13,8 @@ from smtpnb.analysis.classify import classify
 from smtpnb.analysis.codes import reply_codes
 from smtpnb.analysis.compare import compare
 from smtpnb.analysis.dialogue import diff_dialogue
+from smtpnb.analysis.explain import explain
+from smtpnb.analysis.explanation import Explanation
 from smtpnb.analysis.latency import latency, slowest
 from smtpnb.analysis.lint import lint, lint_rules
 from smtpnb.analysis.pictures.capabilities import (
@@ -39,6 +41,7 @@ from smtpnb.analysis.timeline import timeline
 from smtpnb.analysis.waterfall import waterfall
 
 __all__ = [
+    "Explanation",
     "StatusMeaning",
     "capabilities",
     "classify",
@@ -54,6 +57,7 @@ __all__ = [
     "describe_timeline",
     "describe_waterfall",
     "diff_dialogue",
+    "explain",
     "latency",
     "lint",
     "lint_rules",

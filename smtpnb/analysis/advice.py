@@ -1,0 +1,284 @@
+"""What a refusal means to a postmaster, and what to do about it: sentences by reason.
+
+The reasons are those of `classify` (Sisimai's words). Each has a cause, which completes
+"the server refused: ...", and steps, most useful first. Steps tell what the one who
+sent can do; what only the other side can mend, they say so.
+
+This module knows nothing of replies or of transcripts.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Advice(NamedTuple):
+    """What lies behind a reason, and what to do.
+
+    Attributes:
+        cause: In a few words, to stand behind a colon.
+        steps: What to do next, most useful first.
+    """
+
+    cause: str
+    steps: tuple[str, ...]
+
+
+# Not Sisimai's: of its "securityerror", the part that 535 means (RFC 4954 section 6).
+CREDENTIALS: Final = "credentials"
+
+ADVICE: Final = {
+    "greylisted": Advice(
+        "it does not know us yet and asks us to come back (greylisting)",
+        (
+            "Try again in some minutes with the same sender, recipient and IP address.",
+            "A queue does this by itself; do not report the address as bad.",
+        ),
+    ),
+    "userunknown": Advice(
+        "it says that there is no such mailbox",
+        (
+            "Check the spelling of the address; ask the recipient another way.",
+            "Take the address off your lists: more attempts cost reputation.",
+        ),
+    ),
+    "hasmoved": Advice(
+        "the mailbox has moved",
+        ("Ask the recipient for the new address; it may stand in the text.",),
+    ),
+    "hostunknown": Advice(
+        "it does not know, or cannot find, the domain of the address",
+        (
+            "Check the spelling of the domain.",
+            "See whether its MX records lead to the host that refused.",
+        ),
+    ),
+    "suspend": Advice(
+        "the mailbox is disabled",
+        ("Only its owner or the provider can enable it; tell the recipient.",),
+    ),
+    "mailboxfull": Advice(
+        "the mailbox is full",
+        (
+            "Tell the recipient another way; only they can make room.",
+            "Try again in a day; a smaller message may pass before that.",
+        ),
+    ),
+    "mesgtoobig": Advice(
+        "the message is too big",
+        (
+            "Compare its size with the SIZE that EHLO offered.",
+            "Send it smaller, or a link; the encoding of attachments adds a third.",
+        ),
+    ),
+    "systemfull": Advice(
+        "the server has no room left",
+        ("Try again later; their postmaster has to make room.",),
+    ),
+    "notaccept": Advice(
+        "this host accepts no mail",
+        (
+            "Look up the MX records of the domain; a null MX (RFC 7505) says the same.",
+            "If the host is right, tell the recipient: nothing reaches them there.",
+        ),
+    ),
+    "norelaying": Advice(
+        "it does not carry mail for others (relaying denied)",
+        (
+            "If it is your own submission server: AUTH first, on port 587 or 465.",
+            "If it is the recipient's MX: it does not take the domain for its own.",
+        ),
+    ),
+    "rejected": Advice(
+        "it does not accept the sender's address",
+        (
+            "See whether the domain in MAIL FROM exists, with MX or address records.",
+            "See whether you may use this sender: after AUTH it must often be yours.",
+        ),
+    ),
+    "authfailure": Advice(
+        "the sender's domain failed SPF, DKIM or DMARC",
+        (
+            "Check that the SPF record of the MAIL FROM domain lists the sending IP.",
+            "Check that the message carries a DKIM signature of the From domain.",
+            "A forwarder or list in between breaks SPF; then DKIM must hold.",
+        ),
+    ),
+    "requireptr": Advice(
+        "the reverse DNS of our IP address is missing or does not match",
+        (
+            "Give the IP address a PTR record whose name leads back to the address.",
+            "Say that very name in EHLO.",
+        ),
+    ),
+    "badreputation": Advice(
+        "it does not trust our IP address or domain",
+        (
+            "Look for the cause first: a stolen account, old lists, sudden volume.",
+            "Then ask the provider's postmaster page to look again.",
+        ),
+    ),
+    "blocked": Advice(
+        "our IP address, name or domain is on a block list",
+        (
+            "Look the IP address up on the list that the text names.",
+            "Stop the cause before asking to be taken off; else it comes back.",
+            "A dynamic address is listed for good: send through a relay instead.",
+        ),
+    ),
+    "spamdetected": Advice(
+        "it takes the message for spam",
+        (
+            "Look at the message as a filter does: links, attachments, From, DKIM.",
+            "The same again makes it worse; ask their postmaster, with text and time.",
+        ),
+    ),
+    "virusdetected": Advice(
+        "it takes the message for harmful",
+        ("Do not send it again; scan it, and the machine it came from.",),
+    ),
+    "policyviolation": Advice(
+        "its policy forbids it",
+        (
+            "The text is all there is to go by; follow a link in it with care.",
+            "Ask their postmaster, with the text, the time and your IP address.",
+        ),
+    ),
+    "notcompliantrfc": Advice(
+        "the message breaks the format of messages (RFC 5322)",
+        ("Look for a missing or doubled From, Date or Message-ID, and long lines.",),
+    ),
+    "contenterror": Advice(
+        "it cannot take the message in this form",
+        ("Send it as plain text, 7-bit, and see whether that passes.",),
+    ),
+    "securityerror": Advice(
+        "it wants authentication first, or another kind of it",
+        (
+            "Say AUTH before MAIL FROM, with a mechanism that EHLO offers.",
+            "If AUTH is not offered, say STARTTLS and EHLO first.",
+        ),
+    ),
+    CREDENTIALS: Advice(
+        "it did not accept the user name or the password",
+        (
+            "Check both; some providers want a password made for applications.",
+            "Others take no password any more, only OAuth.",
+            "Do not go on trying: accounts get locked.",
+        ),
+    ),
+    "failedstarttls": Advice(
+        "it wants TLS, or TLS failed",
+        (
+            "Say STARTTLS, then EHLO again, then the command.",
+            "tls_posture(transcript) tells what was negotiated and what was wrong.",
+        ),
+    ),
+    "speeding": Advice(
+        "we send too much or too fast",
+        (
+            "Send less at once and slower; wait longer after each such reply.",
+            "Do not change IP addresses to get around it.",
+        ),
+    ),
+    "toomanyconn": Advice(
+        "we have too many connections open",
+        ("Open fewer connections to this host, and send more messages on each.",),
+    ),
+    "exceedlimit": Advice(
+        "a limit was reached",
+        (
+            "If it is of recipients: send to those accepted first, then to the rest.",
+            "If it is per hour or day: wait for the next one.",
+        ),
+    ),
+    "networkerror": Advice(
+        "something between the hosts does not work: DNS, a route, a mail loop",
+        (
+            "Look the names up as the server would: MX, A, AAAA.",
+            "A loop shows in the Received lines: two hosts pass it to and fro.",
+        ),
+    ),
+    "expired": Advice(
+        "the message waited too long on its way",
+        ("Find the host behind this one that does not answer.",),
+    ),
+    "syntaxerror": Advice(
+        "it did not understand the command, or did not expect it there",
+        (
+            "Look for a typo, or for an order that RFC 5321 4.1.4 does not allow.",
+            "See whether EHLO offers the extension that the command uses.",
+        ),
+    ),
+    "systemerror": Advice(
+        "something is out of order on its side",
+        (
+            "Try again later; a queue does this by itself.",
+            "If it lasts, tell their postmaster the time and the text.",
+        ),
+    ),
+}
+
+# What to say when a reply gives no reason, by its first digit.
+UNDEFINED: Final = {
+    4: Advice(
+        "it gave no reason that we know",
+        ("Try again later; a queue does this by itself.",),
+    ),
+    5: Advice(
+        "it gave no reason that we know",
+        ("Read the text; if it says nothing, ask their postmaster.",),
+    ),
+}
+
+# What ended a session without a reply, by the error's class.
+FAULTS: Final = {
+    "Cancelled": Advice(
+        "it was cancelled here", ("Connect again when you want to; nothing is broken.",)
+    ),
+    "KeyboardInterrupt": Advice(
+        "it was interrupted here", ("Connect again when you want to.",)
+    ),
+    "DeadlineExceeded": Advice(
+        "no answer came in time",
+        (
+            "Filters may be slow, some on purpose: allow more time (RFC5321 timeouts).",
+            "If nothing ever comes, look for a firewall, or for TLS on the wrong port.",
+        ),
+    ),
+    "ConnectionLost": Advice(
+        "the connection broke",
+        (
+            "See what came just before: a server that hangs up often said why.",
+            "Try again; if it breaks at the same place, tell their postmaster.",
+        ),
+    ),
+    "ConnectError": Advice(
+        "no connection could be made",
+        (
+            "See whether host and port are right, and whether the server runs.",
+            "Many networks block port 25 outwards; 587 and 465 are for submission.",
+        ),
+    ),
+    "ResolveError": Advice(
+        "the name could not be resolved",
+        ("Check the spelling; look up MX, A and AAAA with another resolver.",),
+    ),
+    "TlsError": Advice(
+        "TLS failed",
+        (
+            'Look at the certificate: say verify="report" in the same call.',
+            "A wrong port speaks no TLS: 465 does at once, 25 and 587 after STARTTLS.",
+        ),
+    ),
+    "RemoteProtocolError": Advice(
+        "it did not speak SMTP as it must",
+        ("Look at its last words in the transcript; is it an SMTP server at all?",),
+    ),
+}
+OTHER_FAULT: Final = Advice("it failed here", ("Look at the last line.",))
+
+UNKNOWN_OUTCOME: Final = (
+    "Do not send it again yet: it may then arrive twice (RFC 1047).",
+    "Ask the recipient, or have the server's log searched for the message.",
+)
