@@ -1,12 +1,16 @@
 """From the log of one record to its events: the only reader of log entries.
 
-An event is one row of the table `events` (schema v1): a plain tuple, no pandas. It is
-an interval that *ended* at `t_ms` and took `dt_ms`; what took no time has no `dt_ms`.
-For a reply that interval runs from the last octet of its command (the greeting: from
-the connection) to its own last octet, so that waiting belongs to the reply awaited.
+An event is one row of the table `events` (schema v1). It is an interval that *ended*
+at `t_ms` and took `dt_ms`; what took no time has no `dt_ms`. For a reply that interval
+runs from the last octet of its command (the greeting: from the connection) to its own
+last octet, so that waiting belongs to the reply awaited.
 
 Clock readings, not differences, are cut to microseconds. So durations are exact sums
 of one another: the phases of a session add up, whatever their number.
+
+Reading an entry leaves one packed row of numbers for each event (`ROW`), with its shape
+and place by number (`shapes`). `Event` values are made of rows when somebody asks
+(`events`), and so are frames (`columns`): one reader, one meaning.
 
 `Derivation` keeps its place in the log and reads only what is new; that is what makes
 a live view cheap. This module knows nothing of frames, of text views, or of threads.
@@ -14,25 +18,32 @@ a live view cheap. This module knows nothing of frames, of text views, or of thr
 
 from __future__ import annotations
 
-import json
-import re
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from struct import Struct
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
-from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.replies import Reply
-from smtpnb.text import decode
+from smtpnb.transcript.shapes import GREETING, NOBODY, Shapes
 from smtpnb.wire import record as log
+from smtpnb.wire.record import REPLY, SEND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from smtpnb.wire.record import Entry, Record
 
-# What smtpnb.protocol.secret.placeholder leaves behind.
-_CUT = re.compile(rb"<secret \d+ bytes>")
+# One event: shape, place, when it ended and began (the record's clock), exchange,
+# transaction.
+ROW: Final = Struct("<iiqqii")
+NONE: Final = -1  # it did not begin; there is no exchange
+NO_TRANSACTION: Final = 0
+pack = ROW.pack
+# What the parts of a group are read as, one by one.
+_PART: Final = "part"
+_BLOCK: Final = "block"
+_SENT: Final = frozenset({SEND, _PART})
 
 _ENDS_BEFORE: Final = frozenset({"ehlo", "starttls", "quit"})
 _ENDS_AFTER: Final = frozenset({"eod", "rset"})
+_TURNS: Final = _ENDS_BEFORE | _ENDS_AFTER | {"mail", "other"}
 _ENDS_OF_DATA: Final = frozenset({"body", "eod"})
 
 
@@ -67,321 +78,284 @@ class Event(NamedTuple):
     detail: str | None
 
 
-class _Asked(NamedTuple):
-    """What a reply needs to know of the command it answers."""
-
-    sent: int
-    step: str
-    verb: str | None
-    transaction: int | None
-    pipelined: bool
-
-
 class Derivation:
     """The events of one record, as far as they were read.
 
     Args:
         record: The record; its log may grow meanwhile.
+        shapes: Where shapes are kept; several records may share it.
 
     Attributes:
-        events: The events so far.
-        ends: For each log entry read, how many events there were after it.
+        record: The record.
+        rows: A `ROW` for each event so far.
+        ends: For each log entry read, the length of `rows` after it.
     """
 
-    def __init__(self, record: Record) -> None:
-        self.events: list[Event] = []
+    __slots__ = (
+        "_asked",
+        "_content",
+        "_greeted",
+        "_last",
+        "_last_asked",
+        "_open",
+        "_peer",
+        "_place",
+        "_raw",
+        "_ready",
+        "_shapes",
+        "_tls",
+        "_transactions",
+        "ends",
+        "record",
+        "rows",
+    )
+
+    def __init__(self, record: Record, shapes: Shapes) -> None:
+        self.record = record
+        self.rows = bytearray()
         self.ends: list[int] = []
-        self._record = record
+        self._shapes = shapes
         self._tls = False
         self._peer: str | None = None
+        self._place = shapes.place(record.host, record.port, None, False)
         self._ready = record.start_ns  # when the peer's turn to greet began
         self._raw = record.start_ns  # when raw octets last left
-        self._asked: dict[int, _Asked] = {}
-        self._awaiting: dict[int, None] = {}  # exchanges without a reply, in order
+        # Exchanges without a reply, in order: the command's shape, the time its last
+        # octet left, its transaction. And the last one that was answered.
+        self._asked: dict[int, tuple[int, int, int]] = {}
+        self._last, self._last_asked = NONE, (NOBODY, 0, 0)
         self._content: tuple[int, int] | None = None  # exchange, end of last block
         self._greeted = False
         self._transactions = 0
-        self._open: int | None = None
+        self._open = NO_TRANSACTION
 
     def advance(self) -> None:
         """Read the entries that were appended since the last call."""
-        entries = self._record.log
-        for index in range(len(self.ends), len(entries)):
-            entry = entries[index]
-            self._readers[entry[0]](self, entry)
-            self.ends.append(len(self.events))
+        self._read(self.record.log[len(self.ends) :], self.ends)
+
+    def _read(self, entries: Iterable[Entry], ends: list[int]) -> None:
+        # Commands and replies, nearly all of a log, are read here and not by calls:
+        # this loop is what a frame of a million events waits for.
+        rows, asked, readers = self.rows, self._asked, self._readers
+        shapes = self._shapes
+        alone, grouped, replies = shapes.alone, shapes.grouped, shapes.replies
+        for entry in entries:
+            kind = entry[0]
+            if kind == REPLY:
+                _, t0, t1, exchange, receives, octets = entry
+                answered = asked.pop(exchange, None) or self._unasked(exchange)
+                self._last, self._last_asked = exchange, answered
+                command, since, transaction = answered
+                shape = replies.get((command, octets))
+                if t0 != t1 or receives != 1:
+                    receive_us = self._us(t1) - self._us(t0)
+                    shape = shapes.slow_reply(command, octets, receive_us, receives)
+                elif shape is None:
+                    shape = shapes.reply(command, octets)
+                if t0 < since:  # noqa: PLR1730  # an early 421 or an early verdict
+                    since = t0
+                rows += pack(shape, self._place, t1, since, exchange, transaction)
+            elif kind in _SENT:
+                part = entry[4:] if kind == SEND else entry[4]
+                shape = alone.get(part) if kind == SEND else grouped.get(part)
+                if shape is None:
+                    shape = shapes.part(part, grouped=kind != SEND)
+                exchange, t1, step = entry[3], entry[2], part[0]
+                transaction = self._open
+                if step in _TURNS:
+                    transaction = self._turn(step, part[1], t1)
+                asked[exchange] = shape, t1, transaction
+                rows += pack(shape, self._place, t1, entry[1], exchange, transaction)
+            else:
+                readers[kind](self, entry)
+            ends.append(len(rows))
+
+    def _turn(self, step: str, verb: str, t1: int) -> int:
+        """Take a command that begins or ends something; return its transaction."""
+        if step == "mail":
+            self._transactions += 1
+            self._open = self._transactions
+        elif step in _ENDS_BEFORE:
+            self._open = NO_TRANSACTION
+        elif not verb:
+            self._raw = t1
+        transaction = self._open
+        if step in _ENDS_AFTER:
+            self._open = NO_TRANSACTION
+        if step == "eod":
+            self._content = None
+        return transaction
+
+    def events(self, start: int = 0) -> Iterator[Event]:
+        """Yield the events so far, from the one on whose row begins at `start`."""
+        record, shapes, places = self.record, self._shapes.shapes, self._shapes.places
+        wall_us = record.wall_ns // 1000
+        rows = bytes(self.rows[start:])
+        seq = start // ROW.size
+        for number, place, t, since, exchange, transaction in ROW.iter_unpack(rows):
+            us = self._us(t)
+            event, direction, step, verb, code, enhanced, text, n_bytes, *rest = shapes[
+                number
+            ]
+            pipelined, redacted, detail = rest
+            host, port, peer_ip, tls = places[place]
+            yield Event(
+                record.run_id,
+                record.session_id,
+                seq,
+                wall_us + us,
+                us / 1000,
+                None if since == NONE else max(us - self._us(since), 0) / 1000,
+                event,
+                direction,
+                step,
+                verb,
+                code,
+                enhanced,
+                text,
+                n_bytes,
+                tls,
+                None if exchange == NONE else exchange,
+                transaction or None,
+                pipelined,
+                redacted,
+                host,
+                port,
+                peer_ip,
+                detail,
+            )
+            seq += 1
 
     def _us(self, t: int) -> int:
-        return (t - self._record.start_ns) // 1000
+        return (t - self.record.start_ns) // 1000
 
-    def _add(
-        self,
-        event: str,
-        t: int,
-        since: int | None,
-        step: str,
-        *,
-        direction: str = "-",
-        detail: Mapping[str, Any] | None = None,
-        **values: Any,
+    def _beside(
+        self, shape: int, t: int, since: int = NONE, exchange: int = NONE
     ) -> None:
-        record, us = self._record, self._us(t)
-        facts: dict[str, Any] = {
-            "verb": None,
-            "code": None,
-            "enhanced": None,
-            "text": None,
-            "n_bytes": None,
-            "exchange_no": None,
-            "transaction_no": self._open,
-            "pipelined": False,
-            "redacted": False,
-            "peer_ip": self._peer,
-        }
-        facts.update(values)
-        self.events.append(
-            Event(
-                run_id=record.run_id,
-                session_id=record.session_id,
-                seq=len(self.events),
-                ts=record.wall_ns // 1000 + us,
-                t_ms=us / 1000,
-                dt_ms=None if since is None else max(us - self._us(since), 0) / 1000,
-                event=event,
-                direction=direction,
-                step=step,
-                tls=self._tls,
-                host=record.host,
-                port=record.port,
-                detail=json.dumps(detail, default=str) if detail else None,
-                **facts,
-            )
+        self.rows += pack(shape, self._place, t, since, exchange, self._open)
+
+    def _move(self) -> None:
+        record = self.record
+        self._place = self._shapes.place(
+            record.host, record.port, self._peer, self._tls
         )
 
     def _resolve(self, entry: Entry) -> None:
-        _, t0, t1, name, addresses, error = entry
-        detail = {"name": name, "addresses": list(addresses), "error": error}
-        self._add("dns", t1, t0, "dns", text=error or name, detail=detail)
+        known, paths = entry[3:], self._shapes.paths
+        if known not in paths:
+            name, addresses, error = known
+            facts = {"name": name, "addresses": list(addresses), "error": error}
+            paths[known] = self._shapes.beside("dns", "dns", error or name, **facts)
+        self._beside(paths[known], entry[2], entry[1])
 
     def _connect(self, entry: Entry) -> None:
         _, t0, t1, address, port, local, error = entry
+        known, paths = entry[3:], self._shapes.paths
+        if known not in paths:
+            facts = {"address": address, "port": port, "local": local, "error": error}
+            text = error or f"{address} port {port}"
+            paths[known] = self._shapes.beside("connect", "connect", text, **facts)
+        before, self._peer = self._peer, address
+        self._move()
+        self._beside(paths[known], t1, t0)
         if error is None:
-            self._peer, self._ready = address, t1
-        detail = {"address": address, "port": port, "local": local, "error": error}
-        text = error or f"{address} port {port}"
-        self._add(
-            "connect", t1, t0, "connect", text=text, peer_ip=address, detail=detail
-        )
+            self._ready = t1
+        else:
+            self._peer = before
+            self._move()
 
     def _handshake(self, entry: Entry) -> None:
         _, t0, t1, facts, error = entry
         if error is None:
             self._tls, self._ready = True, t1
-        detail = {**(facts or {}), "implicit": not self._greeted, "error": error}
-        self._add("tls", t1, t0, "tls", text=error, detail=detail)
-
-    def _send(self, entry: Entry) -> None:
-        _, t0, t1, exchange, *part = entry
-        self._command(t0, t1, exchange, part, pipelined=False)
+            self._move()
+        facts = {**(facts or {}), "implicit": not self._greeted, "error": error}
+        self._beside(self._shapes.beside("tls", "tls", error, **facts), t1, t0)
 
     def _group(self, entry: Entry) -> None:
-        _, t0, t1, exchange, parts = entry
-        verb = None
-        for part in parts:
-            if part[1] is not None:
-                verb = part[1]
-                self._command(t0, t1, exchange, part, pipelined=True)
-                exchange += 1
-            else:
-                number = exchange - (verb == "BDAT")
-                self._piece(t0, t1, number, part[3:], pipelined=True)
-
-    def _command(
-        self, t0: int, t1: int, exchange: int, part: Sequence[Any], *, pipelined: bool
-    ) -> None:
-        step, verb, shown, n_octets = part
-        if step == "other" and not verb:
-            self._raw = t1
-        if step == "mail":
-            self._transactions += 1
-            self._open = self._transactions
-        elif step in _ENDS_BEFORE:
-            self._open = None
-        asked = _Asked(t1, step, verb or None, self._open, pipelined)
-        self._asked[exchange] = asked
-        self._awaiting[exchange] = None
-        self._add(
-            "command",
-            t1,
-            t0,
-            step,
-            direction="C",
-            verb=asked.verb,
-            text=decode(shown.removesuffix(b"\r\n")),
-            n_bytes=n_octets,
-            exchange_no=exchange,
-            pipelined=pipelined,
-            redacted=_CUT.search(shown) is not None,
-        )
-        if step == "eod":
-            self._content = None
-        if step in _ENDS_AFTER:
-            self._open = None
-
-    def _block(self, entry: Entry) -> None:
-        _, t0, t1, exchange, *sizes = entry
-        self._piece(t0, t1, exchange, sizes, pipelined=False)
-
-    def _piece(
-        self, t0: int, t1: int, exchange: int, sizes: Sequence[Any], *, pipelined: bool
-    ) -> None:
-        n_octets, n_lines = sizes
-        transaction = self._open
-        asked = self._asked.get(exchange)
-        if asked is None:
-            self._content = (exchange, t1)
-        else:  # the octets of BDAT follow their command, and end it
-            self._asked[exchange] = asked._replace(sent=t1)
-            transaction = asked.transaction
-        self._add(
-            "data",
-            t1,
-            t0,
-            "body",
-            direction="C",
-            n_bytes=n_octets,
-            exchange_no=exchange,
-            transaction_no=transaction,
-            pipelined=pipelined,
-            detail=None if n_lines is None else {"lines": n_lines},
-        )
+        self._read(_parts(entry), [])
 
     def _replies(self, entry: Entry) -> None:
-        _, t0, t1, exchange, octets = entry
-        for number, one in enumerate(split(octets), exchange):
-            self._answer(t0, t1, number, {}, one)
-            t0 = t1
+        self._read(_apart(entry), [])
 
-    def _reply(self, entry: Entry) -> None:
-        _, t0, t1, exchange, receives, octets = entry
-        self._answer(t0, t1, exchange, {"receives": receives}, octets)
+    def _block(self, entry: Entry) -> None:
+        kind, t0, t1, exchange, n_octets, n_lines = entry
+        shape = self._shapes.content(n_octets, n_lines, grouped=kind == _BLOCK)
+        transaction = self._open
+        if exchange in self._asked:  # the octets of BDAT follow their command, end it
+            asked, _, transaction = self._asked[exchange]
+            self._asked[exchange] = asked, t1, transaction
+        elif exchange == self._last:
+            transaction = self._last_asked[2]
+        else:
+            self._content = exchange, t1
+        self.rows += pack(shape, self._place, t1, t0, exchange, transaction)
 
-    def _answer(
-        self, t0: int, t1: int, exchange: int, more: Mapping[str, Any], octets: bytes
-    ) -> None:
-        reply = Reply(octets)
-        asked = self._asked.get(exchange)
-        if asked is None:
-            greeting = exchange == 0
-            since, step = (
-                (self._ready, "greeting") if greeting else (self._raw, "other")
-            )
-            asked = _Asked(since, step, None, self._open, pipelined=False)
-        self._awaiting.pop(exchange, None)
+    def _unasked(self, exchange: int) -> tuple[int, int, int]:
+        """Who asked for the reply to an exchange that awaits none."""
         self._greeted = True
-        # An early 421 or an early verdict may come before our last octet left.
-        since = min(asked.sent, t0)
-        receive_us = self._us(t1) - self._us(t0)
-        detail: dict[str, Any] = {"receive_ms": receive_us / 1000, **more}
-        if asked.step == "ehlo" and reply.ok:
-            detail |= _offer(asked.verb, reply)
-        if reply.anomalies:
-            detail["anomalies"] = list(reply.anomalies)
-        self._add(
-            "reply",
-            t1,
-            since,
-            asked.step,
-            direction="S",
-            verb=asked.verb,
-            code=reply.code,
-            enhanced=reply.enhanced,
-            text=reply.text,
-            n_bytes=len(octets),
-            exchange_no=exchange,
-            transaction_no=asked.transaction,
-            pipelined=asked.pipelined,
-            redacted=_CUT.search(octets) is not None,
-            detail=detail,
-        )
+        if exchange == 0:
+            return GREETING, self._ready, self._open
+        if exchange == self._last:
+            return self._last_asked
+        return NOBODY, self._raw, self._open
 
     def _surplus(self, entry: Entry) -> None:
         _, t, octets = entry
-        self._add(
-            "note",
-            t,
-            None,
-            "other",
-            direction="S",
-            text=decode(octets),
-            n_bytes=len(octets),
-            redacted=_CUT.search(octets) is not None,
-            detail={"what": "surplus"},
-        )
+        self._beside(self._shapes.surplus(octets), t)
 
     def _note(self, entry: Entry) -> None:
         _, t, what, text = entry
-        step, exchange, since = "other", None, None
+        step, exchange, since = "other", NONE, NONE
         if what == "cancel":
             step, exchange, since = self._pending("")
-        self._add(
-            "note",
-            t,
-            since,
-            step,
-            text=text or what,
-            exchange_no=exchange,
-            detail={"what": what},
-        )
+        shape = self._shapes.beside("note", step, text or what, what=what)
+        self._beside(shape, t, since, exchange)
 
     def _error(self, entry: Entry) -> None:
         _, t, step, kind, text, outcome = entry
         step = step or "other"
         _, exchange, since = self._pending(step)
-        asked = self._asked.get(exchange) if exchange is not None else None
-        self._add(
-            "error",
-            t,
-            since,
-            step,
-            text=text,
-            exchange_no=exchange,
-            transaction_no=asked.transaction if asked else self._open,
-            detail={"kind": kind, "outcome": outcome},
-        )
+        shape = self._shapes.beside("error", step, text, kind=kind, outcome=outcome)
+        transaction = self._open
+        if exchange in self._asked:
+            transaction = self._asked[exchange][2]
+        self.rows += pack(shape, self._place, t, since, exchange, transaction)
 
     def _close(self, entry: Entry) -> None:
         _, t, how = entry
-        self._open = None
-        self._add("close", t, None, "close", text=how)
+        paths = self._shapes.paths
+        if (how,) not in paths:
+            paths[how,] = self._shapes.beside("close", "close", how)
+        self._open = NO_TRANSACTION
+        self._beside(paths[how,], t)
 
-    def _pending(self, step: str) -> tuple[str, int | None, int | None]:
+    def _pending(self, step: str) -> tuple[str, int, int]:
         """What a fault during `step` ("": whatever it is) interrupted, and since when.
 
         Returns:
             The step, the exchange and the time its wait began; without a wait
-            ("other", None, None).
+            "other", NONE, NONE.
         """
         if self._content is not None and step in {"", "body", "data", "eod"}:
             return "body", *self._content
         # The content of BDAT may fail in the middle of what is awaited as "eod".
         steps = _ENDS_OF_DATA if step in _ENDS_OF_DATA else {step}
-        for exchange in self._awaiting:
-            asked = self._asked[exchange]
-            if not step or asked.step in steps:
-                return asked.step, exchange, asked.sent
+        for exchange, (command, sent, _) in self._asked.items():
+            asked = self._shapes.shapes[command].step
+            if not step or asked in steps:
+                return asked, exchange, sent
         if not self._greeted and self._peer is not None and step in {"", "greeting"}:
             return "greeting", 0, self._ready
-        return "other", None, None
+        return "other", NONE, NONE
 
     _readers: ClassVar[Mapping[str, Callable[[Derivation, Entry], None]]] = {
         log.RESOLVE: _resolve,
         log.CONNECT: _connect,
         log.TLS: _handshake,
-        log.SEND: _send,
         log.GROUP: _group,
         log.CONTENT: _block,
-        log.REPLY: _reply,
+        _BLOCK: _block,
         log.REPLIES: _replies,
         log.SURPLUS: _surplus,
         log.NOTE: _note,
@@ -390,23 +364,28 @@ class Derivation:
     }
 
 
-def split(octets: bytes) -> Iterator[bytes]:
-    """Yield each of the complete replies in `octets`."""
+def _parts(entry: Entry) -> Iterator[Entry]:
+    """Yield the parts of a group, each as an entry of its own."""
+    _, t0, t1, exchange, parts = entry
+    verb = None
+    for part in parts:
+        if part[1] is None:
+            number = exchange - 1 if verb == "BDAT" else exchange
+            yield _BLOCK, t0, t1, number, part[3], part[4]
+        else:
+            yield _PART, t0, t1, exchange, part
+            verb = part[1]
+            exchange += 1
+
+
+def _apart(entry: Entry) -> Iterator[Entry]:
+    """Yield replies that were read together, each as an entry of its own."""
+    _, t0, t1, exchange, octets = entry
     start = end = 0
     for line in octets.split(b"\n")[:-1]:
         end += len(line) + 1
         if line[3:4] != b"-":
-            yield octets[start:end]
-            start = end
-
-
-def _offer(verb: str | None, reply: Reply) -> dict[str, Any]:
-    """What a positive reply to EHLO offers, for the detail of its event."""
-    if verb == "HELO":
-        return {}
-    offered = Capabilities.from_reply(reply)
-    return {
-        "capabilities": sorted(" ".join([word, *offered[word]]) for word in offered),
-        "size_limit": offered.size_limit,
-        "auth_mechs": list(offered.mechanisms),
-    }
+            # Only that there was one receive can be known.
+            receives = 1 if t0 == t1 else None
+            yield REPLY, t0, t1, exchange, receives, octets[start:end]
+            t0, exchange, start = t1, exchange + 1, end

@@ -12,12 +12,15 @@ imports pandas only inside the methods that return a frame.
 
 from __future__ import annotations
 
+import gc
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from smtpnb.transcript import views
-from smtpnb.transcript.derive import Derivation, Event
+from smtpnb.transcript.derive import ROW, Derivation, Event
+from smtpnb.transcript.shapes import Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,9 +35,21 @@ __all__ = ["Event", "Excerpt", "SavedTranscript", "Transcript", "events", "load"
 
 def events(record: Record) -> list[Event]:
     """Return the events of one record, in order."""
-    derivation = Derivation(record)
+    derivation = Derivation(record, Shapes())
     derivation.advance()
-    return derivation.events
+    return list(derivation.events())
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the collector of cycles away: it would walk a log again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Views(ABC):
@@ -64,19 +79,19 @@ class _Views(ABC):
         """Return one row for each command and its reply (`schema.EXCHANGES`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.exchanges(self._events())
+        return tables.exchanges(self.events())
 
     def transactions(self) -> pd.DataFrame:
         """Return one row for each recipient (`schema.TRANSACTIONS`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.transactions(self._events())
+        return tables.transactions(self.events())
 
     def sessions(self) -> pd.DataFrame:
         """Return one row for each connection (`schema.SESSIONS`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.sessions(self._events())
+        return tables.sessions(self.events())
 
     def text(self, *, times: bool = False) -> str:
         """Return the dialogue as text, in swaks' hints (see `views`).
@@ -189,6 +204,7 @@ class Transcript(_Views):
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = records
         self._derived: list[Derivation] = []
+        self._shapes = Shapes()
         self._lock = Lock()  # two readers; writers need none
 
     @property
@@ -216,8 +232,23 @@ class Transcript(_Views):
                 passed += len(derivation.ends)
                 if n < passed:
                     start = derivation.ends[seen - 1] if seen > 0 else 0
-                    new += derivation.events[start:]
+                    new += derivation.events(start)
             return new, passed
+
+    def events(self) -> pd.DataFrame:
+        """Return one row for each event (`schema.EVENTS`)."""
+        from smtpnb.transcript import columns  # loads pandas
+
+        with _no_collection():
+            with self._lock:
+                self._advance()
+                sessions = [(each.record, bytes(each.rows)) for each in self._derived]
+            return columns.events_frame(sessions, self._shapes)
+
+    def __len__(self) -> int:
+        with self._lock:
+            self._advance()
+            return sum(len(each.rows) // ROW.size for each in self._derived)
 
     def _events(self) -> Sequence[Event]:
         return self._since(0)[0]
@@ -226,7 +257,7 @@ class Transcript(_Views):
         try:
             for index, record in enumerate(list(self._records)):
                 if index == len(self._derived):
-                    self._derived.append(Derivation(record))
+                    self._derived.append(Derivation(record, self._shapes))
                 self._derived[index].advance()
         except BaseException:
             # Interrupted between two entries: the next reader begins afresh.

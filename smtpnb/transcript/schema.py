@@ -4,10 +4,11 @@ One source of truth: frames are built from these lists (`build`), documentation 
 of them (`describe`), and files can be. Names and units do not change within version 1;
 columns may be added.
 
-The types, and why: small vocabularies are `category` (a fifth of the memory of object
-columns); other text is `str` as pandas 3 has it, on pandas 2.3 as well; durations are
-milliseconds in float64, rounded to 0.001, NaN for "did not happen"; wall time is UTC in
-microseconds; `step` is never null, because a group-by drops null keys silently.
+The types, and why: small vocabularies, and details, which repeat, are `category` (a
+fifth of the memory of object columns); other text is `str` as pandas 3 has it, on
+pandas 2.3 as well; durations are milliseconds in float64, rounded to 0.001, NaN for
+"did not happen"; wall time is UTC in microseconds; `step` is never null, because a
+group-by drops null keys silently.
 
 Columns nothing can fill yet (marked "later") are typed nulls, so that what reads a
 table today reads it tomorrow. This module knows nothing of events or of SMTP.
@@ -71,20 +72,20 @@ EVENTS: Final = (
     _c("n_bytes", "Int64", "on the wire; of a redacted reply, as shown", "octets"),
     _c("tls", "boolean", "whether the stream was encrypted when the event ended"),
     _c("exchange_no", "Int32", "0 the greeting, 1.. the commands"),
-    _c("transaction_no", "Int16", "1.. in order of MAIL; null outside a transaction"),
+    _c("transaction_no", "Int32", "1.. in order of MAIL; null outside a transaction"),
     _c("pipelined", "boolean", "whether the command left in a group"),
     _c("redacted", "boolean", "whether a secret was cut out of the text"),
     _HOST,
     _c("port", "Int32", "the port"),
     _PEER,
-    _c("detail", "text", "JSON: what only this kind of event has"),
+    _c("detail", "category", "JSON: what only this kind of event has; null if plain"),
 )
 
 EXCHANGES: Final = (
     _RUN,
     _SESSION,
     _c("exchange_no", "int32", "0 the greeting, 1.. the commands"),
-    _c("transaction_no", "Int16", "1..; null outside a transaction"),
+    _c("transaction_no", "Int32", "1..; null outside a transaction"),
     _HOST,
     _PEER,
     _c("step", "category", "never null; content and its final dot are eod"),
@@ -115,8 +116,8 @@ EXCHANGES: Final = (
 TRANSACTIONS: Final = (
     _RUN,
     _SESSION,
-    _c("transaction_no", "int16", "1.. in order of MAIL"),
-    _c("recipient_no", "int16", "1.. in order of RCPT; 0 if there was no RCPT"),
+    _c("transaction_no", "int32", "1.. in order of MAIL"),
+    _c("recipient_no", "int32", "1.. in order of RCPT; 0 if there was no RCPT"),
     _HOST,
     _PEER,
     _c("ts", "utc", "wall clock at MAIL"),
@@ -187,7 +188,7 @@ SESSIONS: Final = (
     *PHASES,
     _c("total_ms", "float64", "the sum of the phases"),
     _c("n_exchanges", "Int32", "rows in exchanges"),
-    _c("n_transactions", "Int16", "MAIL commands"),
+    _c("n_transactions", "Int32", "MAIL commands"),
     _c("bytes_sent", "Int64", "SMTP, before encryption", "octets"),
     _c("bytes_received", "Int64", "SMTP, after decryption", "octets"),
     _c("tls_mode", "category", "none starttls implicit"),

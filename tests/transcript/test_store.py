@@ -141,7 +141,7 @@ def test_the_columns_are_ours_whatever_a_file_says(
     table = pq.read_table(transcript.save(tmp_path / "t.parquet"))
     n = len(table)
     more = table.append_column("evil", pa.array([b"\x80\x04N."] * n))
-    fewer = more.drop_columns(["text", "detail"])
+    fewer = more.drop_columns(["text", "n_bytes"])
     loaded = load(_written(tmp_path, fewer)).events()
     assert "evil" not in loaded
     assert loaded["text"].isna().all()
