@@ -8,6 +8,7 @@ This package knows nothing of sockets, sessions under way, or IPython.
 
 from __future__ import annotations
 
+from smtpnb.analysis.anomalies import anomalies
 from smtpnb.analysis.capabilities import capabilities
 from smtpnb.analysis.classify import classify
 from smtpnb.analysis.codes import reply_codes
@@ -17,6 +18,7 @@ from smtpnb.analysis.explain import explain
 from smtpnb.analysis.explanation import Explanation
 from smtpnb.analysis.latency import latency, slowest
 from smtpnb.analysis.lint import lint, lint_rules
+from smtpnb.analysis.pictures.anomalies import describe_anomalies, plot_anomalies
 from smtpnb.analysis.pictures.capabilities import (
     describe_capabilities,
     plot_capabilities,
@@ -32,10 +34,12 @@ from smtpnb.analysis.pictures.latency import (
     plot_slowest,
 )
 from smtpnb.analysis.pictures.posture import describe_posture, plot_posture
+from smtpnb.analysis.pictures.slo import describe_slo, plot_slo
 from smtpnb.analysis.pictures.timeline import describe_timeline, plot_timeline
 from smtpnb.analysis.pictures.waterfall import describe_waterfall, plot_waterfall
 from smtpnb.analysis.posture import tls_posture, tls_rules
 from smtpnb.analysis.retries import retries
+from smtpnb.analysis.slo import slo
 from smtpnb.analysis.status import StatusMeaning, status_meaning, status_table
 from smtpnb.analysis.timeline import timeline
 from smtpnb.analysis.waterfall import waterfall
@@ -43,9 +47,11 @@ from smtpnb.analysis.waterfall import waterfall
 __all__ = [
     "Explanation",
     "StatusMeaning",
+    "anomalies",
     "capabilities",
     "classify",
     "compare",
+    "describe_anomalies",
     "describe_capabilities",
     "describe_classify",
     "describe_compare",
@@ -53,6 +59,7 @@ __all__ = [
     "describe_latency",
     "describe_posture",
     "describe_reply_codes",
+    "describe_slo",
     "describe_slowest",
     "describe_timeline",
     "describe_waterfall",
@@ -61,18 +68,21 @@ __all__ = [
     "latency",
     "lint",
     "lint_rules",
+    "plot_anomalies",
     "plot_capabilities",
     "plot_classify",
     "plot_compare",
     "plot_latency",
     "plot_posture",
     "plot_reply_codes",
+    "plot_slo",
     "plot_slowest",
     "plot_timeline",
     "plot_waterfall",
     "reply_codes",
     "retries",
     "side_by_side",
+    "slo",
     "slowest",
     "status_meaning",
     "status_table",

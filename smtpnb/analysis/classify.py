@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.attempts import learn_from_attempts
+from smtpnb.analysis.kinds import kinds
 from smtpnb.analysis.rules import RULES
 from smtpnb.analysis.source import exchanges_of
 
@@ -34,9 +35,6 @@ RETRY_CLASSES: Final = (
     "unknown",
 )
 
-# What no rule needs, and what makes each text another: addresses and numbers. Numbers
-# of one digit stay: they are rarely a queue id.
-_VARIABLE: Final = r"<[^<>]*>|\S+@\S+|[0-9A-Fa-f]*[0-9][0-9A-Fa-f.:]+"
 # qmail writes the enhanced status code behind the text.
 _BEHIND: Final = r"#([245]\.\d{1,3}\.\d{1,3})"
 
@@ -151,16 +149,15 @@ def _judged(replies: pd.DataFrame) -> pd.DataFrame:
     """Return the verdict on each row; replies that differ in numbers are one kind."""
     import pandas as pd  # loaded only when used
 
-    text = replies["text"].str.replace(_VARIABLE, "0", regex=True)
-    kinds = replies.assign(text=text)
-    kinds["number"] = kinds.groupby(
-        list(kinds.columns), dropna=False, observed=True, sort=False
+    alike = replies.assign(text=kinds(replies["text"]))
+    alike["number"] = alike.groupby(
+        list(alike.columns), dropna=False, observed=True, sort=False
     ).ngroup()
-    unique = kinds.drop_duplicates("number").sort_values("number").astype(object)
+    unique = alike.drop_duplicates("number").sort_values("number").astype(object)
     rows = unique.where(unique.notna(), None).to_dict("records")
     verdicts = [_verdict(row) for row in rows]
     table = pd.DataFrame(verdicts, columns=list(Verdict._fields), dtype=object)
-    return table.iloc[kinds["number"]].set_axis(replies.index)
+    return table.iloc[alike["number"]].set_axis(replies.index)
 
 
 def _verdict(row: dict[Any, Any]) -> Verdict:

@@ -76,7 +76,7 @@ def _draw(ax: Axes, counts: pd.DataFrame) -> None:
             elif n:
                 narrow.append(f"{name} {n:,}")
             left += share
-        beside = style.beside_bar(ax, 1.0, at, style.short(", ".join(narrow), 34))
+        beside = style.beside_bar(ax, 1.0, at, style.short(", ".join(narrow)), size=7)
         beside.set_in_layout(False)  # it stands inside the axes
 
 
