@@ -33,6 +33,7 @@ from smtpnb.analysis.pictures.latency import (
     plot_latency,
     plot_slowest,
 )
+from smtpnb.analysis.pictures.lint import describe_lint, plot_lint
 from smtpnb.analysis.pictures.posture import describe_posture, plot_posture
 from smtpnb.analysis.pictures.slo import describe_slo, plot_slo
 from smtpnb.analysis.pictures.timeline import describe_timeline, plot_timeline
@@ -57,6 +58,7 @@ __all__ = [
     "describe_compare",
     "describe_dialogue",
     "describe_latency",
+    "describe_lint",
     "describe_posture",
     "describe_reply_codes",
     "describe_slo",
@@ -73,6 +75,7 @@ __all__ = [
     "plot_classify",
     "plot_compare",
     "plot_latency",
+    "plot_lint",
     "plot_posture",
     "plot_reply_codes",
     "plot_slo",

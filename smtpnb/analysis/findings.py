@@ -22,7 +22,7 @@ _COLOURS: Final = {"FAIL": "#b3261e", "WARN": "#9a5b00", "PASS": "#00734f"}
 _NEEDED: Final = frozenset(
     {"rule", "verdict", "what", "n", "exchange_no", "said", "reply", "rfc"}
 )
-_LONGEST: Final = 96  # characters of a command or a reply that are shown
+_LONGEST: Final = 160  # characters of a command or a reply that are shown
 
 
 class Findings(pd.DataFrame):
@@ -50,7 +50,8 @@ class Findings(pd.DataFrame):
         if not set(self.columns) >= _NEEDED:
             inherited: str = super()._repr_html_()  # type: ignore[misc]
             return inherited
-        cell = 'style="text-align:left;vertical-align:top;white-space:normal"'
+        style = "text-align:left;vertical-align:top;white-space"
+        cell, fixed = f'style="{style}:normal"', f'style="{style}:nowrap"'
         rows = []
         for row in self._wrong():
             colour = _COLOURS.get(row["verdict"], "inherit")
@@ -58,8 +59,10 @@ class Findings(pd.DataFrame):
             said = f"{for_html(row['what'])}{for_html(_times(row))}"
             where = f"<code>{for_html(_shown(row))}</code>"
             source = f"{for_html(row['rfc'])}<br>{for_html(row['rule'])}"
-            cells = (verdict, f"{said}<br>{where}", source)
-            rows.append("".join(f"<td {cell}>{text}</td>" for text in cells))
+            rows.append(
+                f"<td {fixed}>{verdict}</td><td {cell}>{said}<br>{where}</td>"
+                f"<td {fixed}>{source}</td>"
+            )
         passed = self._passed()
         if passed:
             colour = _COLOURS["PASS"]
