@@ -78,8 +78,8 @@ def _of(record: Record) -> Explanation:
         (
             Reply(b"554-5.7.1 no\r\n554 5.7.1 Relay access denied\r\n"),
             (
-                "The server refused: it does not carry mail for others (relaying denied) "
-                "(554 5.7.1)."
+                "The server refused: it does not carry mail for others "
+                "(relaying denied) (554 5.7.1)."
             ),
             FOR_GOOD,
         ),
@@ -94,8 +94,8 @@ def _of(record: Record) -> Explanation:
         (
             530,
             (
-                "The server refused: it wants authentication first, or another kind of it "
-                "(530)."
+                "The server refused: it wants authentication first, or another kind of "
+                "it (530)."
             ),
             FOR_GOOD,
         ),
@@ -167,8 +167,8 @@ def test_an_unknown_outcome_warns_of_sending_twice() -> None:
         (
             starttls,
             (
-                "mx1.example.test refused the authentication: it did not accept the user "
-                "name or the password (535 5.7.8)."
+                "mx1.example.test refused the authentication: it did not accept the "
+                "user name or the password (535 5.7.8)."
             ),
         ),
         (
@@ -182,7 +182,8 @@ def test_an_unknown_outcome_warns_of_sending_twice() -> None:
             pipelined,
             (
                 "mx1.example.test refused the recipient <later@example.test>: mailbox "
-                "unavailable for now (450 4.2.0). Of 2 recipients: 1 accepted, 1 deferred."
+                "unavailable for now (450 4.2.0). Of 2 recipients: 1 accepted, 1 "
+                "deferred."
             ),
         ),
     ],
