@@ -155,6 +155,12 @@ COMMANDS: Final[Mapping[str, Command]] = {
         at_most=1,
         choices=(*TABLES, "text"),
     ),
+    "conformance": Command(
+        "",
+        "ask how the server keeps RFC 5321, say QUIT, show the findings; no message",
+        options={"--rude": Option("", "also send what is too long")},
+    ),
+    "lint": Command("", "judge what happened by the RFCs"),
     "session": Command("[NAME | {client}]", "the SmtpClient behind", at_most=1),
     "use": Command("NAME | {client}", "go on in that session", at_least=1, at_most=1),
     "sessions": Command("", "all sessions, as a DataFrame"),

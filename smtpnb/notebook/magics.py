@@ -37,6 +37,7 @@ _QUIET: Final = frozenset(
         "disconnect",
         "cancel",
         "panel",
+        "lint",
     ]
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
+from smtpnb.dialogues.conformance import conformance
 from smtpnb.errors import Cancelled, SmtpError
 from smtpnb.notebook.grammar import TABLES
 from smtpnb.notebook.line import host_and_port
@@ -359,6 +360,22 @@ def transcript(_: Sessions, client: SmtpClient, request: Request) -> Any:
     return getattr(client.transcript, what)()
 
 
+def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Run the dialogue that asks, and judge its session."""
+    if "--expect" in request.options:
+        raise UsageError("conformance has many replies: --expect does not go with it")
+    client.run(conformance(rude="--rude" in request.options))
+    found = lint(sessions, client, request)
+    return found[found["session_id"] == list(client.transcript)[-1].session_id]
+
+
+def lint(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Judge all sessions of the client."""
+    from smtpnb.analysis.lint import lint  # loads pandas when it is used
+
+    return lint(client.transcript)
+
+
 def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpClient:
     """Return the client behind the magic; with a name or a client, use that one."""
     if not request.words:
@@ -407,6 +424,8 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "cancel": cancel,
     "sandbox": sandbox,
     "transcript": transcript,
+    "conformance": ask_conformance,
+    "lint": lint,
     "session": session,
     "use": session,
     "sessions": list_sessions,

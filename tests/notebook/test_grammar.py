@@ -103,7 +103,7 @@ def test_a_host_is_cut_from_its_port(text: str, host: str, port: int) -> None:
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
-        ("%smtp co", ["connect", "command"]),
+        ("%smtp co", ["connect", "command", "conformance"]),
         ("r = %smtp ehl", ["ehlo"]),
         ("%%smtp da", ["data"]),
         ("%smtp @t", ["@two"]),

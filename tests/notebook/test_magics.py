@@ -263,3 +263,17 @@ def test_a_sandbox_made_in_python_can_be_connected_to(
         assert run("%smtp connect {mine}").code == 220
         assert run("%smtp session").tls["verified"] is True
         run("%smtp disconnect")
+
+
+def test_conformance_shows_the_findings_of_its_session(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp connect sandbox")
+    run("%smtp quit")
+    run("%smtp connect sandbox")
+    found = run("%smtp conformance --rude")
+    assert found["session_id"].nunique() == 1
+    assert "WARN  a space at the colon of MAIL was accepted" in str(found)
+    assert run("%smtp lint")["session_id"].nunique() == 2
+    with pytest.raises(UsageError, match="--expect"):
+        run("%smtp conformance --expect 250")
