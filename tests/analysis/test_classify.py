@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -131,6 +132,14 @@ def test_texts_that_differ_in_numbers_are_one_kind_with_their_own_times() -> Non
 
 def test_a_text_of_many_lines_is_read_as_one() -> None:
     assert _one(code=550, text="user\nunknown")["reason"] == "userunknown"
+
+
+@pytest.mark.parametrize("word", ["a", "<", "1", "user ", "exceed ", "try ", "0.0"])
+def test_a_server_cannot_make_it_slow(word: str) -> None:
+    text = word * (65_536 // len(word))
+    began = perf_counter()
+    classify(exchanges({"code": 450, "text": text}))
+    assert perf_counter() - began < 2  # 0.2 s at most where this was written
 
 
 def test_what_is_there_stays_and_classifying_twice_changes_nothing() -> None:
