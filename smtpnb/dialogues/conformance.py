@@ -6,8 +6,11 @@ of its commands are errors, since servers count those and hang up. Each question
 and ends outside a transaction, so that a bad answer spoils no other question. What is
 likeliest to make a server hang up comes last.
 
-Commands are `Custom`, because a question is often a command out of order: the
-transcript notes each that is. The dialogue judges nothing; `analysis.lint` does.
+Most commands are `Custom`, because a question is often a command out of order: the
+transcript notes each that is. EHLO, the first of all, is not: where it is out of order,
+after a 354 say, nothing may be asked, or the questions would be the text of a message.
+
+The dialogue judges nothing; `analysis.lint` does.
 
 This module knows nothing of verdicts.
 """
@@ -18,7 +21,7 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from smtpnb.errors import ConnectionLost, DeadlineExceeded, RemoteProtocolError
-from smtpnb.protocol.commands import Custom, Quit
+from smtpnb.protocol.commands import Command, Custom, Ehlo, Quit
 from smtpnb.protocol.line import line
 from smtpnb.protocol.replies import Reply
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from smtpnb.dialogues.converse import Dialogue
     from smtpnb.protocol.secret import Octets
 
-_Part: TypeAlias = Generator[Custom, Reply, Reply]
+_Part: TypeAlias = Generator[Command, Reply, Reply]
 
 _MAIL: Final = "MAIL FROM:<{sender}>"
 _POSTMASTER: Final = "RCPT TO:<Postmaster>"
@@ -101,6 +104,9 @@ def conformance(
     Returns:
         A generator for `SmtpClient.run`, which returns the answers in order. A server
         that ends the session early gives fewer of them.
+
+    Raises:
+        LocalProtocolError: EHLO is out of order now; nothing was sent.
     """
     answers: list[Answer] = []
     try:
@@ -146,8 +152,10 @@ def _ask(lines: list[str]) -> _Part:
     return reply
 
 
-def _command(text: str) -> Custom:
+def _command(text: str) -> Command:
     verb, _, argument = text.partition(" ")
+    if verb == "EHLO":
+        return Ehlo(argument)
     return (Lower if verb.islower() else Custom)(verb, argument)
 
 

@@ -369,6 +369,28 @@ def test_the_content_ends_a_transaction() -> None:
     assert verdict(frame, "mail-first") == set()
 
 
+def test_a_refused_data_leaves_open_whether_the_transaction_goes_on() -> None:
+    scene = (HELLO, MAIL, "DATA => 554 No recipients")
+    for line in (MAIL, "RCPT TO:<b@c.test> => 250 Ok"):
+        frame = findings(session(*scene, line))
+        assert not verdict(frame, "mail-once") | verdict(frame, "mail-first")
+
+
+def test_after_a_greeting_that_refuses_503_answers_everything() -> None:
+    talk = session(
+        *("NOOP => 503 No", "EHLO a => 503 No", "XYZ => 503 No", "QUIT => 221 Bye"),
+        greeting="554 mx.example.test takes no mail",
+    )
+    frame = findings(talk)
+    assert set(frame["verdict"]) == {"PASS"}
+    assert verdict(frame, "goodbye") == {"PASS"}
+
+
+def test_utf8_may_be_said_to_a_client_that_said_smtputf8() -> None:
+    lines = [HELLO, "MAIL FROM:<a@b.test> SMTPUTF8 => 250 G\u00fct"]
+    assert verdict(findings(session(*lines)), "text-ascii") == {"PASS"}
+
+
 def test_what_was_offered_in_clear_counts_no_more_within_tls() -> None:
     talk = session(
         "EHLO me.test => 250-mx.a.test|250-HELP|250 STARTTLS",

@@ -207,3 +207,16 @@ def test_conformance_survives_a_server_that_hangs_up(
     answers = client.run(conformance())
     assert [answer.command for answer in answers] == ["EHLO client.invalid", "NOOP"]
     assert client.state is State.CLOSED
+
+
+def test_conformance_asks_nothing_where_a_message_is_due(
+    sandbox: Sandbox, client: SmtpClient
+) -> None:
+    client.ehlo("client.example")
+    client.mail_from("a@client.example")
+    client.rcpt_to("b@sandbox.example")
+    assert client.data().code == 354
+    with pytest.raises(LocalProtocolError, match="content is due"):
+        client.run(conformance())
+    client.disconnect()
+    assert len(sandbox.inbox()) == 0

@@ -98,8 +98,8 @@ def _vrfy(talk: Talk) -> Verdicts:
 
 
 def _unknown(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if not turn.verb or turn.verb in _KNOWN:
+    for turn in talk.commands:
+        if turn.verb in _KNOWN:
             continue
         if turn.verb in (turn.before.offered or ()):
             continue
@@ -166,8 +166,8 @@ def _in_lower_case(turn: Turn) -> bool:
 
 
 def _any_case(talk: Talk) -> Verdicts:
-    for turn in filter(_short, talk.replies):
-        if not turn.verb or not _in_lower_case(turn):
+    for turn in filter(_short, talk.commands):
+        if not _in_lower_case(turn):
             continue
         if turn.code in {500, 501, 502}:
             yield failed(turn, f"{turn.verb} was not understood in lower case")
@@ -230,7 +230,7 @@ def _no_space(talk: Talk) -> Verdicts:
 
 
 def _long_line(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
+    for turn in talk.commands:
         if turn.step in {"eod", "body", "auth"} or not _LONG < turn.n_sent <= 512:
             continue
         if turn.code == 500:

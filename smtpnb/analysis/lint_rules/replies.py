@@ -76,6 +76,8 @@ def _code_usual(talk: Talk) -> Verdicts:
         key = _key(turn)
         if key not in _USUAL or turn.code not in REPLY_CODES:
             continue
+        if not talk.commands and key != "greeting":
+            continue
         fits = turn.code in _USUAL[key] | _ANYWHERE
         if fits or (turn.code == 530 and key not in _NEVER_530):
             yield passed(turn)
@@ -176,8 +178,10 @@ def _text_there(talk: Talk) -> Verdicts:
 
 
 def _text_ascii(talk: Talk) -> Verdicts:
+    # RFC 6531 section 3.7.4.2: a client that says SMTPUTF8 can read it.
+    utf8 = any("SMTPUTF8" in turn.argument.upper() for turn in talk.turns)
     for turn in talk.replies:
-        if all(c in "\t\n" or " " <= c <= "~" for c in turn.text):
+        if utf8 or all(c in "\t\n" or " " <= c <= "~" for c in turn.text):
             yield passed(turn)
         else:
             yield warned(turn, f"the reply to {turn.name} is not plain ASCII text")

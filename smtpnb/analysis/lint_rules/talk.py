@@ -29,7 +29,8 @@ class Before(NamedTuple):
         offered: The keywords of the last EHLO, upper case, with their parameters;
             None before any.
         open: Whether a mail transaction was open.
-        ended_by: The verb that ended the last transaction: "RSET", "EHLO", or "".
+        ended_by: The verb that ended the last transaction: "RSET", "EHLO", "DATA" (a
+            refused one), or "": there was none, or its message was answered.
         recipients: How many were accepted in the open transaction.
         closing: Whether 421 had been said.
     """
@@ -114,23 +115,23 @@ class Talk(NamedTuple):
     Attributes:
         session_id: Its identity.
         server: "host:port".
-        turns: Its exchanges, in order.
         events: Its events, in order.
+        turns: Its exchanges, in order.
+        replies: The turns that were answered.
+        commands: Those of them that are commands to a server that serves: after a
+            greeting that refuses, 503 answers everything (RFC 5321 section 3.1).
     """
 
     session_id: str
     server: str
-    turns: tuple[Turn, ...]
     events: tuple[Event, ...]
-
-    @property
-    def replies(self) -> Iterator[Turn]:
-        """The turns that were answered."""
-        return (turn for turn in self.turns if turn.code is not None)
+    turns: tuple[Turn, ...]
+    replies: tuple[Turn, ...]
+    commands: tuple[Turn, ...]
 
     def said(self, *verbs: str) -> Iterator[Turn]:
-        """The answered turns of some verbs."""
-        return (turn for turn in self.replies if turn.verb in verbs)
+        """The commands that have one of these verbs."""
+        return (turn for turn in self.commands if turn.verb in verbs)
 
     def offers(self, keyword: str) -> bool:
         """Whether a keyword was offered at any time in the session."""
@@ -143,10 +144,22 @@ def talks(events: Iterable[Event]) -> list[Talk]:
     by_session: dict[str, list[Event]] = {}
     for event in events:
         by_session.setdefault(event.session_id, []).append(event)
-    return [
-        Talk(name, f"{own[0].host}:{own[0].port}", tuple(_turns(own)), tuple(own))
-        for name, own in by_session.items()
-    ]
+    return [_talk(own) for own in by_session.values()]
+
+
+def _talk(events: list[Event]) -> Talk:
+    turns = tuple(_turns(events))
+    replies = tuple(turn for turn in turns if turn.code is not None)
+    greeting = next((turn.code for turn in replies if turn.step == "greeting"), None)
+    served = greeting is None or greeting < 400
+    return Talk(
+        session_id=events[0].session_id,
+        server=f"{events[0].host}:{events[0].port}",
+        events=tuple(events),
+        turns=turns,
+        replies=replies,
+        commands=tuple(turn for turn in replies if turn.verb and served),
+    )
 
 
 def offer_of(text: str) -> dict[str, tuple[str, ...]]:
@@ -208,8 +221,14 @@ def _after(turn: Turn) -> Before:
     last_chunk = turn.verb == "BDAT" and turn.argument.upper().endswith("LAST")
     if turn.step == "eod" or last_chunk:
         return ended
-    if not turn.accepted:
-        return before
+    if turn.verb == "DATA" and (turn.code or 0) >= 400:
+        # Whether that ends the transaction, no RFC says.
+        return ended._replace(ended_by="DATA")
+    return _after_accepted(turn, ended) if turn.accepted else before
+
+
+def _after_accepted(turn: Turn, ended: Before) -> Before:
+    before = turn.before
     match turn.verb:
         case "EHLO" | "HELO":
             by = "EHLO" if before.open else before.ended_by
