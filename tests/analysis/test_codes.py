@@ -103,9 +103,9 @@ def test_codes_beyond_a_dozen_are_one_column() -> None:
 
 def test_the_words_tell_who_refused() -> None:
     said = describe_reply_codes(reply_codes(exchanges({"code": 250}, {"code": 550})))
-    assert said == "2 exchanges, 1 refused or unanswered: 550 at rcpt 1 times."
+    assert said == "2 exchanges, 1 refused or unanswered: 550 at rcpt (1)."
     said = describe_reply_codes(reply_codes(exchanges({"code": 250}, {})))
-    assert said.endswith("no reply at rcpt 1 times.")
+    assert said.endswith("no reply at rcpt (1).")
     said = describe_reply_codes(reply_codes(exchanges({"code": 250})))
     assert said == "1 exchange, none refused."
 

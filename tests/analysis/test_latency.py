@@ -130,7 +130,7 @@ def test_the_picture_of_latency_tells_of_timeouts() -> None:
 
 def test_the_words_on_latency_name_the_slowest_group() -> None:
     said = describe_latency(latency(_hundred(), by=("step",)))
-    assert said == "101 replies in 1 groups. The slowest by p99: rcpt 99.0 ms."
+    assert said == "101 answered, in 1 group. The slowest by p99: rcpt 99.0 ms."
     said = describe_latency(latency(exchanges({"timed_out": True}, {})))
     assert said.endswith("1 timed out. 1 had no reply for other reasons.")
 

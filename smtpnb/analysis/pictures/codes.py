@@ -74,7 +74,7 @@ def describe_reply_codes(frame: pd.DataFrame) -> str:
     labels = _labels(refused)
     worst = refused.assign(label=labels).nlargest(3, "n")
     said = ", ".join(
-        f"{_code(row['code'])} at {style.short(row['label'])} {row['n']:,} times"
+        f"{_code(row['code'])} at {style.short(row['label'])} ({row['n']:,})"
         for row in worst.to_dict("records")
     )
     return f"{exchanges}, {int(refused['n'].sum()):,} refused or unanswered: {said}."

@@ -121,7 +121,8 @@ def describe_latency(frame: pd.DataFrame) -> str:
     if frame.empty:
         return "Nothing was measured."
     total, silent = int(frame["n"].sum()), int(frame["n_timeouts"].sum())
-    said = [f"{total:,} replies in {len(frame):,} groups."]
+    groups = "1 group" if len(frame) == 1 else f"{len(frame):,} groups"
+    said = [f"{total:,} answered, in {groups}."]
     quantiles = _quantiles(frame)
     if total and quantiles:
         last = quantiles[-1]
