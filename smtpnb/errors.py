@@ -46,6 +46,7 @@ class _Context(Exception):
         outcome: What is known of a message whose content was being sent:
             "aborted", "unknown", "accepted", "refused"; None if there was none.
         transcript: The transcript up to and including the fault, or None.
+        deliveries: What became of each message, if several were being sent.
     """
 
     phase: str | None = None
@@ -53,6 +54,7 @@ class _Context(Exception):
     reply: Reply | None = None
     outcome: str | None = None
     transcript: Any = None
+    deliveries: tuple[Any, ...] = ()
 
     def __init__(
         self,

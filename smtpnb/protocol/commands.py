@@ -271,6 +271,29 @@ class EndOfData(Command):
         return Octets(b".\r\n")
 
 
+class Bdat(Command):
+    """BDAT: the line before a chunk (RFC 3030 section 2). The chunk follows it.
+
+    Args:
+        size: Octets of the chunk.
+        last: Whether the message ends with it. Its reply is then the final one.
+    """
+
+    __slots__ = ("last", "size", "step")
+    verb = "BDAT"
+
+    def __init__(self, size: int, *, last: bool = False) -> None:
+        self.size = size
+        self.last = last
+        self.step = "eod" if last else "body"
+
+    def _octets(self, *, lax: bool) -> Octets:
+        return line("BDAT", f"{self.size} LAST" if self.last else str(self.size))
+
+    def _needs(self) -> tuple[str, ...]:
+        return ("CHUNKING",)
+
+
 class Rset(Command):
     """RSET (RFC 5321 section 4.1.1.5)."""
 

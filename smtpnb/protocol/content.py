@@ -1,6 +1,6 @@
-"""The message on its way out: line ends, dot-stuffing, the end of data.
+"""The content on its way out: line ends, dot-stuffing, the end of data.
 
-`DataEncoder` takes the content in any pieces and gives octets for the wire, in
+`Encoder` takes the content in any pieces and gives octets for the wire, in
 constant memory. Only CRLF leaves as a line end (RFC 5321 section 2.3.8): what some
 servers take for an end of data (<LF>.<LF>, <CR>.<CR> ...) is how messages are smuggled
 into other people's mail. The first dot of every line is doubled (section 4.5.2), the
@@ -62,19 +62,53 @@ def check_content(octets: bytes) -> None:
         )
 
 
-class DataEncoder:
-    """Content of DATA, piece by piece: `feed` as often as needed, `finish` once.
+def normalised(octets: bytes) -> bytes:
+    """Return octets in which every CR, LF and CRLF became CRLF; most have only CRLF."""
+    pairs = octets.count(b"\r\n")
+    if octets.count(b"\r") != pairs:
+        # A bare CR is a line end too: left alone, it could end the data elsewhere.
+        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        pairs = 0
+    if octets.count(b"\n") != pairs:
+        octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return octets
+
+
+def whole(octets: bytes) -> bytes:
+    """Return a whole message as BDAT carries it: CRLF only, and at its end.
+
+    Raises:
+        LocalProtocolError: As `check_content`.
+    """
+    check_content(octets)
+    octets = normalised(octets)
+    return octets if octets.endswith(b"\r\n") or not octets else octets + b"\r\n"
+
+
+def stuffed(message: bytes) -> bytes:
+    """Return a `whole` message as DATA carries it: the first dot of a line doubled."""
+    if message.startswith(b"."):
+        message = b"." + message
+    return message.replace(b"\r\n.", b"\r\n..")
+
+
+class Encoder:
+    """Content, piece by piece: `feed` as often as needed, `finish` once.
 
     Any splitting of the content gives the same octets.
+
+    Args:
+        stuff: Double the first dot of each line, as DATA needs and BDAT does not.
 
     Attributes:
         n_octets: How many octets of content were encoded, the end of data left out.
         n_lines: How many of their lines are complete.
     """
 
-    __slots__ = ("_at_line_start", "_held_cr", "n_lines", "n_octets")
+    __slots__ = ("_at_line_start", "_held_cr", "_stuffs", "n_lines", "n_octets")
 
-    def __init__(self) -> None:
+    def __init__(self, *, stuff: bool = True) -> None:
+        self._stuffs = stuff
         self._at_line_start = True
         self._held_cr = False
         self.n_octets = 0
@@ -94,13 +128,13 @@ class DataEncoder:
         return octets
 
     def finish(self) -> bytes:
-        """Return what ends the message: a CRLF where one is missing, and the dot."""
+        """Return the CRLF that the end of the content lacks, or nothing."""
         tail = b"" if self._at_line_start and not self._held_cr else b"\r\n"
         self._held_cr = False
         self._at_line_start = True
         self.n_octets += len(tail)
         self.n_lines += len(tail) // 2
-        return tail + END_OF_DATA
+        return tail
 
     def _normalise(self, octets: bytes) -> bytes:
         """Turn every CR, LF and CRLF into CRLF; a CR at the end waits for its LF."""
@@ -110,17 +144,13 @@ class DataEncoder:
         if octets.endswith(b"\r"):
             self._held_cr = True
             octets = octets[:-1]
-        pairs = octets.count(b"\r\n")
-        if octets.count(b"\r") != pairs:
-            # A bare CR is a line end too: left alone, it could end the data elsewhere.
-            octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            pairs = 0
-        if octets.count(b"\n") != pairs:
-            octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        return octets
+        return normalised(octets)
 
     def _stuff(self, octets: bytes) -> bytes:
         if not octets:
+            return octets
+        if not self._stuffs:
+            self._at_line_start = octets.endswith(b"\n")
             return octets
         if self._at_line_start and octets.startswith(b"."):
             octets = b"." + octets

@@ -29,10 +29,10 @@ from smtpnb.errors import (
     RemoteProtocolError,
     TransientReplyError,
 )
+from smtpnb.protocol.secret import Redactor
 from smtpnb.text import decode, for_html, for_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Self
 
 # RFC 5321 section 4.5.3.1.5 says 512 octets a line; real servers exceed it. These
@@ -169,25 +169,25 @@ class ReplyParser:
     """Turns received octets into replies, within bounds.
 
     Args:
-        redact: Applied to octets before they become a `Reply` or part of an error:
-            the place where an echoed secret is cut.
+        redactor: Cuts an echoed secret out of octets before they become a `Reply` or
+            part of an error. False while it knows none.
     """
 
-    __slots__ = ("_buffer", "_code", "_fault", "_line", "_lines", "_redact", "_scan")
+    __slots__ = ("_buffer", "_code", "_fault", "_line", "_lines", "_redactor", "_scan")
 
-    def __init__(self, redact: Callable[[bytes], bytes] = bytes) -> None:
+    def __init__(self, redactor: Redactor | None = None) -> None:
         self._buffer = bytearray()
         self._line = 0  # where the current line starts
         self._scan = 0  # how far LF was looked for: trickling stays linear
         self._lines = 0
         self._code = b""
         self._fault: tuple[str, int, int] | None = None  # what, and the line it is in
-        self._redact = redact
+        self._redactor = Redactor() if redactor is None else redactor
 
     @property
     def pending(self) -> bytes:
         """Octets received that are not part of a reply given out; redacted."""
-        return self._redact(bytes(self._buffer))
+        return self._redactor.cut(bytes(self._buffer))
 
     def __len__(self) -> int:
         return len(self._buffer)
@@ -204,15 +204,61 @@ class ReplyParser:
         """
         # Raised here, where no local variable holds what the server said: a verbose
         # traceback prints them all, and it may have echoed a secret.
-        end = self._find_end()
+        end = self._find_end() if self._fault is None else 0
         if self._fault is not None:
             raise self._error(*self._fault)
         if not end:
             return None
-        octets = self._redact(bytes(self._buffer[:end]))
+        octets = self._redactor.cut(bytes(self._buffer[:end]))
         del self._buffer[:end]
         self._line = self._scan = self._lines = 0
         return Reply(octets)
+
+    def next_replies(self, most: int) -> list[bytes]:
+        """Return the octets of the complete replies that are here, at most `most`.
+
+        Raises:
+            RemoteProtocolError: As `next_reply`, unless complete replies came first:
+                those are returned, and the next call raises.
+        """
+        replies = self._one_line_each(most)
+        while len(replies) < most:
+            try:
+                reply = self.next_reply()
+            except RemoteProtocolError:
+                if replies:
+                    break  # what the server said before it broke the rules counts
+                raise
+            if reply is None:
+                break
+            replies.append(reply.octets)
+        return replies
+
+    def _one_line_each(self, most: int) -> list[bytes]:
+        """Return all replies that are here if each is one plain line, else nothing.
+
+        In a pipelined group nearly all are. Looking at all of them at once takes a
+        tenth of the time of one after the other.
+        """
+        buffer = self._buffer
+        n = buffer.count(b"\r\n")
+        if self._lines or not n or n > most or self._redactor:
+            return []
+        end = buffer.rfind(b"\n") + 1
+        lines = bytes(buffer[:end]).splitlines(keepends=True)
+        codes = b"".join([line[:4] for line in lines])
+        if not (
+            len(lines) == n  # no bare CR or LF
+            and len(max(lines, key=len)) <= MAX_LINE
+            and len(codes) == 4 * n
+            and not codes[0::4].strip(b"2345")
+            and (codes[1::4] + codes[2::4]).isdigit()
+            and codes[3::4] == b" " * n
+        ):
+            return []
+        del buffer[:end]
+        self._scan = 0
+        return lines
 
     def _find_end(self) -> int:
         """Return where the first reply ends, 0 if it is not complete."""
@@ -266,7 +312,7 @@ class ReplyParser:
 
     def _error(self, what: str, start: int, end: int) -> RemoteProtocolError:
         # Redact before cutting to length: a cut secret would not be recognised.
-        shown = self._redact(bytes(self._buffer[start:end]))
+        shown = self._redactor.cut(bytes(self._buffer[start:end]))
         more = " ..." if len(shown) > _SHOWN_OF_A_BAD_LINE else ""
         text = for_terminal(decode(shown[:_SHOWN_OF_A_BAD_LINE]))
         return RemoteProtocolError(f'{what}: "{text}{more}"')

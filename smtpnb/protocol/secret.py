@@ -135,6 +135,10 @@ class Redactor:
             if len(form) >= MIN_CUT and entry not in self._forms:
                 self._forms.append(entry)
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to cut."""
+        return bool(self._forms)
+
     def forget(self) -> None:
         """Drop every secret (the connection is gone)."""
         self._forms.clear()

@@ -5,8 +5,8 @@ Everything that moves a session from one state to another stands in ONE table, `
 of order there; a reply class missing from a row leaves the state as it was. So the
 table answers both questions a person has: "what may I send?" and "where am I now?"
 
-Three events that are no commands have names in lower case: "greeting" (the first
-reply), "tls" (the handshake is done) and "eod" (the final dot).
+Events that are no verbs have names of their own: "greeting" (the first reply), "tls"
+(the handshake is done), "." (the final dot) and "BDAT LAST" (the last chunk).
 
 Two rules stand above the table, because they hold in every row:
 
@@ -30,12 +30,11 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.commands import Auth, Command, Custom, Mail, Rcpt
+from smtpnb.protocol.commands import Auth, Bdat, Command, Custom, Mail, Rcpt
+from smtpnb.protocol.replies import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from smtpnb.protocol.replies import Reply
+    from collections.abc import Mapping, Sequence
 
 
 class State(Enum):
@@ -50,6 +49,8 @@ class State(Enum):
     MAIL = "in a transaction; no recipient was accepted yet"
     RCPT = "in a transaction with at least one recipient"
     DATA = "the content is due"
+    CHUNKS = "in a message sent by BDAT; the next chunk is due"
+    SPOILT = "a chunk was refused; RSET or QUIT comes next"
     CLOSING = "the server is closing; only QUIT is left"
 
     def __str__(self) -> str:
@@ -68,6 +69,12 @@ _ANY_TIME: Final[dict[str, Mapping[int, State]]] = {
     "VRFY": _STAY,
     "EXPN": _STAY,
     "QUIT": {2: S.CLOSING, 5: S.CLOSING, 4: S.CLOSING},
+}
+# After a refused chunk nobody knows what the server holds (RFC 3030 section 2).
+_SPOILT: Final = {4: S.SPOILT, 5: S.SPOILT}
+_CHUNK: Final[dict[str, Mapping[int, State]]] = {
+    "BDAT": {2: S.CHUNKS, **_SPOILT},
+    "BDAT LAST": {2: S.READY, **_SPOILT},
 }
 _CLOSING_ONLY: Final[dict[str, Mapping[int, State]]] = {"QUIT": _ANY_TIME["QUIT"]}
 
@@ -95,7 +102,10 @@ TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
         "RSET": {2: S.READY},
         "RCPT": _STAY,
         "DATA": {3: S.DATA},
+        **_CHUNK,
     },
+    S.CHUNKS: {**_ANY_TIME, "RSET": {2: S.READY}, **_CHUNK},
+    S.SPOILT: {**_ANY_TIME, "RSET": {2: S.READY}},
     # The only ways out of DATA are finishing and dropping the connection.
     S.DATA: {".": {2: S.READY, 4: S.READY, 5: S.READY}},
     S.CLOSING: _CLOSING_ONLY,
@@ -110,8 +120,30 @@ _USUAL: Final[Mapping[str, Mapping[int, State]]] = {
     "MAIL": TABLE[S.READY]["MAIL"],
     "RCPT": TABLE[S.MAIL]["RCPT"],
     "DATA": TABLE[S.RCPT]["DATA"],
+    **_CHUNK,
 }
-_BETWEEN_COMMANDS: Final = (S.CONNECTED, S.READY, S.MAIL, S.RCPT)
+_BETWEEN_COMMANDS: Final = (
+    *(S.CONNECTED, S.READY, S.MAIL, S.RCPT),
+    *(S.CHUNKS, S.SPOILT),
+)
+# What only moves the state, and leads to the same one from wherever it is sent.
+_GRANTED: Final[Mapping[str, Mapping[int, State]]] = {
+    "RSET": TABLE[S.MAIL]["RSET"],
+    "MAIL": _USUAL["MAIL"],
+    "RCPT": _USUAL["RCPT"],
+    "DATA": _USUAL["DATA"],
+    ".": TABLE[S.DATA]["."],
+    **_CHUNK,
+}
+# RFC 2920 section 3.1 and RFC 3030 section 4.2; every other command ends its group.
+_ANYWHERE_IN_GROUP: Final = ("RSET", "MAIL", "RCPT", "BDAT")
+
+
+def event_of(command: Command) -> str:
+    """Return the word of the table for a command: its verb, or "BDAT LAST"."""
+    if isinstance(command, Bdat) and command.last:
+        return "BDAT LAST"
+    return command.verb
 
 
 def reply_class(reply: Reply) -> int:
@@ -145,6 +177,11 @@ class Session:
         self._awaiting: deque[Command] = deque()
 
     @property
+    def awaited(self) -> str:
+        """The step of the oldest command that awaits a reply; "" if none does."""
+        return self._awaiting[0].step if self._awaiting else ""
+
+    @property
     def owed(self) -> int:
         """How many commands await a reply."""
         return len(self._awaiting)
@@ -175,9 +212,9 @@ class Session:
         self.lifted = objection
 
     def _objection(self, command: Command) -> str:
-        verb, state = command.verb, self.state
-        if verb not in TABLE[state]:
-            return self._out_of_order(verb)
+        verb, event = command.verb, event_of(command)
+        if event not in TABLE[self.state]:
+            return self._out_of_order(event)
         if verb == "STARTTLS" and self.encrypted:
             return "STARTTLS: the session is inside TLS already"
         if isinstance(command, Auth) and self.authenticated:
@@ -215,9 +252,82 @@ class Session:
             return f"{verb}: {keyword} must be offered first; send EHLO"
         return f"{verb}: the server does not offer {keyword}"
 
-    def sent(self, command: Command) -> None:
-        """Note that a command left, so that its reply is owed."""
-        self._awaiting.append(command)
+    def check_group(self, commands: Sequence[Command]) -> list[str]:
+        """Refuse commands that must not leave in one group, in this order, now.
+
+        Each is checked as if the ones before it had been granted.
+
+        Returns:
+            What only `lax` allows, a sentence each.
+
+        Raises:
+            LocalProtocolError: As `check`; the server does not offer PIPELINING; or a
+                command is not the last one and must be (RFC 2920 section 3.1).
+        """
+        if not self.lax and len(commands) > 1:
+            if "PIPELINING" not in self.capabilities:
+                reason = self._not_offered("a group", "PIPELINING")
+                raise LocalProtocolError(f"{reason}; nothing was sent")
+            for command in commands[:-1]:
+                if command.verb not in _ANYWHERE_IN_GROUP:
+                    raise LocalProtocolError(
+                        f"{command.verb} can only be the last command of a group "
+                        "(RFC 2920 section 3.1); nothing was sent"
+                    )
+        return self._check_each(commands, self.state)
+
+    def check_envelope(self, commands: Sequence[Command]) -> list[str]:
+        """Refuse the commands of a mail transaction that cannot follow the present one.
+
+        Returns and raises as `check_group`, but for the rules of a group.
+        """
+        return self._check_each(commands, State.READY)
+
+    def _check_each(self, commands: Sequence[Command], start: State) -> list[str]:
+        before, lifted = (self.state, self._smtputf8), []
+        try:
+            self.state = start
+            for command in commands:
+                self.check(command)
+                self._assume(command)
+                lifted.append(self.lifted)
+        finally:
+            self.state, self._smtputf8 = before
+        return [objection for objection in lifted if objection]
+
+    def _assume(self, command: Command) -> None:
+        """Move as if the command had been granted."""
+        moves = TABLE[self.state].get(event_of(command), _STAY)
+        self.state = moves.get(2, moves.get(3, self.state))
+        if isinstance(command, Mail):
+            self._smtputf8 = command.smtputf8
+
+    def sent(self, *commands: Command) -> None:
+        """Note that commands left, so that their replies are owed."""
+        self._awaiting.extend(commands)
+
+    def received_all(self, replies: Sequence[bytes]) -> None:
+        """Match replies, as received, to as many commands: `received`, one by one.
+
+        Where a whole run of a mail transaction was granted, as nearly all are, the
+        last command says where the session is; that takes a tenth of the time.
+        """
+        awaiting, last = self._awaiting, replies[-1]
+        moves = _GRANTED.get(event_of(awaiting[len(replies) - 1]), _STAY)
+        state = moves.get(last[0] - ord("0"))
+        granted = last < b"4" and max(replies[:-1], default=b"") < b"3"
+        if state is None or not granted or self.lax:
+            for octets in replies:
+                self.received(Reply(octets))
+            return
+        self.state = state
+        if len(replies) == len(awaiting) and state not in {S.MAIL, S.RCPT}:
+            awaiting.clear()
+            return
+        for _ in replies:
+            command = awaiting.popleft()
+            if isinstance(command, Mail):
+                self._smtputf8 = command.smtputf8
 
     def received(self, reply: Reply) -> Command | None:
         """Match a reply to the oldest command that awaits one, and move.
@@ -231,7 +341,7 @@ class Session:
             return None
         command = self._awaiting.popleft()
         verb, in_auth = command.verb, self.state is State.AUTH
-        self._move(verb, reply)
+        self._move(event_of(command), reply)
         if reply_class(reply) != 2:
             return command
         if verb == "EHLO":

@@ -80,7 +80,7 @@ def received_side(data: bytes) -> None:
 
 
 def _read(pieces: list[bytes], redactor: Redactor) -> Said:
-    parser, replies = ReplyParser(redactor.cut), []
+    parser, replies = ReplyParser(redactor), []
     try:
         for piece in pieces:
             parser.feed(piece)

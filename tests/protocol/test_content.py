@@ -9,12 +9,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smtpnb.errors import LocalProtocolError
-from smtpnb.protocol.content import BLOCK, END_OF_DATA, DataEncoder, check_content
+from smtpnb.protocol.content import (
+    BLOCK,
+    END_OF_DATA,
+    Encoder,
+    check_content,
+)
 
 
 def encode(*pieces: bytes) -> bytes:
-    encoder = DataEncoder()
-    octets = b"".join([*(encoder.feed(piece) for piece in pieces), encoder.finish()])
+    encoder = Encoder()
+    octets = b"".join(
+        [*(encoder.feed(piece) for piece in pieces), encoder.finish(), END_OF_DATA]
+    )
     assert encoder.n_octets == len(octets) - len(END_OF_DATA)
     assert encoder.n_lines == octets.count(b"\n") - 1
     return octets
@@ -139,14 +146,16 @@ def test_no_look_alike_of_the_end_of_data_passes(end: bytes) -> None:
 
 @pytest.mark.parametrize("where", [0, 1, 5])
 def test_nul_is_refused_and_nothing_of_the_piece_emitted(where: int) -> None:
-    encoder = DataEncoder()
+    encoder = Encoder()
     start = encoder.feed(b"a\r\n.b\r")
     counts = (encoder.n_octets, encoder.n_lines)
     piece = b".....\r\n"[:where] + b"\0" + b"tail"
     with pytest.raises(LocalProtocolError, match="NUL"):
         encoder.feed(piece)
     assert (encoder.n_octets, encoder.n_lines) == counts
-    assert start + encoder.feed(b"\n.c") + encoder.finish() == encode(b"a\r\n.b\r\n.c")
+    assert start + encoder.feed(b"\n.c") + encoder.finish() + END_OF_DATA == encode(
+        b"a\r\n.b\r\n.c"
+    )
 
 
 def test_content_is_checked_for_nul_alone() -> None:
@@ -164,7 +173,7 @@ def test_empty_pieces_change_nothing() -> None:
 )
 def test_sixty_four_mebibytes_are_encoded_in_constant_memory(line: bytes) -> None:
     block = (line * (BLOCK // len(line) + 1))[:BLOCK]
-    encoder = DataEncoder()
+    encoder = Encoder()
     tracemalloc.start()
     try:
         for _ in range((64 << 20) // BLOCK):

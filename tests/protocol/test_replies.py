@@ -486,12 +486,12 @@ def test_an_echoed_secret_is_cut_from_reply_error_and_pending() -> None:
     redactor = Redactor()
     redactor.learn(b"hunter2-hunter2")
     good = b"250 hunter2-hunter2 it is\r\n"
-    replies, _, _ = said([good], ReplyParser(redactor.cut))
+    replies, _, _ = said([good], ReplyParser(redactor))
     assert replies == [b"250 <secret 15 bytes> it is\r\n"]
     bad = b"x" * 195 + b"hunter2-hunter2\r\n"
-    _, error, _ = said([bad], ReplyParser(redactor.cut))
+    _, error, _ = said([bad], ReplyParser(redactor))
     assert "hunt" not in error
-    _, _, pending = said([b"250 hunter2-hunter2"], ReplyParser(redactor.cut))
+    _, _, pending = said([b"250 hunter2-hunter2"], ReplyParser(redactor))
     assert pending == b"250 <secret 15 bytes>"
 
 
@@ -502,7 +502,7 @@ def test_a_secret_that_looks_like_framing_does_not_break_the_reply(
     redactor = Redactor()
     redactor.learn(secret)
     octets = b"250-a\r\n250-ok\r\n250 b\r\n"
-    parser = ReplyParser(redactor.cut)
+    parser = ReplyParser(redactor)
     parser.feed(octets)
     reply = parser.next_reply()
     assert reply is not None

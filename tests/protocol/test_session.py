@@ -17,6 +17,7 @@ from smtpnb.protocol.commands import (
     Auth,
     AuthCancel,
     AuthResponse,
+    Bdat,
     Command,
     Custom,
     Data,
@@ -34,11 +35,11 @@ from smtpnb.protocol.commands import (
     Vrfy,
 )
 from smtpnb.protocol.replies import Reply
-from smtpnb.protocol.session import TABLE, Session, State, reply_class
+from smtpnb.protocol.session import TABLE, Session, State, event_of, reply_class
 
 OFFERED = (
     b"250-server.example\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250-SIZE 99\r\n"
-    b"250-DSN\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+    b"250-DSN\r\n250-CHUNKING\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
 )
 
 EHLO = Ehlo("me")
@@ -51,6 +52,8 @@ MAIL = Mail("a@b")
 RCPT = Rcpt("c@d")
 DATA = Data()
 DOT = EndOfData()
+CHUNK = Bdat(5)
+LAST = Bdat(5, last=True)
 RSET = Rset()
 NOOP = Noop()
 VRFY = Vrfy("x")
@@ -60,7 +63,7 @@ QUIT = Quit()
 
 EVERY: tuple[Command, ...] = (
     *(EHLO, HELO, STARTTLS, AUTH, ANSWER, CANCEL, MAIL, RCPT),
-    *(DATA, DOT, RSET, NOOP, VRFY, EXPN, HELP, QUIT),
+    *(DATA, DOT, CHUNK, LAST, RSET, NOOP, VRFY, EXPN, HELP, QUIT),
 )
 
 
@@ -87,6 +90,8 @@ WAY_TO: dict[State, list[tuple[Command, int]]] = {
     State.MAIL: [(EHLO, 250), (MAIL, 250)],
     State.RCPT: [(EHLO, 250), (MAIL, 250), (RCPT, 250)],
     State.DATA: [(EHLO, 250), (MAIL, 250), (RCPT, 250), (DATA, 354)],
+    State.CHUNKS: [(EHLO, 250), (MAIL, 250), (RCPT, 250), (CHUNK, 250)],
+    State.SPOILT: [(EHLO, 250), (MAIL, 250), (RCPT, 250), (CHUNK, 552)],
     State.CLOSING: [(EHLO, 250), (NOOP, 421)],
 }
 
@@ -119,7 +124,9 @@ IN_ORDER: dict[State, set[str]] = {
     State.TLS: set(),
     # RFC 4954 section 4: no AUTH in a transaction.
     State.MAIL: ANY | {"RCPT"},
-    State.RCPT: ANY | {"RCPT", "DATA"},
+    State.RCPT: ANY | {"RCPT", "DATA", "BDAT", "BDAT LAST"},
+    State.CHUNKS: ANY | {"BDAT", "BDAT LAST"},
+    State.SPOILT: ANY,
     State.DATA: {"."},
     State.CLOSING: {"QUIT"},
 }
@@ -131,7 +138,7 @@ def test_a_verb_out_of_order_is_refused_and_nothing_is_queued(
     state: State, command: Command
 ) -> None:
     session = session_in(state)
-    if command.verb in IN_ORDER[state]:
+    if event_of(command) in IN_ORDER[state]:
         session.check(command)
         assert session.lifted == ""
         return
@@ -212,6 +219,22 @@ MOVES: list[tuple[State, Command, int, State]] = [
     (State.DATA, DOT, 250, State.READY),
     (State.DATA, DOT, 451, State.READY),
     (State.DATA, DOT, 554, State.READY),
+    (State.RCPT, CHUNK, 250, State.CHUNKS),
+    (State.RCPT, CHUNK, 452, State.SPOILT),
+    (State.RCPT, LAST, 250, State.READY),
+    (State.RCPT, LAST, 552, State.SPOILT),
+    (State.CHUNKS, CHUNK, 250, State.CHUNKS),
+    (State.CHUNKS, CHUNK, 552, State.SPOILT),
+    (State.CHUNKS, LAST, 250, State.READY),
+    (State.CHUNKS, LAST, 451, State.SPOILT),
+    (State.CHUNKS, RSET, 250, State.READY),
+    (State.CHUNKS, EHLO, 250, State.READY),
+    (State.CHUNKS, HELO, 250, State.READY),
+    (State.CHUNKS, QUIT, 221, State.CLOSING),
+    (State.SPOILT, RSET, 250, State.READY),
+    (State.SPOILT, EHLO, 250, State.READY),
+    (State.SPOILT, HELO, 250, State.READY),
+    (State.SPOILT, QUIT, 221, State.CLOSING),
     (State.CLOSING, QUIT, 221, State.CLOSING),
 ]
 
@@ -227,7 +250,7 @@ def test_a_reply_moves_the_session(
 
 
 def test_every_move_of_the_table_is_in_the_table_of_this_test() -> None:
-    tested = {(state, command.verb) for state, command, _, _ in MOVES}
+    tested = {(state, event_of(command)) for state, command, _, _ in MOVES}
     for state, row in TABLE.items():
         for verb in (verb for verb, moves in row.items() if moves):
             # Not reached by a command, or not without lax.

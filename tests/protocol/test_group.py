@@ -1,0 +1,143 @@
+"""Groups: their octets and parts; and many replies at once, against one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpnb.errors import RemoteProtocolError
+from smtpnb.protocol.commands import (
+    Bdat,
+    Command,
+    Data,
+    EndOfData,
+    Mail,
+    Noop,
+    Rcpt,
+    Rset,
+)
+from smtpnb.protocol.group import Draft, of_commands
+from smtpnb.protocol.replies import Reply, ReplyParser
+from smtpnb.protocol.session import Session, State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def test_a_group_is_its_lines_and_its_content_in_order() -> None:
+    draft = Draft(of_commands(Mail("a@b"), Rcpt("c@d")))
+    draft.add(of_commands(Bdat(5, last=True)))
+    draft.add_content(b"abc\r\n", 1)
+    group = draft.group()
+    assert group.wire == (b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 5 LAST\r\nabc\r\n")
+    assert len(group.wire) == draft.size
+    assert group.commands == (Mail("a@b"), Rcpt("c@d"), Bdat(5, last=True))
+    assert group.parts == (
+        ("mail", "MAIL", b"MAIL FROM:<a@b>\r\n", 17),
+        ("rcpt", "RCPT", b"RCPT TO:<c@d>\r\n", 15),
+        ("eod", "BDAT", b"BDAT 5 LAST\r\n", 13),
+        ("body", None, None, 5, 1),
+    )
+    assert sum(part[3] for part in group.parts) == len(group.wire)
+
+
+# Replies as servers give them, and what no server should.
+LINES = st.sampled_from(
+    [
+        b"250 2.1.0 Ok\r\n",
+        b"250\r\n",
+        b"250-first\r\n250 second\r\n",
+        b"354 go\r\n",
+        b"550 5.1.1 no\r\n",
+        b"421 closing\r\n",
+        b"250 a\rb\r\n",
+        b"250 bare\n",
+        b"2500 no\r\n",
+        b"999 no\r\n",
+        b"25\r\n",
+        b"\r\n",
+        b"250-a\r\n251 b\r\n",
+    ]
+)
+
+
+def _one_by_one(pieces: Sequence[bytes]) -> tuple[list[bytes], str]:
+    parser, replies = ReplyParser(), []
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+            while (reply := parser.next_reply()) is not None:
+                replies.append(reply.octets)
+    except RemoteProtocolError as error:
+        return replies, str(error)
+    return replies, ""
+
+
+def _many_at_once(pieces: Sequence[bytes], most: int) -> tuple[list[bytes], str]:
+    parser, replies = ReplyParser(), []
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+            while got := parser.next_replies(most):
+                assert len(got) <= most
+                replies += got
+    except RemoteProtocolError as error:
+        return replies, str(error)
+    return replies, ""
+
+
+@given(st.lists(LINES, max_size=12), st.data(), st.integers(1, 20))
+def test_many_replies_at_once_are_those_that_come_one_by_one(
+    lines: list[bytes], data: st.DataObject, most: int
+) -> None:
+    octets = b"".join(lines)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(octets)), max_size=4)))
+    pieces = [octets[a:b] for a, b in zip([0, *cuts], [*cuts, None], strict=True)]
+    assert _many_at_once(pieces, most) == _one_by_one(pieces)
+
+
+@given(st.binary(max_size=200), st.integers(1, 5))
+def test_garbage_at_once_is_the_same_as_one_by_one(octets: bytes, most: int) -> None:
+    assert _many_at_once([octets], most) == _one_by_one([octets])
+
+
+COMMANDS = st.sampled_from(
+    [
+        Rset(),
+        Mail("a@b"),
+        Mail("\u00e9@b", smtputf8=True),
+        Rcpt("c@d"),
+        Data(),
+        Bdat(3),
+        Bdat(3, last=True),
+        Noop(),
+    ]
+)
+REPLIES = st.sampled_from([b"250 ok\r\n", b"354 go\r\n", b"550 no\r\n", b"421 bye\r\n"])
+GRANTED = st.just(b"250 ok\r\n")
+
+
+@given(
+    st.lists(st.tuples(COMMANDS, GRANTED | REPLIES), min_size=1, max_size=8),
+    st.integers(1, 8),
+    st.sampled_from([State.READY, State.MAIL, State.RCPT, State.DATA]),
+)
+def test_a_run_of_replies_leads_where_each_of_them_would(
+    run: list[tuple[Command, bytes]], n: int, start: State
+) -> None:
+    if start is State.DATA:  # only its end can be sent there, and only there
+        run = [(EndOfData(), b"250 ok\r\n"), *run]
+    at_once, one_by_one = Session(), Session()
+    for session in (at_once, one_by_one):
+        session.state = start
+        session.sent(*(command for command, _ in run))
+    replies = [octets for _, octets in run][:n]
+    at_once.received_all(replies)
+    for octets in replies:
+        one_by_one.received(Reply(octets))
+    assert at_once.state is one_by_one.state
+    assert at_once.owed == one_by_one.owed
+    if at_once.state in {State.MAIL, State.RCPT}:
+        assert at_once._smtputf8 == one_by_one._smtputf8
