@@ -41,7 +41,7 @@ def pieces_of(content: Content) -> Iterable[bytes]:
         LocalProtocolError: The content holds NUL, or is no content at all.
     """
     if hasattr(content, "as_bytes"):  # an EmailMessage
-        content = _flattened(content)
+        content = flattened(content)
     if isinstance(content, (bytes, bytearray, memoryview, str)):
         octets = octets_of(content)
         check_content(octets)
@@ -58,7 +58,8 @@ def pieces_of(content: Content) -> Iterable[bytes]:
         ) from None
 
 
-def _flattened(message: Any) -> bytes:
+def flattened(message: Any) -> bytes:
+    """Return an `EmailMessage` as octets with CRLF line ends."""
     octets: bytes = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
     return octets
 

@@ -1,11 +1,9 @@
-"""One connection: session, stream and record, driven one command at a time.
+"""One connection from its opening to its end, driven one command or group at a time.
 
 Every public step is a generator of waits and keeps these promises:
 
 * What is refused here (order, injection, offers) is refused before an octet leaves,
   and changes nothing.
-* Before a command leaves, when no reply is owed, nothing may have come in unasked:
-  surplus would be taken for the reply to this command, and every later one.
 * Whatever ends a step early - a fault, the deadline, cancel, an interrupt - goes
   through `_fail`: what has already arrived is read (the 250 may be there), the fault
   is recorded, the connection is reset, and the error learns phase, peer, last reply
@@ -34,20 +32,24 @@ from smtpnb.protocol.commands import (
     Quit,
     StartTls,
 )
+from smtpnb.protocol.group import of_commands
 from smtpnb.protocol.line import raw_octets
-from smtpnb.protocol.replies import MAX_REPLY, ReplyParser
-from smtpnb.protocol.secret import Octets, Redactor, placeholder
-from smtpnb.protocol.session import Session, State
+from smtpnb.protocol.replies import MAX_REPLY, Reply, ReplyParser
+from smtpnb.protocol.secret import Octets, placeholder
+from smtpnb.protocol.session import State
 from smtpnb.wire import record
 from smtpnb.wire.connect import connect
 from smtpnb.wire.faults import explain
+from smtpnb.wire.link import Link
 from smtpnb.wire.record import clock
 from smtpnb.wire.resolve import resolve
 from smtpnb.wire.stream import Stream
 from smtpnb.wire.wait import now
 
 if TYPE_CHECKING:
-    from smtpnb.protocol.replies import Reply
+    from collections.abc import Callable, Sequence
+
+    from smtpnb.protocol.group import Group
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
     from smtpnb.wire.wait import Steps, Timeouts
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Engine:
+class Engine(Link):
     """Runs the steps of one connection.
 
     Args:
@@ -64,27 +66,19 @@ class Engine:
         lax: See `Session`.
 
     Attributes:
-        session: State and capabilities.
-        last_reply: The last reply that was read, or None.
         dot_at: While an end of data is under way: the count of `stream.sent` beyond
             which the server may have taken the message.
+        judge: Tells what became of the messages under way, for whoever sends several;
+            None to judge by `dot_at`.
         facts: What TLS negotiated, or None.
-        redactor: Cuts the secrets of this connection out of what is received.
     """
 
     def __init__(self, log: Record, timeouts: Timeouts, *, lax: bool = False) -> None:
-        self.log = log
-        self.timeouts = timeouts
-        self.session = Session(lax=lax)
-        self.last_reply: Reply | None = None
+        super().__init__(log, timeouts, lax=lax)
         self.facts: dict[str, Any] | None = None
-        self.stream: Stream | None = None
-        self.exchange = 0
         self.dot_at: int | None = None
-        self.redactor = Redactor()
-        self._parser = ReplyParser(self.redactor.cut)
+        self.judge: Callable[[], str | None] | None = None
         self._raw_unread = False
-        self._received_at = 0
 
     @property
     def peer(self) -> str:
@@ -95,10 +89,6 @@ class Engine:
     def connected(self) -> bool:
         """Whether there is a connection."""
         return self.stream is not None
-
-    def deadline(self, step: str, timeout: float | None) -> float:
-        """Return the absolute deadline of a step that starts now."""
-        return now() + (self.timeouts.of(step) if timeout is None else timeout)
 
     # Opening
 
@@ -127,7 +117,9 @@ class Engine:
             steps = self._handshake(policy, server_hostname, limit("tls"))
             yield from self.guard("tls", steps)
             self.session.state = State.GREETING
-        reply = yield from self.guard("greeting", self._reply(0, limit("greeting")))
+        reply = yield from self.guard(
+            "greeting", self._read_reply(0, limit("greeting"))
+        )
         self.session.greeted(reply)
         return reply
 
@@ -165,116 +157,57 @@ class Engine:
     def _exchange(
         self, command: Command, octets: Octets, deadline: float
     ) -> Steps[Reply]:
-        self._refuse_surplus()
+        self.refuse_surplus()
         self.exchange += 1
         self.session.sent(command)
         yield from self.write(octets, command.step, command.verb, deadline)
-        reply = yield from self._reply(self.exchange, deadline)
+        reply = yield from self._read_reply(self.exchange, deadline)
         self.session.received(reply)
         return reply
 
-    def write(
-        self, octets: Octets, step: str, verb: str, deadline: float
-    ) -> Steps[None]:
-        """Write one line and record it, whatever becomes of it."""
-        stream = self.connection
-        before, started = stream.sent, clock()
-        try:
-            yield from stream.write(octets.wire, deadline)
-        finally:
-            sent, shown = stream.sent - before, octets.shown
-            self.log.add(
-                record.SEND,
-                started,
-                clock(),
-                self.exchange,
-                step,
-                verb,
-                shown,
-                sent,
-            )
+    # A group of commands
 
-    def next_reply(self, deadline: float) -> Steps[Reply]:
-        """Read one reply in the present exchange; the session does not move."""
-        return self._reply(self.exchange, deadline)
+    def group(
+        self, commands: Sequence[Command], timeout: float | None = None
+    ) -> Steps[tuple[Reply, ...]]:
+        """Send commands in one group and return their replies, in order.
 
-    def reply(self, deadline: float) -> Steps[Reply]:
-        """Read the reply to the present exchange and match it to its command."""
-        reply = yield from self.next_reply(deadline)
-        self.session.received(reply)
-        return reply
+        A refusal in the middle stops nothing: the rest has left already.
 
-    def _reply(self, exchange: int, deadline: float) -> Steps[Reply]:
-        parser, stream = self._parser, self.connection
-        first = self._received_at if len(parser) else 0
-        receives = 0
-        while (reply := parser.next_reply()) is None:
-            if not self._feed((yield from stream.read(deadline))):
-                raise ConnectionLost("the server closed the connection")
-            first = first or self._received_at
-            receives += 1
-        self._note_reply(exchange, first, receives, reply)
-        return reply
-
-    def _feed(self, octets: bytes | None) -> int | None:
-        """Parse octets received; return how many, None for none, 0 for the end.
-
-        No caller keeps what the server said in a local variable: a verbose traceback
-        prints them all, and it may have echoed a secret.
-        """
-        if octets is None:
-            return None
-        if octets:
-            self._received_at = clock()
-            self._parser.feed(octets)
-        return len(octets)
-
-    def _note_reply(
-        self, exchange: int, first: int, receives: int, reply: Reply
-    ) -> None:
-        last = self._received_at
-        self.log.add(
-            record.REPLY, first or last, last, exchange, receives, reply.octets
-        )
-        self.last_reply = reply
-
-    def require_connection(self) -> None:
-        """Raise LocalProtocolError if there is no connection."""
-        if self.stream is None:
-            raise LocalProtocolError("not connected; connect() first")
-
-    @property
-    def connection(self) -> Stream:
-        """The stream, for steps that run while there is one."""
-        if self.stream is None:
-            raise ConnectionLost("the connection is closed")
-        return self.stream
-
-    def _refuse_surplus(self, where: str = "") -> None:
-        """Raise if application data came in that nobody asked for."""
-        fed = self._feed(self.connection.take())
-        if fed == 0 and not len(self._parser):
-            raise ConnectionLost("the server had closed the connection before this")
-        if not len(self._parser):
-            return
-        surplus = self._parser.pending
-        self.log.add(record.SURPLUS, self._received_at, surplus)
-        unsolicited = self._parser.next_reply()
-        if unsolicited is not None and unsolicited.code == 421:
-            self.last_reply = unsolicited
-            raise ConnectionLost("the server had ended the session before this")
-        shown = surplus[:200]
-        raise RemoteProtocolError(
-            f"the server said something nobody asked for{where}: {shown!r}"
-        )
-
-    def spoken_to(self) -> bool:
-        """Tell whether the server said something that was not read yet.
+        Args:
+            commands: The commands; each may be granted or refused.
+            timeout: Seconds for all of it; None for those of each command.
 
         Raises:
-            ConnectionLost: It closed instead.
+            LocalProtocolError: They must not leave in one group; nothing left.
         """
-        return len(self._parser) > 0 or self.connection.peek()
+        lifted = self.session.check_group(commands)
+        made = of_commands(*commands, lax=self.session.lax)
+        for objection in lifted:
+            self.log.note("lax", objection)
+        steps = self._group(made, None if timeout is None else now() + timeout)
+        return (yield from self.guard(None, steps))
+
+    def _group(self, group: Group, limit: float | None) -> Steps[tuple[Reply, ...]]:
+        replies: list[Reply] = []
+
+        def take(octets: list[bytes]) -> None:
+            for reply in map(Reply, octets):
+                self.session.received(reply)
+                replies.append(reply)
+
+        self.refuse_surplus()
+        self.on_replies = take
+        try:
+            wait = self.deadline("block") if limit is None else limit
+            yield from self.write_group(group, wait)
+            while self.session.owed:
+                step = group.commands[len(replies)].step
+                wait = self.deadline(step) if limit is None else limit
+                yield from self.read_group(wait)
+        finally:
+            self.on_replies = None
+        return tuple(replies)
 
     # Raw octets
 
@@ -334,7 +267,7 @@ class Engine:
         self, policy: TlsPolicy, server_hostname: str, deadline: float
     ) -> Steps[None]:
         if self.session.state is State.TLS:
-            self._refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
+            self.refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
         started = clock()
         try:
             steps = self.connection.start_tls(policy, server_hostname, deadline)
@@ -344,7 +277,7 @@ class Engine:
             raise
         self.log.add(record.TLS, started, clock(), facts, None)
         self.facts = facts
-        self._parser = ReplyParser(self.redactor.cut)
+        self._parser = ReplyParser(self.redactor)
         self.session.encrypted_now()
 
     # Endings
@@ -388,8 +321,13 @@ class Engine:
 
     # Faults
 
-    def guard(self, phase: str, steps: Steps[_T]) -> Steps[_T]:
-        """Run steps; whatever ends them early ends the connection."""
+    def guard(self, phase: str | None, steps: Steps[_T]) -> Steps[_T]:
+        """Run steps; whatever ends them early ends the connection.
+
+        Args:
+            phase: What they do; None for the step whose reply is awaited.
+            steps: What to run.
+        """
         try:
             return (yield from steps)
         except BaseException as error:
@@ -401,7 +339,8 @@ class Engine:
         self._fail(phase, error)
         raise error
 
-    def _fail(self, phase: str, error: BaseException) -> None:
+    def _fail(self, phase: str | None, error: BaseException) -> None:
+        phase = phase or self.session.awaited or "other"
         self._settle()
         outcome = self._settled_outcome()
         if isinstance(error, (SmtpError, Cancelled)):
@@ -427,23 +366,23 @@ class Engine:
             while size < MAX_REPLY and (fed := self._feed(self.stream.take())):
                 size += fed
         with suppress(SmtpError):
+            self.match()
             while (reply := self._parser.next_reply()) is not None:
-                if self.session.owed:
-                    self._note_reply(self.exchange, 0, 0, reply)
-                    self.session.received(reply)
-                else:
-                    self.log.add(record.SURPLUS, self._received_at, reply.octets)
-                    self.last_reply = reply
+                self.log.add(record.SURPLUS, self._received_at, reply.octets)
+                self.last_reply = reply
 
     def _settled_outcome(self) -> str | None:
         """Tell what is known of the message under way."""
+        if self.judge is not None:
+            return self.judge()
         if self.session.state is State.DATA:
-            past = self.dot_at is not None and self._sent > self.dot_at
+            past = self.dot_at is not None and self.sent > self.dot_at
             return "unknown" if past else "aborted"
         if self.dot_at is not None and self.last_reply is not None:
             return "accepted" if self.last_reply.ok else "refused"
         return None
 
     @property
-    def _sent(self) -> int:
+    def sent(self) -> int:
+        """How many octets have left on the present connection."""
         return 0 if self.stream is None else self.stream.sent

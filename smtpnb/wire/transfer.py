@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from smtpnb.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.commands import EndOfData
-from smtpnb.protocol.content import DataEncoder, blocks, gathered
+from smtpnb.protocol.content import END_OF_DATA, Encoder, blocks, gathered
 from smtpnb.protocol.secret import Octets
 from smtpnb.protocol.session import State
 from smtpnb.wire import record
@@ -50,11 +50,10 @@ class Transfer:
                 "nothing was sent"
             )
         self._engine = engine
-        self._encoder = DataEncoder()
+        self._encoder = Encoder()
         self._progress = progress
         self._sent = 0
         self._ended = False
-        engine.exchange += 1  # of the end of data, to which the content belongs
         engine.dot_at = None
 
     def goes_on_in(self, engine: Engine) -> bool:
@@ -67,7 +66,7 @@ class Transfer:
         Returns:
             None; or the reply that came before the end, and the connection is closed.
         """
-        steps = self._pieces((octets,), self._limit(timeout))
+        steps = self.pieces((octets,), self._limit(timeout))
         return (yield from self._engine.guard("body", steps))
 
     def send_all(
@@ -80,7 +79,7 @@ class Transfer:
             timeout: Seconds for all of it; None for those of each block and the end.
         """
         limit = self._limit(timeout)
-        early = yield from self._engine.guard("body", self._pieces(pieces, limit))
+        early = yield from self._engine.guard("body", self.pieces(pieces, limit))
         if early is not None:  # a refusal is false
             return early
         return (yield from self.end(timeout, limit))
@@ -95,13 +94,27 @@ class Transfer:
             deadline = engine.deadline("eod", None)
         return (yield from engine.guard("eod", self._end(deadline)))
 
+    def end_of_content(self) -> bytes:
+        """Return what makes the content end with a CRLF; the dot is the caller's."""
+        self._ended = True
+        return self._encoder.finish()
+
     @staticmethod
     def _limit(timeout: float | None) -> float | None:
         return None if timeout is None else now() + timeout
 
-    def _pieces(
+    def pieces(
         self, pieces: Iterable[bytes], limit: float | None
     ) -> Steps[Reply | None]:
+        """Send pieces of the content; the caller guards these steps and ends the data.
+
+        Args:
+            pieces: The content.
+            limit: Absolute; None for the deadline of each block.
+
+        Returns:
+            None; or the reply that came before the end, and the connection is closed.
+        """
         encoder = self._encoder
         started, octets, lines = clock(), encoder.n_octets, encoder.n_lines
         try:
@@ -111,7 +124,8 @@ class Transfer:
                     if early is not None:
                         return early
         finally:
-            log, exchange = self._engine.log, self._engine.exchange
+            # The content belongs to the exchange of its end, the next one.
+            log, exchange = self._engine.log, self._engine.exchange + 1
             octets, lines = encoder.n_octets - octets, encoder.n_lines - lines
             log.add(record.CONTENT, started, clock(), exchange, octets, lines)
         return None
@@ -146,9 +160,10 @@ class Transfer:
         if engine.spoken_to():
             return (yield from self._early_reply(deadline))
         command = EndOfData()
-        octets = Octets(self._encoder.finish(), command.octets().shown)
+        octets = Octets(self._encoder.finish() + END_OF_DATA, command.octets().shown)
         # With the octet past the dot, a server may have taken the message.
         engine.dot_at = stream.sent + len(octets) - 2
+        engine.exchange += 1
         engine.session.sent(command)
         yield from engine.write(octets, command.step, command.verb, deadline)
         reply = yield from engine.reply(deadline)
@@ -157,6 +172,7 @@ class Transfer:
 
     def _early_reply(self, deadline: float) -> Steps[Reply]:
         engine = self._engine
+        engine.exchange += 1
         reply = yield from engine.next_reply(deadline)
         if reply.ok:
             raise RemoteProtocolError("the server replied in the middle of the message")

@@ -1,0 +1,286 @@
+"""Sends messages one after another and keeps the books: what became of each.
+
+How they leave depends on what the server allows, and each way has a file: command by
+command (`by_command`), one turn for each message (`by_turn`), or a window of them
+(`by_window`). Common to all, and here:
+
+* Each reply is matched to its command, first in first out; a message ends up accepted,
+  refused, unknown, aborted or not tried, and nothing is ever sent twice.
+* Unknown are those whose end had left when the connection was lost, and only those:
+  every message carries the count of octets beyond which the server may have taken it.
+* After a 421 nothing more is begun.
+
+This module knows nothing of the octets of a command, nor of threads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from smtpnb.errors import (
+    Cancelled,
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SmtpError,
+)
+from smtpnb.mail import (
+    ABORTED,
+    ACCEPTED,
+    NOT_TRIED,
+    REFUSED,
+    UNKNOWN,
+    Delivery,
+    mail_object,
+)
+from smtpnb.protocol.session import State
+from smtpnb.wire.envelope import Envelopes
+from smtpnb.wire.wait import now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from smtpnb.mail import Whole
+    from smtpnb.protocol.group import Draft, Group
+    from smtpnb.wire.engine import Engine
+    from smtpnb.wire.wait import Steps
+
+# Up to this size a content leaves in one run of octets with commands around it. A
+# larger one is sent in blocks, and not before a recipient was accepted.
+LARGE: Final = 64 * 1024
+
+# What replies that are due belong to: a message, its end among them or not; a chunk of
+# it; or nothing that anybody asks about.
+PART: Final = 0
+END: Final = 1
+CHUNK: Final = 2
+ASIDE: Final = 3
+
+
+class Job(NamedTuple):
+    """A message that is ready to be sent: the whole content, None for a large one."""
+
+    delivery: Delivery
+    envelope: Group
+    whole: Whole | None
+
+
+class Courier(ABC):
+    """Sends mail objects over one connection.
+
+    Args:
+        engine: The connection; its session must be ready for a transaction.
+        by_data: Send the content by DATA; else by BDAT, which must be offered.
+        timeout: Seconds for all of it; None for those of each step.
+        progress: Called with the octets of a large content sent so far.
+        on_delivery: Called with each delivery as soon as it is settled.
+
+    Attributes:
+        deliveries: One for each mail object taken, in order.
+        current: The message under way while no reply to it is due.
+        pipelining: Whether more than one command may await its reply.
+    """
+
+    pipelining = True
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        by_data: bool = True,
+        timeout: float | None = None,
+        progress: Callable[[int], None] | None = None,
+        on_delivery: Callable[[Delivery], None] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.by_data = by_data
+        self.deliveries: list[Delivery] = []
+        self.current: Delivery | None = None
+        self.limit = None if timeout is None else now() + timeout
+        self._progress = progress
+        self._on_delivery = on_delivery
+        self._envelopes = Envelopes(engine.session, by_data=by_data)
+        self._due: deque[tuple[Delivery | None, int, int]] = deque()
+
+    def send(self, mails: Iterable[Any]) -> Steps[list[Delivery]]:
+        """Send all of them.
+
+        Args:
+            mails: What `mail_object` takes; taken one by one, as they are sent.
+
+        Returns:
+            The deliveries, in order.
+
+        Raises:
+            SmtpError, Cancelled: As ever; `deliveries` of the error tells what became
+                of each message.
+        """
+        engine = self.engine
+        engine.judge, engine.on_replies = self._judge, self._take
+        try:
+            yield from self._send(self._jobs(mails))
+        except BaseException as error:
+            self._judge()
+            engine.abort("abort")
+            if isinstance(error, (SmtpError, Cancelled)):
+                error.deliveries = tuple(self.deliveries)
+            if not self._said_goodbye(error):
+                raise
+        finally:
+            engine.judge = engine.on_replies = None
+        return self.deliveries
+
+    def _said_goodbye(self, error: BaseException) -> bool:
+        """Whether the connection ended because the server had said so, by a 421.
+
+        That is an answer, unless it leaves a message unknown.
+        """
+        reply = self.engine.last_reply
+        said = reply is not None and reply.code == 421
+        unknown = any(done.outcome == UNKNOWN for done in self.deliveries)
+        return isinstance(error, ConnectionLost) and said and not unknown
+
+    @abstractmethod
+    def _send(self, jobs: Iterator[Job]) -> Steps[None]:
+        """Send the messages, in order."""
+
+    def _jobs(self, mails: Iterable[Any]) -> Iterator[Job]:
+        """Prepare the messages one by one; those that must not be sent are left out."""
+        of, by_bdat = self._envelopes.of, self.pipelining and not self.by_data
+        for given in mails:
+            mail = mail_object(given)
+            delivery = Delivery(mail)
+            self.deliveries.append(delivery)
+            try:
+                whole = mail.whole(LARGE)
+                if whole is None:
+                    envelope = of(mail, mail.size, ascii_only=False)
+                else:
+                    size, ascii_only = len(whole.octets), whole.ascii_only
+                    envelope = of(mail, size, ascii_only=ascii_only, last=by_bdat)
+            except LocalProtocolError as error:
+                delivery.error = error
+                continue
+            yield Job(delivery, envelope, whole)
+
+    # Writing and reading
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can be begun."""
+        engine = self.engine
+        return engine.stream is None or engine.session.state is State.CLOSING
+
+    def deadline(self, step: str) -> float:
+        """Return the absolute deadline of a step that starts now."""
+        return self.engine.deadline(step) if self.limit is None else self.limit
+
+    def expect(self, delivery: Delivery | None, n: int, what: int) -> None:
+        """Note that `n` replies will be due."""
+        self._due.append((delivery, n, what))
+
+    @property
+    def n_due(self) -> int:
+        """How many entries of `expect` await a reply."""
+        return len(self._due)
+
+    def write(self, draft: Draft) -> Steps[None]:
+        """Write what was drafted as one group; what comes meanwhile is taken."""
+        engine = self.engine
+        if not self._due or not engine.session.owed:
+            engine.refuse_surplus()
+        steps = engine.write_group(draft.group(), self.deadline("block"))
+        yield from engine.guard(None, steps)
+        if engine.halted:
+            self.stop_short()
+
+    def stop_short(self) -> None:
+        """End the connection in the middle of a message that was refused already."""
+        self.engine.log.note("early reply", "the message was not finished")
+        self.engine.abort("abort")
+
+    def read(self) -> Steps[None]:
+        """Read and take what comes next: replies, or the end of the connection."""
+        engine = self.engine
+        closing = engine.session.state is State.CLOSING
+        deadline = self.deadline("quit" if closing else engine.session.awaited)
+        yield from engine.guard(None, engine.read_group(deadline))
+
+    def read_all(self) -> Steps[None]:
+        """Read until no reply is owed."""
+        while self.engine.session.owed:
+            yield from self.read()
+
+    def tell_progress(self, octets: int) -> None:
+        """Tell how much of a large content was sent."""
+        if self._progress is not None:
+            self._progress(octets)
+
+    # The books
+
+    def _take(self, replies: list[bytes]) -> None:
+        """Take replies that were read together, each for what it answers."""
+        self.engine.session.received_all(replies)
+        start, due = 0, self._due
+        while start < len(replies):
+            delivery, n, what = due[0]
+            got = replies[start : start + n]
+            start += n
+            if len(got) < n:
+                due[0] = delivery, n - len(got), what
+            else:
+                due.popleft()
+            if delivery is not None:
+                self._answered(delivery, got, what, ended=len(got) == n)
+
+    def _answered(
+        self, delivery: Delivery, got: list[bytes], what: int, *, ended: bool
+    ) -> None:
+        if what == CHUNK:
+            if got[0] >= b"4" and not delivery.ended:
+                delivery.take(got, ended=True)
+        elif delivery.outcome == NOT_TRIED and not delivery.ended:
+            delivery.take(got, ended=ended and what == END)
+            if ended and what == END:
+                self._finished(delivery, got[-1])
+            elif ended and not delivery.wanted:
+                self.settle(delivery, REFUSED)
+
+    def _finished(self, delivery: Delivery, final: bytes) -> None:
+        refused = final >= b"4" or not delivery.wanted
+        if self.engine.sent <= (delivery.end_at or 0):  # its end has not left
+            if not refused:
+                raise RemoteProtocolError(
+                    "the server replied in the middle of the message"
+                )
+            self.engine.halted = self.by_data  # a chunk must be sent to its end
+        self.settle(delivery, REFUSED if refused else ACCEPTED)
+
+    def settle(self, delivery: Delivery, outcome: str) -> None:
+        """Write down what became of a message."""
+        delivery.outcome = outcome
+        if delivery is self.current:
+            self.current = None
+        if self._on_delivery is not None:
+            self._on_delivery(delivery)
+
+    def _judge(self) -> str | None:
+        """Settle what is under way when the connection ends; return the worst."""
+        sent, outcomes = self.engine.sent, set()
+        under_way = [delivery for delivery, _, _ in self._due]
+        for delivery in (self.current, *under_way):
+            if delivery is None or delivery.outcome != NOT_TRIED:
+                continue
+            taken = delivery.end_at is not None and sent > delivery.end_at
+            said_no = delivery.mail_refused or delivery.said_421
+            outcome = REFUSED if said_no else UNKNOWN if taken else ABORTED
+            outcomes.add(outcome)
+            self.settle(delivery, outcome)
+        for outcome in (UNKNOWN, ABORTED, REFUSED):
+            if outcome in outcomes:
+                return outcome
+        only = self.deliveries[0].outcome if len(self.deliveries) == 1 else None
+        return only if only in {ACCEPTED, REFUSED} else None
