@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from smtpnb.errors import (
         TransportError as TransportError,
     )
+    from smtpnb.mail import Delivery as Delivery
+    from smtpnb.mail import MailObject as MailObject
+    from smtpnb.mail import Recipient as Recipient
     from smtpnb.protocol.replies import Reply as Reply
     from smtpnb.protocol.sasl import Login as Login
     from smtpnb.protocol.sasl import Plain as Plain
@@ -87,6 +90,7 @@ _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
     "smtpnb.dialogues.conformance": "conformance",
     "smtpnb.errors": _ERRORS,
+    "smtpnb.mail": "Delivery MailObject Recipient",
     "smtpnb.protocol.replies": "Reply",
     "smtpnb.protocol.sasl": "Login Plain",
     "smtpnb.protocol.secret": "Secret",

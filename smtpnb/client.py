@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from smtpnb.connection import Connection
 from smtpnb.dialogues.converse import converse
 from smtpnb.errors import LocalProtocolError
 from smtpnb.message import octets_of, pieces_of
@@ -27,6 +26,7 @@ from smtpnb.protocol import commands
 from smtpnb.protocol.content import check_content
 from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
+from smtpnb.sending import Sending
 from smtpnb.wire.authenticate import authenticate
 from smtpnb.wire.transfer import Transfer
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class SmtpClient(Connection):
+class SmtpClient(Sending):
     """The client side of one SMTP session at a time.
 
-    Arguments and attributes are those of `Connection`. After each verb look at
-    `reply_code` and `reply_text`, or at the `Reply` that it returned.
+    Arguments and attributes are those of `Connection` and `Sending`. After each verb
+    look at `reply_code` and `reply_text`, or at the `Reply` that it returned.
     """
 
     _transfer: Transfer | None = None
@@ -321,13 +321,3 @@ class SmtpClient(Connection):
 
     def _execute(self, command: commands.Command, timeout: float | None) -> Reply:
         return self._run(command.verb, self._connected().execute(command, timeout))
-
-    def _named(self, identity: str | None) -> str:
-        name = self.identity if identity is None else identity
-        if name is not None:
-            return name
-        stream = self._connected().stream
-        if stream is None:
-            return "[127.0.0.1]"  # never sent: the session is closed
-        address = stream.local_host
-        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

@@ -273,6 +273,16 @@ class Connection:
             raise LocalProtocolError("not connected; connect() first")
         return self._engine
 
+    def _named(self, identity: str | None) -> str:
+        name = self.identity if identity is None else identity
+        if name is not None:
+            return name
+        stream = self._connected().stream
+        if stream is None:
+            return "[127.0.0.1]"  # never sent: the session is closed
+        address = stream.local_host
+        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
     def _give_back(self) -> None:
         """Keep no descriptor once the connection has ended."""
         ended = self._engine is None or not self._engine.connected

@@ -32,9 +32,9 @@ VARIANTS: Final = (
     Variant(
         "no look at the buffer behind the 220 to STARTTLS",
         "wire/engine.py",
-        """            self._refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
+        """            self.refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
 """,
-        """            self._parser = ReplyParser(self.redactor.cut)
+        """            self._parser = ReplyParser(self.redactor)
 """,
         f"{HOSTILE}test_tls.py",
     ),
@@ -79,7 +79,7 @@ VARIANTS: Final = (
     ),
     Variant(
         "a timeout for each read",
-        "wire/engine.py",
+        "wire/link.py",
         "yield from stream.read(deadline)",
         "yield from stream.read(max(deadline, now() + 0.2))",
         f"{HOSTILE}test_replies.py -k drip",
@@ -96,7 +96,7 @@ VARIANTS: Final = (
     Variant(
         "surplus is taken for the next reply",
         "wire/engine.py",
-        """        self._refuse_surplus()
+        """        self.refuse_surplus()
         self.exchange += 1
 """,
         """        self.exchange += 1
@@ -105,9 +105,11 @@ VARIANTS: Final = (
     ),
     Variant(
         "the socket is not looked at before a command",
-        "wire/engine.py",
-        "fed = self._feed(self.connection.take())",
-        "fed = self._feed(None)",
+        "wire/link.py",
+        """        fed = self._feed(self.connection.take())
+        if fed == 0 and""",
+        """        fed = self._feed(None)
+        if fed == 0 and""",
         f"{HOSTILE}test_replies.py",
     ),
     Variant(
@@ -142,7 +144,7 @@ VARIANTS: Final = (
     Variant(
         "after the dot the outcome is not unknown",
         "wire/engine.py",
-        "past = self.dot_at is not None and self._sent > self.dot_at",
+        "past = self.dot_at is not None and self.sent > self.dot_at",
         "past = False",
         f"{HOSTILE}test_replies.py",
     ),
@@ -208,9 +210,10 @@ VARIANTS: Final = (
     Variant(
         "the octets of a server stand where an error is raised",
         "protocol/replies.py",
-        """        end = self._find_end()
+        """        end = self._find_end() if self._fault is None else 0
         if""",
-        """        end, said = self._find_end(), bytes(self._buffer)
+        """        end = self._find_end() if self._fault is None else 0
+        said = bytes(self._buffer)
         if said and""",
         f"{HOSTILE}test_secrets.py -k local",
     ),
@@ -266,5 +269,57 @@ VARIANTS: Final = (
         "    if not stat.S_ISREG(mode):\n        raise FileExistsError",
         "    if stat.S_ISDIR(mode):\n        raise FileExistsError",
         "tests/test_files.py",
+    ),
+    Variant(
+        "no RSET between the messages of a window",
+        "wire/by_window.py",
+        "batch.add(job, reset=bool(batch.messages) or self._needs_reset)",
+        "batch.add(job, reset=False)",
+        "tests/sending/test_stream.py",
+    ),
+    Variant(
+        "a message whose end left is aborted, not unknown",
+        "wire/courier.py",
+        "REFUSED if said_no else UNKNOWN if taken else ABORTED",
+        "REFUSED if said_no else ABORTED",
+        "tests/sending/test_stream.py",
+    ),
+    Variant(
+        "content is sent though no recipient was accepted",
+        "wire/bodies.py",
+        "if not delivery.wanted:",
+        "if not delivery:",
+        "tests/sending/test_stream.py",
+    ),
+    Variant(
+        "the window has no bound",
+        "wire/by_window.py",
+        "while self.n_due and self.n_due + n > self._window:",
+        "while False:",
+        "tests/sending/test_stream.py",
+    ),
+    Variant(
+        "a run of replies is granted whatever it says",
+        "protocol/session.py",
+        'granted = last < b"4" and max(replies[:-1], default=b"") < b"3"',
+        "granted = True",
+        "tests/protocol/test_group.py",
+    ),
+    Variant(
+        "a fault behind good replies is forgotten",
+        "protocol/replies.py",
+        "end = self._find_end() if self._fault is None else 0",
+        "end = self._find_end()",
+        "tests/protocol/test_group.py",
+    ),
+    Variant(
+        "a group does not read while it writes",
+        "wire/link.py",
+        """                yield from stream.either(deadline)
+                self.read_now()
+""",
+        """                yield from stream.either(deadline)
+""",
+        "tests/sending/test_stream.py -k deadlock",
     ),
 )

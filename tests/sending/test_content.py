@@ -1,0 +1,203 @@
+"""Contents of every kind and size arrive as they should, by every way."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpnb import LocalProtocolError, MailObject, SmtpClient
+from tests.support.sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WAYS = [
+    pytest.param((True, True), id="window"),
+    pytest.param((True, False), id="turn"),
+    pytest.param((False, False), id="command"),
+    pytest.param((False, True), id="command-bdat"),
+]
+LARGE = b"".join(b".%06d some text in a line\r\n" % i for i in range(20_000))
+
+
+@pytest.fixture(params=WAYS)
+def sink(request: pytest.FixtureRequest) -> Iterator[Sink]:
+    pipelining, chunking = request.param
+    with Sink(pipelining=pipelining, chunking=chunking) as sink:
+        yield sink
+
+
+@pytest.fixture
+def client(sink: Sink) -> Iterator[SmtpClient]:
+    with SmtpClient(identity="c.example") as client:
+        client.connect(sink.host, sink.port)
+        yield client
+
+
+def arrives(client: SmtpClient, sink: Sink, content: object) -> bytes:
+    delivery = client.send(content, "a@example.org", "b@example.net")  # type: ignore[arg-type]
+    assert delivery.ok, delivery
+    return sink.accepted[-1].content
+
+
+CONTENTS = [
+    (b"", b""),
+    (b".", b".\r\n"),
+    (b"a", b"a\r\n"),
+    (b"a\n.b\n", b"a\r\n.b\r\n"),
+    (b"a\rb\r\n", b"a\r\nb\r\n"),
+    (b"\r\n.\r\nQUIT\r\n", b"\r\n.\r\nQUIT\r\n"),
+    ("gr\u00fc\u00dfe\n", "gr\u00fc\u00dfe\r\n".encode()),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), CONTENTS)
+def test_a_small_content(
+    client: SmtpClient, sink: Sink, given: bytes | str, expected: bytes
+) -> None:
+    assert arrives(client, sink, given) == expected
+    assert arrives(client, sink, b"and the next one\r\n") == b"and the next one\r\n"
+
+
+def test_a_large_content_in_memory(client: SmtpClient, sink: Sink) -> None:
+    assert arrives(client, sink, LARGE) == LARGE
+
+
+def test_a_large_content_with_bare_line_feeds(client: SmtpClient, sink: Sink) -> None:
+    assert arrives(client, sink, LARGE.replace(b"\r\n", b"\n")) == LARGE
+
+
+def test_a_file(client: SmtpClient, sink: Sink, tmp_path: Path) -> None:
+    path = tmp_path / "m.eml"
+    path.write_bytes(LARGE.replace(b"\r\n", b"\n"))
+    with path.open("rb") as file:
+        assert arrives(client, sink, file) == LARGE
+
+
+def test_a_file_of_crlf(client: SmtpClient, sink: Sink, tmp_path: Path) -> None:
+    path = tmp_path / "m.eml"
+    path.write_bytes(b"not this\r\n" + LARGE)
+    with path.open("rb") as file:
+        file.readline()
+        mail = MailObject("a@example.org", "b@example.net", file, crlf=True)
+        assert client.send(mail).ok
+    assert sink.accepted[-1].content == LARGE
+
+
+def test_an_iterator_of_lines(client: SmtpClient, sink: Sink) -> None:
+    lines = LARGE.splitlines(keepends=True)
+    assert arrives(client, sink, iter(lines)) == LARGE
+
+
+def test_a_file_in_memory(client: SmtpClient, sink: Sink) -> None:
+    file = BytesIO(LARGE)
+    mail = MailObject("a@example.org", "b@example.net", file, crlf=True)
+    assert client.send(mail).ok
+    assert sink.accepted[-1].content == LARGE
+
+
+def test_small_and_large_ones_in_one_stream(client: SmtpClient, sink: Sink) -> None:
+    contents = [b"1\r\n", LARGE, b"2\r\n", LARGE, LARGE, b"3\r\n"]
+    mails = [("a@example.org", "b@example.net", content) for content in contents]
+    assert all(delivery.ok for delivery in client.stream(mails))
+    assert [message.content for message in sink.accepted] == contents
+
+
+def test_a_large_content_waits_until_somebody_wants_it(
+    client: SmtpClient, sink: Sink
+) -> None:
+    sink.refuse[b"nobody@"] = b"550 5.1.1 unknown"
+    mails = [
+        ("a@example.org", "nobody@example.net", LARGE),
+        ("a@example.org", "b@example.net", b"next\r\n"),
+    ]
+    outcomes = [delivery.outcome for delivery in client.stream(mails)]
+    assert outcomes == ["refused", "accepted"]
+    assert [message.content for message in sink.accepted] == [b"next\r\n"]
+    sent = client.transcript.events()
+    assert sent["n_bytes"].fillna(0).sum() < len(LARGE) / 10
+
+
+def test_a_chunk_refused_in_the_middle(client: SmtpClient, sink: Sink) -> None:
+    sink.refuse[b".010000 some"] = b"552 5.3.4 too big"
+    mails = [
+        ("a@example.org", "b@example.net", iter([LARGE])),
+        ("a@example.org", "b@example.net", b"next\r\n"),
+    ]
+    outcomes = [delivery.outcome for delivery in client.stream(mails)]
+    assert outcomes == ["refused", "accepted"]
+    assert [message.content for message in sink.accepted] == [b"next\r\n"]
+
+
+def test_what_mail_says_beside_the_path(client: SmtpClient, sink: Sink) -> None:
+    arrives(client, sink, b"ascii\r\n")
+    arrives(client, sink, "\u00e9\n")
+    client.send(b"x", "\u00e9@example.org", "b@example.net")
+    mail = [line for line in sink.lines if line.startswith(b"MAIL")]
+    assert mail == [
+        b"MAIL FROM:<a@example.org> SIZE=7",
+        b"MAIL FROM:<a@example.org> SIZE=4 BODY=8BITMIME",
+        "MAIL FROM:<\u00e9@example.org> SIZE=3 SMTPUTF8".encode(),
+    ]
+
+
+def test_an_email_message_brings_its_envelope(client: SmtpClient, sink: Sink) -> None:
+    message = EmailMessage()
+    message["From"] = "Ann <ann@example.org>"
+    message["To"] = "Bob <bob@example.net>, carol@example.net"
+    message["Cc"] = "bob@example.net"
+    message["Bcc"] = "secret@example.net"
+    message.set_content("hello\n.dot\n")
+    assert client.send(message).ok
+    taken = sink.accepted[-1]
+    assert taken.reverse_path == b"ann@example.org"
+    assert taken.forward_paths == (
+        b"bob@example.net",
+        b"carol@example.net",
+        b"secret@example.net",
+    )
+    assert b"secret" not in taken.content
+    assert message["Bcc"] == "secret@example.net"
+    assert b"hello\r\n.dot\r\n" in taken.content
+
+
+BAD = [
+    (EmailMessage(), "names 0 senders"),
+    (b"x", "say reverse_path and forward_paths"),
+    (42, "say reverse_path"),
+]
+
+
+@pytest.mark.parametrize(("message", "said"), BAD)
+def test_what_has_no_envelope_is_refused_before_anything_leaves(
+    client: SmtpClient, sink: Sink, message: object, said: str
+) -> None:
+    with pytest.raises(LocalProtocolError, match=said):
+        client.send(message)  # type: ignore[arg-type]
+    assert not sink.lines
+
+
+def test_a_message_to_nobody_is_refused() -> None:
+    with pytest.raises(LocalProtocolError, match="needs a recipient"):
+        MailObject("a@example.org", (), b"x")
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8))
+def test_what_arrives_does_not_depend_on_the_way(pieces: list[bytes]) -> None:
+    content = b"".join(pieces).replace(b"\0", b"0")
+    arrived = []
+    for pipelining, chunking in [(True, True), (True, False), (False, False)]:
+        with (
+            Sink(pipelining=pipelining, chunking=chunking) as sink,
+            SmtpClient(identity="c.example") as client,
+        ):
+            client.connect(sink.host, sink.port)
+            arrived.append(arrives(client, sink, content))
+            arrived.append(arrives(client, sink, iter([content])))
+    assert len(set(arrived)) == 1
