@@ -39,6 +39,7 @@ from smtpnb.analysis.pictures.slo import describe_slo, plot_slo
 from smtpnb.analysis.pictures.timeline import describe_timeline, plot_timeline
 from smtpnb.analysis.pictures.waterfall import describe_waterfall, plot_waterfall
 from smtpnb.analysis.posture import tls_posture, tls_rules
+from smtpnb.analysis.report import report
 from smtpnb.analysis.retries import retries
 from smtpnb.analysis.slo import slo
 from smtpnb.analysis.status import StatusMeaning, status_meaning, status_table
@@ -83,6 +84,7 @@ __all__ = [
     "plot_timeline",
     "plot_waterfall",
     "reply_codes",
+    "report",
     "retries",
     "side_by_side",
     "slo",

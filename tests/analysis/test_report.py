@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpnb import Sandbox, SmtpClient, Transcript
+from smtpnb.analysis import report
+from smtpnb.analysis.pseudonyms import pseudonymise
+from smtpnb.transcript import events
+from smtpnb.wire import record as log
+from tests.transcript.logs import (
+    FACTS,
+    Log,
+    cancelled_in_body,
+    opened,
+    pipelined,
+    plain,
+    refused_at_connect,
+    starttls,
+    unknown,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smtpnb.wire.record import Record
+
+# Letters that no prose of ours, no keyword and no pseudonym is made of.
+LABEL = st.text("qxzjkv", min_size=4, max_size=12)
+DOMAIN = st.builds("{}.{}".format, LABEL, st.sampled_from(["org", "com.au", "test"]))
+LOCAL = st.builds(
+    "{}{}{}".format, LABEL, st.sampled_from([".", "+", "-", "_", ""]), LABEL
+)
+V4 = st.tuples(st.integers(60, 99), *[st.integers(101, 255)] * 3).map(
+    lambda octets: ".".join(map(str, octets))
+)
+V6 = st.integers(0x2A00 << 112, (0x2A01 << 112) - 1).map(
+    lambda n: ":".join(f"{n >> shift & 0xFFFF:x}" for shift in range(112, -1, -16))
+)
+# Where servers put the names of others.
+ECHO = st.sampled_from(
+    [
+        "<{address}>: Recipient address rejected",
+        "{address}... User unknown",
+        "User {local} unknown in {domain}",
+        "Client host [{v4}] blocked; see https://{domain}/ip/{v4}?a={address}",
+        "{domain} Hello {host} [IPv6:{v6}], pleased to meet you",
+        "({v4}) {v6}. host={host}, mailto:{address}",
+        "{host}[{v4}]:25 said: RCPT TO:<{address}>",
+        "unroutable {local}@{host}; {v6}: {domain}.",
+        "{queue_id} on {host} for '{address}'",
+        "address:{v6}: from:{v6}. [IPv6:{v6}]:25 {v6}/64 {v4}:25 {v4}/24",
+        "ip{v4}, x-{v4}_, .{v4}. .{v6} *.{domain} a..{host}. <{local}> {local},",
+    ]
+)
+
+
+def _session(names: dict[str, str], echoes: list[str]) -> Record:
+    host, address, v4 = names["host"], names["address"], names["v4"]
+    session = Log(host)
+    session.resolve(2.0, v4)
+    t0 = session.now
+    entry = (log.CONNECT, t0, session.wait(5.0), v4, 25, names["v6"], None)
+    session.record.add(*entry)
+    session.greeting(f"220 {host} ESMTP Postfix\r\n".encode())
+    session.say("ehlo", f"EHLO {names['domain']}\r\n".encode(), b"250 STARTTLS\r\n")
+    facts = FACTS | {
+        "cert_subject": f"CN={host},O={names['local']}",
+        "cert_san": [host, f"*.{names['domain']}"],
+        "server_hostname": host,
+    }
+    session.record.add(log.TLS, session.now, session.wait(9.0), facts, None)
+    session.say("mail", f"MAIL FROM:<{address}>\r\n".encode(), b"250 Ok\r\n")
+    for echo in echoes:
+        answer = f"550 5.1.1 {echo.format(**names)}\r\n".encode()
+        line = f"RCPT TO:<{names['local']}.2@{host}> ORCPT=rfc822;{address}\r\n"
+        session.say("rcpt", line.encode(), answer)
+    session.say("data", b"DATA\r\n", b"354 go\r\n")
+    accepted = f"250 2.0.0 Ok: queued as {names['queue_id']}\r\n"
+    session.reply(accepted.encode(), session.dot())
+    failure = f"the certificate for {host} does not verify; subject CN={host}"
+    session.error("tls", "TlsError", failure)
+    return session.close()
+
+
+@given(
+    names=st.fixed_dictionaries(
+        {
+            "host": DOMAIN,
+            "domain": DOMAIN,
+            "local": LOCAL,
+            "v4": V4,
+            "v6": V6,
+            "queue_id": st.text("QXZJKV0123456789", min_size=10, max_size=12),
+        }
+    ),
+    echoes=st.lists(ECHO, max_size=4),
+)
+def test_no_name_is_left_anywhere_in_a_report(
+    names: dict[str, str], echoes: list[str]
+) -> None:
+    names["address"] = f"{names['local']}@{names['domain']}"
+    written = report(Transcript([_session(names, echoes)])).lower()
+    for kind, name in names.items():
+        assert name.lower() not in written, kind
+
+
+def test_the_same_name_has_the_same_pseudonym_and_another_has_another() -> None:
+    session = opened("mx.firm.org")
+    session.say(
+        "rcpt",
+        b"RCPT TO:<Ann.Lee@firm.org>\r\n",
+        b"550 ann.lee@FIRM.org, bob@firm.org, ann.lee [203.0.113.9] 203.0.113.8\r\n",
+    )
+    *_, reply, _ = pseudonymise(events(session.close()))
+    same, other, alone, one_ip, other_ip = (reply.text or "").split(" ")
+    assert re.fullmatch(r"user\d@host\d\.example,", same)
+    assert other.partition("@")[2] == same.partition("@")[2]
+    assert other.partition("@")[0] != same.partition("@")[0] == alone
+    assert one_ip.strip("[]") != other_ip
+
+
+def test_a_pseudonym_is_nobodys_name() -> None:
+    session = opened("host1.example")
+    session.say("noop", b"NOOP\r\n", b"250 host2.example user1@x.org [192.0.2.1]\r\n")
+    *_, reply, _ = pseudonymise(events(session.close()))
+    names = {"host1.example", "host2.example", "user1@x.org", "192.0.2.1"}
+    assert not names & set(re.findall(r"[\w.@]+", reply.text or ""))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2.1.5 Ok",
+        "ESMTP Exim 4.96 Mon, 10 Jul 2023 19:39:15 +0300",
+        "ESMTP Sendmail 8.17.1/8.17.1",
+        "at 12:34:56 on localhost [127.0.0.1] ::1",
+        "postmaster unknown",
+        "SIZE 10240000",
+        "STARTTLS",
+        "4.7.1 Greylisted, try again in 300 seconds",
+    ],
+)
+def test_what_names_nobody_stays(text: str) -> None:
+    session = opened()
+    session.say("rcpt", b"RCPT TO:<postmaster>\r\n", f"250 {text}\r\n".encode())
+    *_, reply, _ = pseudonymise(events(session.close()))
+    assert reply.text == text
+
+
+def test_a_quoted_local_part_is_a_name_as_well() -> None:
+    session = opened()
+    line = b'RCPT TO:<"ann >(lee"@firm.org>\r\n'
+    session.say("rcpt", line, b'550 "ann >(lee"@firm.org unknown\r\n')
+    *_, command, reply, _ = pseudonymise(events(session.close()))
+    assert "ann" not in (command.text or "") + (reply.text or "")
+
+
+def test_a_challenge_in_base64_may_hold_a_name() -> None:
+    session = opened()
+    session.say("auth", b"AUTH CRAM-MD5\r\n", b"334 PDE4OTZAZmlybS5vcmc+\r\n")
+    *_, reply, _ = pseudonymise(events(session.close()))
+    assert reply.text == "<challenge 20 octets>"
+
+
+def test_the_owner_of_a_certificate_is_left_out() -> None:
+    record = starttls()
+    written = report(Transcript([record]))
+    assert "CN=" not in written
+    assert "CN=mx1.example.test" in report(Transcript([record]), pseudonymise=False)
+
+
+def _outside(markdown: str) -> list[str]:
+    """The lines outside fenced blocks, as CommonMark 4.5 has them."""
+    outside, fence = [], ""
+    for line in markdown.split("\n"):
+        match = re.match(r" {0,3}(`{3,})", line)
+        if not fence and match and line.endswith("text"):
+            fence = match[1]
+        elif fence and match and len(match[1]) >= len(fence) and not line.strip(" `"):
+            fence = ""
+        elif not fence:
+            outside.append(line)
+    assert not fence
+    return outside
+
+
+@pytest.mark.parametrize("pseudonymous", [True, False])
+@given(
+    texts=st.lists(
+        st.text(st.sampled_from("`~ \t#<>![](){}\n*_|&@\\-x\u202e"), max_size=40),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_nothing_a_server_says_stands_outside_a_fence(
+    pseudonymous: bool, texts: list[str]
+) -> None:
+    session = opened("`host`")
+    for text in texts:
+        lines = text.split("\n")
+        first = "".join(f"250-{line}\r\n" for line in lines[:-1])
+        answer = f"{first}250 {lines[-1]}\r\n".encode()
+        session.say("noop", b"NOOP ```\r\n", answer)
+    written = report(Transcript([session.close()]), pseudonymise=pseudonymous)
+    usual = report(Transcript([plain()]), pseudonymise=pseudonymous)
+    assert _outside(written) == _outside(usual)
+    assert "\u202e" not in written
+
+
+def test_a_fence_is_longer_than_any_in_it() -> None:
+    session = opened()
+    session.say("noop", b"NOOP\r\n", b"250 `````\r\n")
+    session.say("noop", b"NOOP\r\n", b"250 <img src=x onerror=alert(1)>\r\n")
+    written = report(Transcript([session.close()]))
+    assert "\n``````text\n" in written
+
+
+@pytest.mark.parametrize(
+    "record",
+    [plain, starttls, pipelined, unknown, cancelled_in_body, refused_at_connect],
+)
+def test_a_report_has_all_its_parts(record: Callable[[], Record]) -> None:
+    written = report(Transcript([record()]))
+    headings = [line for line in written.split("\n") if line.startswith("#")]
+    assert headings == [
+        "# Report of an SMTP session",
+        "## Environment",
+        "## What was asked",
+        "## What it means",
+        "## Dialogue",
+        "## Capabilities",
+        "## TLS",
+    ]
+    assert re.search(r"- smtpnb: \d", written)
+    assert "- OpenSSL: " in written
+
+
+def test_a_report_tells_what_was_asked_and_what_it_means() -> None:
+    written = report(Transcript([starttls(), plain()]), pseudonymise=False)
+    assert "mx1.example.test port 25\nEHLO, MAIL, RCPT x 2, DATA, ., QUIT\n" in written
+    assert "\nmx1.example.test refused the recipient <no@example.test>:" in written
+    assert "<** 550 5.1.1 <no@example.test>: User unknown" in written
+    assert "before TLS:\n  AUTH PLAIN LOGIN\n  PIPELINING" in written
+
+
+def test_a_frame_and_another_session_can_be_reported() -> None:
+    transcript = Transcript([starttls(), plain()])
+    assert report(transcript.events()) == report(transcript)
+    assert "STARTTLS, EHLO, AUTH" in report(transcript, session=0)
+    with pytest.raises(LookupError, match="among 0"):
+        report(Transcript([]))
+
+
+def test_a_long_dialogue_is_cut_and_says_so() -> None:
+    session = opened()
+    for _ in range(400):
+        session.say("noop", b"NOOP\r\n", b"250 " + b"x" * 900 + b"\r\n")
+    written = report(Transcript([session.close()]))
+    assert "lines left out]" in written
+    assert len(written) < 200_000
+
+
+@pytest.mark.parametrize("part", ["a", "a.", "1:", "<", "a@", "1.2.", "x-y ", '"', "%"])
+def test_a_hostile_reply_is_rewritten_in_a_moment(part: str) -> None:
+    session = opened()
+    session.say("noop", b"NOOP\r\n", f"250 {part * (60_000 // len(part))}\r\n".encode())
+    start = time.process_time()
+    pseudonymise(events(session.close()))
+    assert time.process_time() - start < 3
+
+
+def test_a_real_session_is_reported() -> None:
+    client = SmtpClient()
+    with Sandbox() as sandbox:
+        sandbox.fault("rcpt", "nobody@*", reply="550 5.1.1 No such user")
+        client.connect(sandbox)
+        client.ehlo("client.zurich.example")
+        client.starttls()
+        client.ehlo("client.zurich.example")
+        client.mail_from("ann@zurich.example")
+        client.rcpt_to("nobody@bern.example")
+        client.quit()
+    written = report(client.transcript)
+    assert "zurich" not in written
+    assert "bern" not in written
+    assert "refused the recipient <user2@host" in written
+    assert "version: TLSv1.3" in written
