@@ -7,7 +7,9 @@ No other module may invent an escape of its own.
 
 What acts and therefore never passes: C0 and C1 controls and DEL (terminals), the
 separators U+2028, U+2029, VT, FF and NEL (they forge rows), bidirectional and
-zero-width characters (they reorder and hide), and markup.
+zero-width characters (they reorder and hide), and markup. JupyterLab also typesets
+LaTeX, which can hide and disguise as well, in all HTML but `<pre>` and what is of the
+class `NO_LATEX`.
 
 This module knows nothing of SMTP.
 """
@@ -15,6 +17,10 @@ This module knows nothing of SMTP.
 from __future__ import annotations
 
 import re
+from typing import Final
+
+# For an HTML element that shows text of a server outside `<pre>`: MathJax passes by.
+NO_LATEX: Final = "tex2jax_ignore mathjax_ignore"
 
 # Compiled when first used (most text is plain).
 # Controls, line separators, bidirectional controls, every character that is by default

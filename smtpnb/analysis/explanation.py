@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from smtpnb.text import for_html, for_terminal
+from smtpnb.text import NO_LATEX, for_html, for_terminal
 
 
 class Explanation(NamedTuple):
@@ -62,7 +62,8 @@ class Explanation(NamedTuple):
             listed = "".join(f"<li>{for_html(item)}</li>" for item in items)
             rows.append(f"<tr><th>{for_html(name)}</th><td><ul>{listed}</ul></td></tr>")
         return (
-            f'<div class="smtpnb-explanation"><p><b>{for_html(self.headline)}</b></p>'
+            f'<div class="smtpnb-explanation {NO_LATEX}">'
+            f"<p><b>{for_html(self.headline)}</b></p>"
             f"<table>{''.join(rows)}</table></div>"
         )
 

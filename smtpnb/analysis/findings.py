@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from smtpnb.text import for_html
+from smtpnb.text import NO_LATEX, for_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ class Findings(pd.DataFrame):
             )
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         return (
-            f'<div class="smtpnb-lint"><p>{for_html(summary(self))}</p>'
+            f'<div class="smtpnb-lint {NO_LATEX}"><p>{for_html(summary(self))}</p>'
             f"<table>{body}</table></div>"
         )
 

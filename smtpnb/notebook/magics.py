@@ -18,7 +18,7 @@ from smtpnb.notebook.completion import matcher_for
 from smtpnb.notebook.grammar import Request, parse, usage
 from smtpnb.notebook.line import expand
 from smtpnb.notebook.live import live
-from smtpnb.notebook.render import Shown, in_one_line, status
+from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.sessions import Sessions
 from smtpnb.notebook.verbs import VERBS, send_cell
 from smtpnb.protocol.replies import Reply
@@ -125,6 +125,7 @@ class SmtpMagics(Magics):
         return eval(expression, self._shell.user_global_ns, self._shell.user_ns)  # noqa: S307  # the user's own code, in the user's own cell
 
 
+_FRAME: Final = ("pandas.core.frame", "DataFrame")
 _LOADED: dict[int, tuple[SmtpMagics, Any]] = {}
 
 
@@ -137,6 +138,7 @@ def load(shell: Any) -> None:
     shell.configurables.append(magics)
     matcher = matcher_for(magics.sessions)
     shell.Completer.custom_matchers.append(matcher)
+    _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
     _LOADED[id(shell)] = magics, matcher
 
 
@@ -151,3 +153,8 @@ def unload(shell: Any) -> None:
     shell.magics_manager.registry.pop("SmtpMagics", None)
     shell.configurables.remove(magics)
     shell.Completer.custom_matchers.remove(matcher)
+    _html_formatter(shell).pop(".".join(_FRAME), None)
+
+
+def _html_formatter(shell: Any) -> Any:
+    return shell.display_formatter.formatters["text/html"]

@@ -9,9 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from smtpnb.text import for_html, for_terminal
+from smtpnb.text import NO_LATEX, for_html, for_terminal
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from smtpnb.client import SmtpClient
 
 _RED = "\x1b[31m"
@@ -28,6 +30,14 @@ class Shown(str):
 
     def _repr_html_(self) -> str:
         return f'<pre style="margin:0">{for_html(str(self))}</pre>'
+
+
+def frame_html(frame: pd.DataFrame) -> str | None:
+    """Return the HTML of a frame; pandas 2 knows the class of an older MathJax only."""
+    shown: str | None = frame._repr_html_()  # type: ignore[operator]
+    return shown and shown.replace(
+        'dataframe tex2jax_ignore"', f'dataframe {NO_LATEX}"'
+    )
 
 
 def status(name: str, client: SmtpClient) -> Shown:

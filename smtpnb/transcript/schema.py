@@ -16,6 +16,7 @@ table today reads it tomorrow. This module knows nothing of events or of SMTP.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.text import for_terminal
@@ -293,6 +294,7 @@ def from_arrow(columns: Sequence[Column], table: Any) -> pd.DataFrame:
     import pandas as pd  # loaded only when used
     import pyarrow as pa  # loaded only when used
 
+    _typeset_no_frames()
     frame = {}
     for column, field in zip(columns, arrow(columns), strict=True):
         if field.name in table.column_names:
@@ -301,6 +303,20 @@ def from_arrow(columns: Sequence[Column], table: Any) -> pd.DataFrame:
             array = pa.nulls(len(table), field.type)
         frame[column.name] = _typed(array, column.dtype)
     return pd.DataFrame(frame)
+
+
+@cache
+def _typeset_no_frames() -> None:
+    """Have pandas tell notebooks that frames hold no LaTeX; say so once.
+
+    JupyterLab would typeset what a server says between dollar signs, in these frames
+    and in all that are derived from them: hence the option of pandas, and no class.
+    Who wants formulas in frames can set it again.
+    """
+    import pandas as pd  # loaded only when used
+
+    pd.set_option("display.html.use_mathjax", False)
+    pd.set_option("styler.html.mathjax", False)
 
 
 def _typed(array: Any, dtype: str) -> Any:

@@ -13,6 +13,7 @@ from smtpnb import LocalProtocolError, Reply, Sandbox, SmtpClient, State
 from smtpnb.errors import DeadlineExceeded, ReplyError
 from smtpnb.notebook.live import LiveLine
 from smtpnb.notebook.magics import load, unload
+from smtpnb.text import NO_LATEX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,3 +278,15 @@ def test_conformance_shows_the_findings_of_its_session(
     assert run("%smtp lint")["session_id"].nunique() == 2
     with pytest.raises(UsageError, match="--expect"):
         run("%smtp conformance --expect 250")
+
+
+def test_a_frame_is_never_typeset_in_a_notebook(
+    run: Callable[[str], Any], shell: Any
+) -> None:
+    frame = run("%smtp transcript events")
+    shown = shell.display_formatter.format(frame)[0]["text/html"]
+    assert f'class="dataframe {NO_LATEX}"' in shown
+    unload(shell)
+    formatter = shell.display_formatter.formatters["text/html"]
+    assert "pandas.core.frame.DataFrame" not in formatter
+    load(shell)

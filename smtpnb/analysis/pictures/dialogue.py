@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.text import for_html, for_terminal
+from smtpnb.text import NO_LATEX, for_html, for_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +59,9 @@ class SideBySide:
         note = f"<p><i>{left_out} more rows left out</i></p>" if left_out > 0 else ""
         said = for_html(describe_dialogue(self._frame))
         return (
-            f'<div class="smtpnb-dialogue"><p>{said}</p><table style="font-family:'
-            f'monospace;border-collapse:collapse">{"".join(rows)}</table>{note}</div>'
+            f'<div class="smtpnb-dialogue {NO_LATEX}"><p>{said}</p>'
+            '<table style="font-family:monospace;border-collapse:collapse">'
+            f"{''.join(rows)}</table>{note}</div>"
         )
 
     def __str__(self) -> str:
