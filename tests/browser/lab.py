@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
-_NO_NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+# No news; and every output of a notebook in the page, however many and wherever.
+_SETTINGS = {
+    "apputils-extension/notification": '{"fetchNews": "false"}',
+    "notebook-extension/tracker": '{"maxNumberOutputs": 9999, "windowingMode": "none"}',
+}
 _IDLE = """() => {
     const shown = window.jupyterapp?.shell?.currentWidget;
     return shown?.sessionContext?.session?.kernel?.status === 'idle';
@@ -43,18 +47,38 @@ class Lab:
         self._address = address
         self._token = token
 
-    def open(self, browser: Browser, name: str, *cells: str, width: int = 1300) -> Page:
+    def open(self, browser: Browser, name: str, *cells: str, **how: Any) -> Page:
         """Write a notebook, open it, run all its cells, and wait until they ran."""
         notebook: Any = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
         )
         nbformat.write(notebook, self.folder / f"{name}.ipynb")
-        return self.show(browser, f"{name}.ipynb", width=width)
+        return self.show(browser, f"{name}.ipynb", **how)
 
-    def show(self, browser: Browser, path: str, *, width: int = 1300) -> Page:
-        """Open a notebook that is there, and run all its cells."""
+    def show(
+        self,
+        browser: Browser,
+        path: str,
+        *,
+        width: int = 1300,
+        script: str = "",
+        asked: Callable[[str], None] | None = None,
+    ) -> Page:
+        """Open a notebook that is there, and run all its cells.
+
+        Args:
+            browser: Where.
+            path: Below the folder that is served.
+            width: Of the page.
+            script: Runs in the page before anything else does.
+            asked: Is told every address that the page asks for.
+        """
         page = browser.new_page(viewport={"width": width, "height": 1000})
+        if asked is not None:
+            page.on("request", lambda request: asked(request.url))
+        if script:
+            page.add_init_script(script)
         page.set_default_timeout(40_000)
         page.goto(f"{self._address}/lab/tree/{path}?reset&token={self._token}")
         page.wait_for_function(_IDLE)
@@ -68,9 +92,10 @@ def lab(folder: Path) -> Iterator[Lab]:
     """Run a JupyterLab that serves `folder`/work."""
     served, settings = folder / "work", folder / "settings"
     served.mkdir()
-    news = settings / _NO_NEWS
-    news.parent.mkdir(parents=True)
-    news.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    for name, values in _SETTINGS.items():
+        file = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(values)
     token = secrets.token_hex(16)
     with socket.create_server(("127.0.0.1", 0)) as finder:
         port = finder.getsockname()[1]
