@@ -10,7 +10,7 @@ This module knows nothing of pictures, nor of the order of a dialogue (`dialogue
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smtpnb.analysis.capabilities import AFTER, Offer, offered
 from smtpnb.analysis.frames import table
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smtpnb.analysis.source import Source
+    from smtpnb.transcript.derive import Event
 
 NOISE_RATIO: Final = 1.5
 NOISE_MS: Final = 1.0
@@ -138,16 +139,20 @@ def _side(source: Source, by: str) -> dict[str, _Facts]:
     from smtpnb.transcript import tables  # loads pandas
 
     events = events_of(source)
-    names = names_of(events)
     sessions, exchanges = tables.sessions(events), tables.exchanges(events)
+    of_session: dict[str, list[Event]] = {}
+    for event in events:
+        of_session.setdefault(event.session_id, []).append(event)
+    exchanged = dict(iter(exchanges.groupby(by, observed=True, sort=False)))
     found: dict[str, _Facts] = {}
     for group, rows in sessions.groupby(by, observed=True, sort=False):
-        mine = exchanges[exchanges[by] == group]
+        mine = exchanged.get(group, exchanges.iloc[:0])
+        said = (event for name in rows["session_id"] for event in of_session[name])
         found[str(group)] = {
             "sessions": _Fact(str(len(rows)), len(rows)),
             **_of_sessions(rows),
             **_replies(mine),
-            **_texts(mine, names),
+            **_texts(mine, names_of(said)),
             **_latencies(mine),
         }
     return found
@@ -210,12 +215,15 @@ def _texts(exchanges: pd.DataFrame, names: Names) -> _Facts:
 
 
 def _latencies(exchanges: pd.DataFrame) -> _Facts:
-    steps = exchanges.groupby("step", observed=True, sort=False)["latency_ms"]
+    import numpy as np  # loaded only when used
+
+    known: dict[str, list[float]] = {}
+    for step, latency in zip(exchanges["step"], exchanges["latency_ms"], strict=True):
+        if latency == latency:  # noqa: PLR0124  # NaN: no reply
+            known.setdefault(str(step), []).append(latency)
     facts: _Facts = {}
-    for step, latencies in steps:
-        known: Any = latencies.dropna()
-        for name, q in (("p50_ms", 0.5), ("p95_ms", 0.95)):
-            if len(known):
-                value = round(float(known.quantile(q)), 3)
-                facts[f"{name} {step}"] = _Fact(f"{value:.3f}", value)
+    for step, latencies in known.items():
+        middle, high = np.quantile(latencies, [0.5, 0.95]).round(3).tolist()
+        facts[f"p50_ms {step}"] = _Fact(f"{middle:.3f}", middle)
+        facts[f"p95_ms {step}"] = _Fact(f"{high:.3f}", high)
     return facts

@@ -15,6 +15,7 @@ nothing of alignment or of frames.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ VOLATILE: Final = (
 )
 
 _GREETED = re.compile(r"([\w-]{1,63}(?:\.[\w-]{1,63}){0,30})(?= |\n|\Z)")
-_NAME = r"(?<![\w.-])%s(?![\w-]|\.\w)"
+_NAME = r"(?<![\w.-])(?:%s)(?![\w-]|\.\w)"
 
 
 class Names(NamedTuple):
@@ -148,8 +149,21 @@ def settle(text: str, names: Names = Names()) -> str:  # noqa: B008  # immutable
     """
     for volatile in VOLATILE:
         text = volatile.pattern.sub(volatile.stands, text)
-    for stands, known in (("{host}", names.hosts), ("{client}", names.clients)):
-        for name in sorted(known, key=len, reverse=True):
-            pattern = _NAME % re.escape(name)
-            text = re.sub(pattern, stands, text, flags=re.IGNORECASE)
+    for stands, pattern in _named(names):
+        text = pattern.sub(stands, text)
     return text
+
+
+@lru_cache(maxsize=256)
+def _named(names: Names) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """What stands for the names of each end, and the pattern that finds them."""
+    ends = (("{host}", names.hosts), ("{client}", names.clients))
+    return tuple(
+        (stands, re.compile(_NAME % "|".join(_longest_first(known)), re.IGNORECASE))
+        for stands, known in ends
+        if known
+    )
+
+
+def _longest_first(names: Iterable[str]) -> list[str]:
+    return [re.escape(name) for name in sorted(names, key=lambda n: (-len(n), n))]

@@ -1,7 +1,7 @@
 """How it went over time as a picture: a strip for each host.
 
 A point for the median, a line up to the 95th percentile, and where sessions failed a
-cross with their number: "x 2 of 5". Points are joined only from one bin to the next, so
+cross with their number. Points are joined only from one bin to the next, so
 that a gap is seen as a gap.
 """
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_HOSTS: Final = 6
+_MEANS: Final = (
+    "point: median duration; line: up to the 95th percentile; x: how many failed"
+)
 MAX_NUMBERS: Final = 15
 _SLOW: Final = ("host", "bin", "p95_ms")
 _STRIP: Final = 1.25  # inches
@@ -48,13 +51,6 @@ def plot_timeline(frame: pd.DataFrame) -> Figure:
         ax.set_ylim(max(low, 0.001) * 0.6, max(high, 0.001) * 3.2)
         style.log_ms(ax, "y")
     _dates(strips[-1], frame)
-    style.legend_above(
-        strips[0],
-        {
-            style.BLUE: "median, line up to the 95th percentile",
-            style.VERMILION: "x: sessions that failed",
-        },
-    )
     return figure
 
 
@@ -81,17 +77,15 @@ def _strip(ax: Axes, rows: pd.DataFrame, step: float) -> None:
                     linewidth=1)  # fmt: skip
     ax.plot(times, middle, "o", color=style.BLUE, markersize=4)
     failing = int((rows["n_fail"] > 0).sum())
-    counts = zip(rows["n"], rows["n_fail"], strict=True)
-    for time, top, (n, n_fail) in zip(times, high, counts, strict=True):
+    for time, top, n_fail in zip(times, high, rows["n_fail"], strict=True):
         if n_fail:
             ax.plot([time], [top * 1.35], "x", color=style.VERMILION, markersize=6)
             if failing <= MAX_NUMBERS:  # more would lie on one another
-                style.above_bar(ax, time, top * 1.5, f"{n_fail} of {n}", size=7)
+                style.above_bar(ax, time, top * 1.5, str(n_fail), size=7)
     total, failed = int(rows["n"].sum()), int(rows["n_fail"].sum())
     name = style.short(rows["host"].iloc[0], 40)
     title = f"{name}   n = {total}, failed {failed}"
-    ax.text(0.005, 0.97, title, transform=ax.transAxes, va="top", fontsize=9,
-            parse_math=False)  # fmt: skip
+    ax.set_title(title, loc="left", fontsize=9, parse_math=False, pad=3)
     style.bare(ax, grid="both")
     ax.tick_params(axis="both", labelsize=8)
 
@@ -103,7 +97,8 @@ def _dates(ax: Axes, frame: pd.DataFrame) -> None:
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
     first, last = frame["bin"].min(), frame["bin"].max()
-    ax.set_xlabel(f"UTC, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}", fontsize=8)
+    when = f"UTC, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+    ax.set_xlabel(f"{when}\n{_MEANS}", fontsize=8)
 
 
 def describe_timeline(frame: pd.DataFrame) -> str:
