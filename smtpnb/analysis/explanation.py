@@ -6,9 +6,12 @@ module knows nothing of how an explanation is found.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from smtpnb.text import NO_LATEX, for_html, for_terminal
+
+
+_CELL: Final = "text-align:left;vertical-align:top"
 
 
 class Explanation(NamedTuple):
@@ -55,12 +58,16 @@ class Explanation(NamedTuple):
 
     def _repr_html_(self) -> str:
         rows = [
-            f"<tr><th>{for_html(name)}</th><td>{for_html(text)}</td></tr>"
+            f'<tr><th style="{_CELL}">{for_html(name)}</th>'
+            f'<td style="{_CELL}">{for_html(text)}</td></tr>'
             for name, text in self._parts()
         ]
         for name, items in self._lists():
             listed = "".join(f"<li>{for_html(item)}</li>" for item in items)
-            rows.append(f"<tr><th>{for_html(name)}</th><td><ul>{listed}</ul></td></tr>")
+            rows.append(
+                f'<tr><th style="{_CELL}">{for_html(name)}</th><td style="{_CELL}">'
+                f'<ul style="margin:0">{listed}</ul></td></tr>'
+            )
         return (
             f'<div class="smtpnb-explanation {NO_LATEX}">'
             f"<p><b>{for_html(self.headline)}</b></p>"
