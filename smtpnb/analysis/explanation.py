@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from smtpnb.text import NO_LATEX, for_html, for_terminal
 
-
 _CELL: Final = "text-align:left;vertical-align:top"
 
 
