@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from smtpnb.text import for_terminal
+from smtpnb.transcript import spread
 from smtpnb.transcript.derive import NO_TRANSACTION, NONE, ROW
 from smtpnb.transcript.schema import EVENTS
 from smtpnb.transcript.shapes import Shape
@@ -38,7 +37,6 @@ _ROW: Final = np.dtype(
         ("transaction", "<i4"),
     ]
 )
-_TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 
 
 def events_frame(
@@ -63,9 +61,9 @@ def events_frame(
         | _of_shapes(kinds, shape)
         | _of_places(spots, place)
     )
-    columns["exchange_no"] = _nullable(rows["exchange"], rows["exchange"] == NONE)
-    number = rows["transaction"]
-    columns["transaction_no"] = _nullable(number, number == NO_TRANSACTION)
+    for name, none in (("exchange", NONE), ("transaction", NO_TRANSACTION)):
+        null = rows[name] == none
+        columns[f"{name}_no"] = spread.some_numbers(rows[name], null, np.int32)
     return pd.DataFrame({column.name: columns[column.name] for column in EVENTS})
 
 
@@ -80,8 +78,8 @@ def _used(numbers: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:
 def _of_records(records: Sequence[Record], owner: Any, sizes: Any) -> dict[str, Any]:
     first = np.cumsum(sizes) - sizes
     return {
-        "run_id": _words([record.run_id for record in records], owner),
-        "session_id": _text([record.session_id for record in records], owner),
+        "run_id": spread.words([record.run_id for record in records], owner),
+        "session_id": spread.text([record.session_id for record in records], owner),
         "seq": (np.arange(len(owner)) - first[owner]).astype(np.int32),
     }
 
@@ -92,8 +90,7 @@ def _times(records: Sequence[Record], owner: Any, rows: Any) -> dict[str, Any]:
     us = (rows["t"] - start) // 1000
     took = np.maximum(us - (rows["since"] - start) // 1000, 0) / 1000
     took[rows["since"] == NONE] = np.nan
-    moments = pa.array(us + wall, pa.timestamp("us", tz="UTC"))
-    return {"ts": moments.to_pandas(), "t_ms": us / 1000, "dt_ms": took}
+    return {"ts": spread.moments(us + wall), "t_ms": us / 1000, "dt_ms": took}
 
 
 def _of_shapes(kinds: Sequence[Any], shape: Any) -> dict[str, Any]:
@@ -103,58 +100,20 @@ def _of_shapes(kinds: Sequence[Any], shape: Any) -> dict[str, Any]:
         return found.get(name, ())
 
     words = ("event", "direction", "step", "verb", "enhanced", "detail")
-    columns = {name: _words(of(name), shape) for name in words}
-    columns["text"] = _text(of("text"), shape)
-    columns |= {name: _flags(of(name), shape) for name in ("pipelined", "redacted")}
-    columns["code"] = _numbers(of("code"), shape, np.int16)
-    columns["n_bytes"] = _numbers(of("n_bytes"), shape, np.int64)
+    columns = {name: spread.words(of(name), shape) for name in words}
+    columns["text"] = spread.text(of("text"), shape)
+    columns |= {
+        name: spread.flags(of(name), shape) for name in ("pipelined", "redacted")
+    }
+    columns["code"] = spread.numbers(of("code"), shape, np.int16)
+    columns["n_bytes"] = spread.numbers(of("n_bytes"), shape, np.int64)
     return columns
 
 
 def _of_places(spots: Sequence[Any], place: Any) -> dict[str, Any]:
     return {
-        "host": _words([spot.host for spot in spots], place),
-        "port": _numbers([spot.port for spot in spots], place, np.int32),
-        "peer_ip": _words([spot.peer_ip for spot in spots], place),
-        "tls": _flags([spot.tls for spot in spots], place),
+        "host": spread.words([spot.host for spot in spots], place),
+        "port": spread.numbers([spot.port for spot in spots], place, np.int32),
+        "peer_ip": spread.words([spot.peer_ip for spot in spots], place),
+        "tls": spread.flags([spot.tls for spot in spots], place),
     }
-
-
-# One value for each shape, record or place; `which` says for each row which of them.
-
-
-def _inert(values: Sequence[str | None]) -> list[str | None]:
-    return [v and for_terminal(v, newlines=True) for v in values]
-
-
-def _text(values: Sequence[str | None], which: Any) -> Any:
-    # Large offsets: a session may hold more than 2 GiB of text, once it is spread.
-    texts = pa.array(_inert(values), pa.large_string()).take(pa.array(which))
-    return texts.to_pandas(types_mapper=lambda _: _TEXT)
-
-
-def _words(values: Sequence[str | None], which: Any) -> Any:
-    words = [word for word in set(values) if word is not None]
-    inert = {word: for_terminal(word, newlines=True) for word in words}
-    ordered = sorted(set(inert.values()))
-    place = {word: code for code, word in enumerate(ordered)}
-    code_of: dict[str | None, int] = {word: place[inert[word]] for word in words}
-    code_of[None] = -1
-    codes = np.fromiter(map(code_of.__getitem__, values), np.int32, len(values))
-    categories = pd.Index(ordered, dtype=_TEXT)
-    return pd.Categorical.from_codes(codes[which], categories=categories)
-
-
-def _numbers(values: Sequence[int | None], which: Any, kind: Any) -> Any:
-    array = np.array([0 if value is None else value for value in values], kind)
-    null = np.array([value is None for value in values], bool)
-    return pd.arrays.IntegerArray(array[which], null[which])
-
-
-def _flags(values: Sequence[bool], which: Any) -> Any:
-    flags = np.array(values, bool)[which]
-    return pd.arrays.BooleanArray(flags, np.zeros(len(flags), bool))
-
-
-def _nullable(numbers: Any, null: Any) -> Any:
-    return pd.arrays.IntegerArray(np.where(null, 0, numbers).astype(np.int32), null)

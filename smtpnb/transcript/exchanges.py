@@ -1,8 +1,9 @@
 """Events folded into exchanges: a command, what was sent with it, and its reply.
 
 One row for each reply; a command without a reply has one row as well, which carries
-the fault that ended it. Plain dictionaries, keyed by `schema.EXCHANGES`; `tables` makes
-a frame of them. This module knows nothing of pandas.
+the fault that ended it. Plain dictionaries, keyed by `schema.EXCHANGES`, for the few
+events of one session; `fold` makes the frame, of any number. This module knows nothing
+of pandas.
 """
 
 from __future__ import annotations
@@ -76,18 +77,18 @@ def _begin(event: Event) -> Row:
 
 
 def _take_sent(row: Row, event: Event) -> None:
-    row["send_ms"] = round(row.get("send_ms", 0.0) + (event.dt_ms or 0.0), 3)
+    # Parts of one group left in the same interval, which counts once.
+    began = max(since_ms(event), row.get("sent_ms", since_ms(event)))
+    row["send_ms"] = round(row.get("send_ms", 0.0) + max(event.t_ms - began, 0.0), 3)
+    row["sent_ms"] = event.t_ms
     row["bytes_sent"] = row.get("bytes_sent", 0) + (event.n_bytes or 0)
     if event.event == "data":
         row["content_bytes"] = row.get("content_bytes", 0) + (event.n_bytes or 0)
         return
-    if "content_bytes" in row:
-        # The final dot belongs to the exchange that its content began.
-        row["step"], row["verb"] = event.step, event.verb
-        row["pipelined"] = event.pipelined
+    # A command says more than the content that began its exchange.
+    row["step"], row["verb"], row["pipelined"] = event.step, event.verb, event.pipelined
     verb, text = event.verb or "", event.text or ""
     row["argument"] = text[len(verb) :].lstrip(" ") or None
-    row["sent_ms"] = event.t_ms
 
 
 def _take_reply(row: Row, event: Event) -> None:

@@ -264,6 +264,22 @@ def from_lists(
     )
 
 
+def complete(
+    columns: Sequence[Column], values: Mapping[str, Any], n_rows: int
+) -> pd.DataFrame:
+    """Return a frame of columns that have their types; those that lack are null."""
+    import pandas as pd  # loaded only when used
+    import pyarrow as pa  # loaded only when used
+
+    frame = {}
+    for column, field in zip(columns, arrow(columns), strict=True):
+        if column.name in values:
+            frame[column.name] = values[column.name]
+        else:
+            frame[column.name] = _typed(pa.nulls(n_rows, field.type), column.dtype)
+    return pd.DataFrame(frame)
+
+
 def arrow(columns: Sequence[Column]) -> Any:
     """Return the pyarrow schema of columns, as files have it."""
     import pyarrow as pa  # loaded only when used

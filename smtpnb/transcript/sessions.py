@@ -6,7 +6,7 @@ phases add up to `total_ms` by construction, in pipelined sessions as well, wher
 several replies are awaited at once.
 
 The outcomes are zgrab2's words, since scans will be compared with its files, and one
-of our own: "cancelled". This module knows nothing of pandas.
+of our own: "cancelled". This module knows nothing of records.
 """
 
 from __future__ import annotations
@@ -14,16 +14,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.transcript.exchanges import detail, fold, since_ms
+import numpy as np
+import pandas as pd
+
+from smtpnb.transcript import schema, spread
+from smtpnb.transcript.fold import Exchanges, facts, us
 from smtpnb.transcript.schema import PHASES, SESSIONS, VERSION
+from smtpnb.transcript.words import software
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from smtpnb.transcript.derive import Event
     from smtpnb.transcript.exchanges import Row
 
-_PHASE_NAMES: Final = frozenset(column.name for column in PHASES)
+_PHASE_NAMES: Final = tuple(column.name for column in PHASES)
+_N_PHASES: Final = len(PHASES)
+_OTHER: Final = _PHASE_NAMES.index("other_ms")
 # What TLS negotiated, by column: the record's names need no "tls_".
 _TLS_FACTS: Final[Mapping[str, str]] = {
     "tls_version": "version",
@@ -31,21 +37,6 @@ _TLS_FACTS: Final[Mapping[str, str]] = {
     "tls_alpn": "alpn",
     "tls_verified": "verified",
     **{c.name: c.name for c in SESSIONS if c.name.startswith("cert_")},
-}
-
-# The first word of a greeting that matches; the order matters ("ESMTP" comes last).
-_SOFTWARE: Final[Mapping[str, str]] = {
-    "postfix": "Postfix",
-    "exim": "Exim",
-    "sendmail": "Sendmail",
-    "microsoft esmtp": "Exchange",
-    "gsmtp": "Gmail",
-    "opensmtpd": "OpenSMTPD",
-    "haraka": "Haraka",
-    "stalwart": "Stalwart",
-    "kumomta": "KumoMTA",
-    "dovecot": "Dovecot",
-    "python smtp": "aiosmtpd",
 }
 
 _OUTCOMES: Final[Mapping[str, str]] = {
@@ -57,81 +48,155 @@ _OUTCOMES: Final[Mapping[str, str]] = {
 }
 
 
-def rows(events: Iterable[Event]) -> list[Row]:
-    """Return one row for each session that has an event, in order of appearance."""
-    by_session: dict[str, list[Event]] = {}
-    for event in events:
-        by_session.setdefault(event.session_id, []).append(event)
-    return [_row(session) for session in by_session.values()]
+def frame(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the sessions of an events frame (`schema.SESSIONS`), in order."""
+    which, names = pd.factorize(events["session_id"])
+    rows = _told(events, which, len(names))
+    columns = _begun(events, which, len(names)) | _sums(events, names)
+    columns |= phases(events, which, len(names))
+    told = [column for column in SESSIONS if column.name not in columns]
+    whole = schema.build(told, rows)
+    columns |= {str(name): whole[name] for name in whole}
+    columns["session_id"] = spread.text([*names], np.arange(len(names)))
+    return schema.complete(SESSIONS, columns, len(names))
 
 
-def phases(events: Iterable[Event]) -> dict[str, float]:
-    """Return the phases of one session and their sum, in ms; no key: did not happen.
+def phases(events: pd.DataFrame, which: Any, n: int) -> dict[str, Any]:
+    """Return the phases of sessions and their sums, in ms; NaN: did not happen.
 
     Args:
-        events: All events of the session, in order.
+        events: All events of the sessions, in order.
+        which: For each event the number of its session.
+        n: How many sessions there are.
     """
-    totals: dict[str, int] = {}
-    covered = end = 0  # microseconds, so that nothing is lost in adding
-    after_starttls = greeted = False
-    for event in events:
-        end = max(end, round(event.t_ms * 1000))
-        if event.dt_ms is not None:
-            name = f"{event.step}_ms"
-            if name == "ehlo_ms" and after_starttls:
-                name = "ehlo_tls_ms"
-            elif name not in _PHASE_NAMES:
-                name = "other_ms"
-            start = max(round(since_ms(event) * 1000), covered)
-            stop = max(round(event.t_ms * 1000), start)
-            totals[name] = totals.get(name, 0) + stop - start
-            covered = max(covered, stop)
-        greeted |= event.event == "reply"
-        after_starttls |= greeted and event.event == "tls" and event.tls
-    others = sum(us for name, us in totals.items() if name != "other_ms")
-    totals["other_ms"] = end - others
-    return {name: us / 1000 for name, us in totals.items()} | {"total_ms": end / 1000}
+    order = np.argsort(which, kind="stable")
+    which, events = which[order], events.take(order)
+    took = events["dt_ms"].notna().to_numpy()
+    end, dt = us(events["t_ms"]), us(events["dt_ms"].fillna(0.0))
+    total = np.zeros(n, np.int64)
+    np.maximum.at(total, which, end)
+    which, end, start = which[took], end[took], (end - dt)[took]
+    # An instant belongs to the first event that covers it: what the events before have
+    # covered, in the same session, is taken from its front.
+    lift = which * (end.max(initial=0) + 1)
+    covered = np.zeros(len(end), np.int64)
+    covered[1:] = np.maximum.accumulate(end + lift)[:-1] - lift[1:]
+    spent = np.maximum(end - np.maximum(np.maximum(start, covered), 0), 0)
+    phase = _phase(events)[took]
+    cell, cells = which * _N_PHASES + phase, n * _N_PHASES
+    sums = np.bincount(cell, spent, cells).astype(float).reshape(n, _N_PHASES)
+    happened = np.bincount(cell, minlength=cells).reshape(n, _N_PHASES) > 0
+    sums[:, _OTHER] += total - sums.sum(axis=1)
+    happened[:, _OTHER] = True
+    sums[~happened] = np.nan
+    columns = {name: sums[:, at] / 1000 for at, name in enumerate(_PHASE_NAMES)}
+    return columns | {"total_ms": total / 1000}
 
 
-def _row(events: list[Event]) -> Row:
-    first = events[0]
-    exchanges = fold(events)
-    row: Row = {
-        "run_id": first.run_id,
-        "session_id": first.session_id,
-        "ts": first.ts - round(first.t_ms * 1000),
-        "target": first.host,
-        "host": first.host,
-        "port": first.port,
-        "tls_mode": "none",
-        "n_exchanges": len(exchanges),
-        "n_transactions": len({e.transaction_no for e in events} - {None}),
-        "bytes_sent": sum(x.get("bytes_sent") or 0 for x in exchanges),
-        "bytes_received": sum(x.get("bytes_received") or 0 for x in exchanges),
-        "schema": VERSION,
+def _phase(events: pd.DataFrame) -> Any:
+    """For each event the number of its phase."""
+    steps = events["step"].array
+    number = {name.removesuffix("_ms"): at for at, name in enumerate(_PHASE_NAMES)}
+    phase = np.array([number.get(step, _OTHER) for step in steps.categories], np.int64)
+    phase = phase[steps.codes]
+    is_ehlo = phase == number["ehlo"]
+    phase[is_ehlo & _after_starttls(events)] = number["ehlo_tls"]
+    return phase
+
+
+def _after_starttls(events: pd.DataFrame) -> Any:
+    """For each event, sessions together, whether STARTTLS succeeded before it."""
+    kind = events["event"]
+    session, _ = pd.factorize(events["session_id"])
+    place = np.arange(len(events))
+    never = len(events)
+    replied = np.full(session.max(initial=-1) + 1, never)
+    np.minimum.at(replied, *_where(session, place, (kind == "reply").to_numpy()))
+    tls = ((kind == "tls") & events["tls"].fillna(False)).to_numpy(bool)
+    since = np.full(len(replied), never)
+    np.minimum.at(since, *_where(session, place, tls & (place > replied[session])))
+    return place > since[session]
+
+
+def _where(session: Any, place: Any, chosen: Any) -> tuple[Any, Any]:
+    return session[chosen], place[chosen]
+
+
+def _begun(events: pd.DataFrame, which: Any, n: int) -> dict[str, Any]:
+    """What the first event of each session says."""
+    first = np.full(n, len(which))
+    np.minimum.at(first, which, np.arange(len(which)))
+    begun = events.take(first)
+    wall = begun["ts"].dt.as_unit("us").astype("int64").to_numpy()
+    host = begun["host"].array.remove_unused_categories()
+    return {
+        "run_id": begun["run_id"].array.remove_unused_categories(),
+        "ts": spread.moments(wall - us(begun["t_ms"])),
+        "target": host,
+        "host": host,
+        "port": begun["port"].array,
+        "schema": pd.array([VERSION] * n, dtype="Int16"),
     }
-    for event in events:
-        _take(row, event)
-    if row.get("closed") or row.get("error_type"):
-        row["outcome"] = _outcome(row)
-    return row | phases(events)
 
 
-def _take(row: Row, event: Event) -> None:
+def _sums(events: pd.DataFrame, names: Any) -> dict[str, Any]:
+    """What the exchanges of each session add up to."""
+    rows, n = Exchanges(events).frame, len(names)
+    mine = pd.Index(names).get_indexer(rows["session_id"])
+    inside = events[["session_id", "transaction_no"]].dropna().drop_duplicates()
+    begun = pd.Index(names).get_indexer(inside["session_id"])
+    none = np.zeros(n, bool)
+
+    def column(counts: Any, kind: Any) -> Any:
+        return spread.some_numbers(counts, none, kind)
+
+    columns = {
+        name: column(np.bincount(mine, rows[name].fillna(0).to_numpy(float), n), "i8")
+        for name in ("bytes_sent", "bytes_received")
+    }
+    columns["n_exchanges"] = column(np.bincount(mine, minlength=n), "i4")
+    columns["n_transactions"] = column(np.bincount(begun, minlength=n), "i4")
+    return columns
+
+
+def _told(events: pd.DataFrame, which: Any, n: int) -> list[Row]:
+    """What single events say of their session, those that say anything."""
+    telling = (
+        events["event"].isin(["connect", "tls", "error", "close"])
+        | ((events["event"] == "reply") & events["step"].isin(["greeting", "ehlo"]))
+    ).to_numpy()
+    said = events[telling]
+    details = said["detail"].array
+    known = [*facts(details.categories, dict), {}]
+    rows: list[Row] = [{"tls_mode": "none"} for _ in range(n)]
+    columns = [said[name].astype(object) for name in ("event", "step", "text")]
+    columns += [said["peer_ip"].astype(object), said["code"].fillna(0)]
+    for session, detail, *event in zip(
+        which[telling].tolist(), details.codes.tolist(), *columns, strict=True
+    ):
+        _take(rows[session], known[detail], *event)
+    for row in rows:
+        if row.get("closed") or row.get("error_type"):
+            row["outcome"] = _outcome(row)
+    return rows
+
+
+def _take(row: Row, facts: Row, event: str, step: str, text: Any, *rest: Any) -> None:
     """Let one event say what it knows of its session."""
-    facts = detail(event)
-    match event.event:
+    peer_ip, code = rest
+    text = text if isinstance(text, str) else None
+    match event:
         case "connect" if not facts.get("error"):
-            row["peer_ip"] = event.peer_ip
-            row["ip_version"] = 6 if ":" in (event.peer_ip or "") else 4
+            row["peer_ip"] = peer_ip
+            row["ip_version"] = 6 if ":" in peer_ip else 4
             row["local_ip"] = facts.get("local")
         case "tls":
             _take_tls(row, facts)
         case "reply":
-            _take_reply(row, event, facts)
+            _take_reply(row, step, text or "", code, facts)
         case "error":
-            row["error_type"], row["error_text"] = facts.get("kind"), event.text
-            row["error_step"] = event.step
+            row["error_type"], row["error_text"] = facts.get("kind"), text
+            row["error_step"] = step
         case "close":
             row["closed"] = True
 
@@ -144,12 +209,10 @@ def _take_tls(row: Row, facts: Mapping[str, Any]) -> None:
         row[name] = _us(value) if name.startswith("cert_not_") else value
 
 
-def _take_reply(row: Row, event: Event, facts: Mapping[str, Any]) -> None:
-    if event.step == "greeting":
-        text = event.text or ""
-        row["greeting"], row["greeting_code"] = text, event.code
-        known = (name for word, name in _SOFTWARE.items() if word in text.lower())
-        row["software"] = next(known, None)
+def _take_reply(row: Row, step: str, text: str, code: int, facts: Row) -> None:
+    if step == "greeting":
+        row["greeting"], row["greeting_code"] = text, code
+        row["software"] = software(text)
     if "capabilities" in facts:
         later = row["tls_mode"] == "starttls"
         row["capabilities_tls" if later else "capabilities"] = facts["capabilities"]

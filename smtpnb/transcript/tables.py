@@ -11,10 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smtpnb.transcript import exchanges as _exchanges
 from smtpnb.transcript import schema
-from smtpnb.transcript import sessions as _sessions
-from smtpnb.transcript import transactions as _transactions
 from smtpnb.transcript.derive import Event
 
 if TYPE_CHECKING:
@@ -40,33 +37,46 @@ def exchanges(events: Events) -> pd.DataFrame:
     "eod" ("body" if the dot never left). A command without a reply has null `code`;
     `timed_out` and `error_type` say why.
     """
-    return schema.build(schema.EXCHANGES, _exchanges.fold(_values(events)))
+    from smtpnb.transcript.fold import Exchanges  # loads pandas
+
+    return Exchanges(_frame(events)).frame
 
 
 def transactions(events: Events) -> pd.DataFrame:
-    """Return one row for each recipient of a transaction (`schema.TRANSACTIONS`)."""
-    return schema.build(schema.TRANSACTIONS, _transactions.rows(_values(events)))
+    """Return one row for each recipient of a transaction (`schema.TRANSACTIONS`).
+
+    A transaction without RCPT has one row, with recipient_no 0.
+    """
+    from smtpnb.transcript import recipients  # loads pandas
+
+    return recipients.frame(_frame(events))
 
 
 def sessions(events: Events) -> pd.DataFrame:
     """Return one row for each connection (`schema.SESSIONS`)."""
-    return schema.build(schema.SESSIONS, _sessions.rows(_values(events)))
+    from smtpnb.transcript import sessions as _sessions  # loads pandas
+
+    return _sessions.frame(_frame(events))
 
 
 def event_values(frame: pd.DataFrame) -> list[Event]:
     """Return the events of an events frame: the inverse of `events_frame`."""
-    columns = (_plain(frame[name]) for name in Event._fields)
+    columns = (plain(frame[name]) for name in Event._fields)
     return [Event(*row) for row in zip(*columns, strict=True)]
 
 
-def _values(events: Events) -> Iterable[Event]:
+def _frame(events: Events) -> pd.DataFrame:
     import pandas as pd  # loaded only when used
 
-    return event_values(events) if isinstance(events, pd.DataFrame) else events
+    return events if isinstance(events, pd.DataFrame) else events_frame(events)
 
 
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    """The values of a column as Python's own, None for null, times as integers."""
+def plain(column: pd.Series[Any]) -> list[Any]:
+    """Return the values of a column as Python's own: None for null, times as integers.
+
+    Args:
+        column: A column of a table of ours; wall times become microseconds.
+    """
     if column.name == "ts":
         return list(column.dt.as_unit("us").astype("int64").tolist())
     return list(column.astype(object).where(column.notna(), None).tolist())

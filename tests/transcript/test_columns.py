@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from smtpnb import Transcript
 from smtpnb.protocol.replies import Reply
 from smtpnb.transcript import events, schema, tables
+from smtpnb.transcript.exchanges import fold
 from smtpnb.transcript.shapes import NOBODY, Shapes
 from tests.transcript import logs
 from tests.transcript.logs import Log, Part, part
@@ -99,13 +100,13 @@ def _of_events(found: list[Record]) -> pd.DataFrame:
 
 
 @given(st.lists(records(), max_size=3))
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_columns_and_events_give_the_same_frame(found: list[Record]) -> None:
     pd.testing.assert_frame_equal(Transcript(found).events(), _of_events(found))
 
 
 @given(records(), st.data())
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_reading_a_log_bit_by_bit_changes_nothing(
     record: Record, data: st.DataObject
 ) -> None:
@@ -123,8 +124,18 @@ def test_reading_a_log_bit_by_bit_changes_nothing(
     pd.testing.assert_frame_equal(transcript.events(), _of_events([record]))
 
 
+@given(st.lists(records(), max_size=3))
+@settings(max_examples=80)
+def test_frames_and_single_events_fold_into_the_same_exchanges(
+    found: list[Record],
+) -> None:
+    one_by_one = fold([event for each in found for event in events(each)])
+    frame = Transcript(found).exchanges()
+    pd.testing.assert_frame_equal(frame, schema.build(schema.EXCHANGES, one_by_one))
+
+
 @given(st.lists(records(), min_size=1, max_size=3))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_the_phases_of_any_session_add_up(found: list[Record]) -> None:
     frame = Transcript(found).sessions()
     names = [column.name for column in schema.PHASES]
@@ -134,7 +145,7 @@ def test_the_phases_of_any_session_add_up(found: list[Record]) -> None:
 
 
 @given(st.lists(records(), min_size=1, max_size=3))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_no_event_and_no_exchange_is_without_a_step(found: list[Record]) -> None:
     transcript = Transcript(found)
     assert transcript.events()["step"].notna().all()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from smtpnb.wire.record import Record
+    from tests.transcript.logs import Part
 
 RECORDS = [logs.pipelined, logs.stream, logs.chunked]
 
@@ -147,3 +148,45 @@ def test_beyond_the_limit_entries_are_counted_and_the_last_one_says_so(
     assert len(session.record.log) == 7
     assert session.record.dropped == 9 - (6 - kept)
     assert events(session.record)[-1].detail == '{"what": "full"}'
+
+
+def test_each_message_of_a_stream_has_its_fate() -> None:
+    frame = Transcript([logs.stream()]).transactions()
+    assert list(frame["transaction_no"]) == [1, 2]
+    assert list(frame["outcome"]) == ["delivered", "delivered"]
+    assert list(frame["queue_id"]) == ["A1", "A2"]
+    assert list(frame["size"]) == [500, 500]
+
+
+def test_all_chunks_are_the_message_and_the_first_refusal_decides() -> None:
+    frame = Transcript([logs.chunked()]).transactions()
+    assert list(frame["outcome"]) == ["delivered", "rejected"]
+    assert list(frame["final_code"]) == [250, 552]
+    assert list(frame["final_step"]) == ["eod", "eod"]
+    assert list(frame["queue_id"].fillna("")) == ["B1", ""]
+    assert list(frame["size"]) == [1500, 1500]
+
+
+def test_messages_that_a_drop_cut_off_are_unknown_and_say_why() -> None:
+    session = logs.opened()
+    last: Part = ("body", None, None, 500, 10)
+    message = (logs.MAIL, logs.OK_TO, logs.LAST, last)
+    first = session.group(*message, *message, logs.MAIL)
+    good = b"250 Ok\r\n250 Ok\r\n250 Ok\r\n"
+    session.replies(good, first)
+    transcript = Transcript([session.record])
+    open_yet = transcript.transactions()["outcome"]
+    assert list(open_yet.astype(object).fillna("open")) == ["delivered", "open", "open"]
+    session.error("mail", "ConnectionLost", "gone", None)
+    session.close("lost")
+    frame = transcript.transactions()
+    assert list(frame["outcome"]) == ["delivered", "unknown", "aborted"]
+    assert list(frame["reason"].astype(object).fillna("")) == [
+        *("", "ConnectionLost", "ConnectionLost")
+    ]
+
+
+def test_octets_that_left_in_one_group_are_sent_once() -> None:
+    frame = Transcript([logs.pipelined()]).exchanges()
+    eod = frame[frame["step"] == "eod"].iloc[0]
+    assert (eod["send_ms"], eod["bytes_sent"]) == (0.02, 503)

@@ -1,0 +1,73 @@
+"""Columns from few values and many numbers: each row says which value is its own.
+
+Texts are made inert, and words put in order, once for each value and not once for each
+row. A number of -1 is null. All columns have the types of `schema`.
+
+This module knows nothing of what a column means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from smtpnb.text import for_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
+
+
+def text(values: Sequence[str | None], which: Any) -> Any:
+    """Return a column of text."""
+    inert = [value and for_terminal(value, newlines=True) for value in values]
+    # Large offsets: a session may hold more than 2 GiB of text, once it is spread.
+    array = pa.array([*inert, None], pa.large_string())
+    texts = array.take(pa.array(np.where(which < 0, len(inert), which)))
+    return texts.to_pandas(types_mapper=lambda _: _TEXT)
+
+
+def words(values: Sequence[str | None], which: Any) -> Any:
+    """Return a categorical column; its categories are the words that occur."""
+    known = [word for word in set(values) if word is not None]
+    inert = {word: for_terminal(word, newlines=True) for word in known}
+    ordered = sorted(set(inert.values()))
+    place = {word: code for code, word in enumerate(ordered)}
+    code_of: dict[str | None, int] = {word: place[inert[word]] for word in known}
+    code_of[None] = -1
+    codes = np.empty(len(values) + 1, np.int32)
+    codes[:-1] = np.fromiter(map(code_of.__getitem__, values), np.int32, len(values))
+    codes[-1] = -1  # which a number of -1 points to
+    categories = pd.Index(ordered, dtype=_TEXT)
+    return pd.Categorical.from_codes(codes[which], categories=categories)
+
+
+def numbers(values: Sequence[int | None], which: Any, kind: Any) -> Any:
+    """Return a nullable column of integers of a numpy type."""
+    array = np.array([0 if value is None else value for value in [*values, 0]], kind)
+    null = np.array([*(value is None for value in values), True], bool)
+    return pd.arrays.IntegerArray(array[which], null[which])
+
+
+def flags(values: Sequence[bool], which: Any) -> Any:
+    """Return a nullable column of booleans."""
+    return some_flags(np.array([*values, False], bool)[which], which < 0)
+
+
+def some_numbers(array: Any, null: Any, kind: Any) -> Any:
+    """Return a nullable column of integers, null where `null` says so."""
+    return pd.arrays.IntegerArray(np.where(null, 0, array).astype(kind), null)
+
+
+def some_flags(array: Any, null: Any) -> Any:
+    """Return a nullable column of booleans, null where `null` says so."""
+    return pd.arrays.BooleanArray(array, null)
+
+
+def moments(us: Any) -> Any:
+    """Return a column of wall times from microseconds since the epoch."""
+    return pa.array(us, pa.timestamp("us", tz="UTC")).to_pandas()
