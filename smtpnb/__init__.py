@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from smtpnb.transcript import Transcript as Transcript
     from smtpnb.transcript import load as load
     from smtpnb.transcript.export import to_csv as to_csv
+    from smtpnb.transcript.scan import scan as scan
     from smtpnb.wire.tls import TlsPolicy as TlsPolicy
     from smtpnb.wire.wait import (
         INTERACTIVE as INTERACTIVE,
@@ -98,6 +99,7 @@ _HOMES: Final = {
     "smtpnb.sandbox": "Fault Sandbox",
     "smtpnb.transcript": "SavedTranscript Transcript load",
     "smtpnb.transcript.export": "to_csv",
+    "smtpnb.transcript.scan": "scan",
     "smtpnb.wire.tls": "TlsPolicy",
     "smtpnb.wire.wait": "INTERACTIVE RFC5321 Timeouts",
 }

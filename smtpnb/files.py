@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MORE: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _OWNER: Final = 0o600
+_OWNER_FOLDER: Final = 0o700
 
 
 @contextmanager
@@ -43,12 +44,37 @@ def create(path: str | Path, *, overwrite: bool = False) -> Iterator[Any]:
     try:
         with os.fdopen(os.open(part, _NEW, _OWNER), "wb") as file:
             yield file
-        if not overwrite:
-            _refuse_taken(target, overwrite)
-        part.replace(target)
+        if overwrite:
+            part.replace(target)
+        else:
+            _link(part, target)
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
+
+
+def _link(part: Path, target: Path) -> None:
+    """Give a file its name, unless that was taken meanwhile."""
+    try:
+        target.hardlink_to(part)
+    except FileExistsError:
+        _refuse_taken(target, overwrite=False)
+        raise
+    except OSError:  # a file system without links
+        _refuse_taken(target, overwrite=False)
+        part.replace(target)
+
+
+def folder(path: str | Path) -> Path:
+    """Make a new folder that only its owner can enter (0700), and return its path.
+
+    Raises:
+        FileExistsError: There is something of that name.
+        FileNotFoundError: The folder above is missing.
+    """
+    target = Path(path)
+    target.mkdir(_OWNER_FOLDER)
+    return target
 
 
 def append(path: str | Path) -> Any:

@@ -64,6 +64,34 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert target.read_bytes() == b"other"
 
 
+def test_where_there_are_no_links_nothing_is_replaced_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("no hard links here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    target = tmp_path / "a"
+    _write(target)
+    assert target.read_bytes() == b"new"
+    with pytest.raises(FileExistsError), files.create(tmp_path / "b"):
+        (tmp_path / "b").write_bytes(b"other")
+    assert (tmp_path / "b").read_bytes() == b"other"
+
+
+def test_a_new_folder_is_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made = files.folder(tmp_path / "a")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    _link(tmp_path / "b")
+    for taken in ("a", "b"):
+        with pytest.raises(FileExistsError):
+            files.folder(tmp_path / taken)
+
+
 def _link(path: Path) -> None:
     path.symlink_to(path.parent / "elsewhere")
 

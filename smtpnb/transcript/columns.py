@@ -14,15 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 
-from smtpnb.transcript import spread
+from smtpnb.transcript import schema, spread
 from smtpnb.transcript.derive import NO_TRANSACTION, NONE, ROW
-from smtpnb.transcript.schema import EVENTS
 from smtpnb.transcript.shapes import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pandas as pd
 
     from smtpnb.transcript.shapes import Shapes
     from smtpnb.wire.record import Record
@@ -64,7 +64,7 @@ def events_frame(
     for name, none in (("exchange", NONE), ("transaction", NO_TRANSACTION)):
         null = rows[name] == none
         columns[f"{name}_no"] = spread.some_numbers(rows[name], null, np.int32)
-    return pd.DataFrame({column.name: columns[column.name] for column in EVENTS})
+    return schema.complete(schema.EVENTS, columns, len(rows))
 
 
 def _used(numbers: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _FIRST: Final = ("run_id", "session_id", "transaction_no", "host", "peer_ip", "tls")
-_NAMES: Final = [column.name for column in schema.EXCHANGES]
 
 
 class Exchanges:
@@ -49,8 +48,8 @@ class Exchanges:
         self._reply = self._last("reply")
         columns = self._begun() | self._sent() | self._answered() | self._failed()
         place = np.argsort(order[first], kind="stable")
-        self.frame = pd.DataFrame({name: columns[name] for name in _NAMES})
-        self.frame = self.frame.take(place).reset_index(drop=True)
+        frame = schema.complete(schema.EXCHANGES, columns, len(first))
+        self.frame = frame.take(place).reset_index(drop=True)
         self.end_us = np.where(self._reply < 0, -1, self._t[self._reply])[place]
         self.content = self._sum("data", "data")[place]
 

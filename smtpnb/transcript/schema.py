@@ -271,6 +271,7 @@ def complete(
     import pandas as pd  # loaded only when used
     import pyarrow as pa  # loaded only when used
 
+    _typeset_no_frames()
     frame = {}
     for column, field in zip(columns, arrow(columns), strict=True):
         if column.name in values:
@@ -307,18 +308,21 @@ def from_arrow(columns: Sequence[Column], table: Any) -> pd.DataFrame:
     Raises:
         pyarrow.ArrowInvalid: A column cannot be what it must be.
     """
-    import pandas as pd  # loaded only when used
-    import pyarrow as pa  # loaded only when used
-
-    _typeset_no_frames()
-    frame = {}
+    values = {}
     for column, field in zip(columns, arrow(columns), strict=True):
         if field.name in table.column_names:
-            array = table[field.name].cast(field.type).combine_chunks()
-        else:
-            array = pa.nulls(len(table), field.type)
-        frame[column.name] = _typed(array, column.dtype)
-    return pd.DataFrame(frame)
+            array = table[field.name]
+            if not _is_encoded_text(array.type):
+                array = array.cast(field.type)
+            array = array.unify_dictionaries().combine_chunks()
+            values[column.name] = _typed(array, column.dtype)
+    return complete(columns, values, len(table))
+
+
+def _is_encoded_text(kind: Any) -> bool:
+    import pyarrow as pa  # loaded only when used
+
+    return bool(pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type))
 
 
 @cache
@@ -337,15 +341,15 @@ def _typeset_no_frames() -> None:
 
 def _typed(array: Any, dtype: str) -> Any:
     """Return a pyarrow array as what pandas holds in a column of a dtype above."""
-    import numpy as np  # loaded only when used
     import pandas as pd  # loaded only when used
+
+    from smtpnb.transcript import spread  # loads pandas
 
     match dtype:
         case "text":
-            text = pd.StringDtype("pyarrow", na_value=np.nan)
-            return _inert(array).to_pandas(types_mapper=lambda _: text)
+            return spread.text(*_values(array))
         case "category":
-            return _categorical(_inert(array))
+            return spread.words(*_values(array))
         case "list":
             rows = [
                 row and [for_terminal(word) for word in row]
@@ -361,27 +365,14 @@ def _typed(array: Any, dtype: str) -> Any:
             return array.to_pandas(types_mapper=lambda _: wanted)
 
 
-def _inert(array: Any) -> Any:
-    """Return an array of text in which nothing acts; each text is looked at once."""
-    import pyarrow as pa  # loaded only when used
-
-    encoded = array.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    inert = [for_terminal(word, newlines=True) for word in words]
-    return array if inert == words else pa.array(inert).take(encoded.indices)
-
-
-def _categorical(array: Any) -> Any:
+def _values(array: Any) -> tuple[list[str], Any]:
+    """Return the texts of an array, each once, and for each row which; -1 is null."""
     import numpy as np  # loaded only when used
-    import pandas as pd  # loaded only when used
 
-    encoded = array.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    ordered = sorted(words)
-    place = {word: code for code, word in enumerate(ordered)}
-    # The last one is what code -1, null, points to.
-    codes = np.array([*(place[word] for word in words), -1])
-    found = codes[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    # Categories are `str` on pandas 2 as well, even if there are none.
-    text = pd.StringDtype("pyarrow", na_value=np.nan)
-    return pd.Categorical.from_codes(found, categories=pd.Index(ordered, dtype=text))
+    encoded = array if hasattr(array, "dictionary") else array.dictionary_encode()
+    which = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    # A part of a table may not use all of its dictionary.
+    used = np.flatnonzero(np.bincount(which + 1, minlength=1)[1:])
+    place = np.full(len(encoded.dictionary) + 1, -1)
+    place[used] = np.arange(len(used))
+    return encoded.dictionary.take(used).to_pylist(), place[which]

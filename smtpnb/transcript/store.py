@@ -17,6 +17,8 @@ sockets.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +30,7 @@ from smtpnb import files
 from smtpnb.transcript import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
@@ -39,7 +41,17 @@ MAX_OCTETS: Final = 8 * 1024**3  # once decompressed
 _VERSION: Final = b"smtpnb.schema"
 _TABLE: Final = b"smtpnb.table"
 _NAMES: Final = tuple(column.name for column in schema.EVENTS)
-_TEXT: Final = ("text", "category")
+_MAX_LINE: Final = 4 * MAX_CELL
+
+# As Parquet has them: each text once.
+TEXTS: Final = [c.name for c in schema.EVENTS if c.dtype in {"text", "category"}]
+_TEXT: Final = pa.dictionary(pa.int32(), pa.string())
+ENCODED: Final = pa.schema(
+    [
+        field.with_type(_TEXT) if field.name in TEXTS else field
+        for field in schema.arrow(schema.EVENTS)
+    ]
+)
 
 
 def save(events: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -79,6 +91,8 @@ def append(events: pd.DataFrame, path: str | Path) -> Path:
         raise ValueError(f"only .jsonl files can be added to, not {path.name}")
     table = _table(events)
     with files.append(path) as file:
+        # Who wrote last may have died within a line.
+        file.truncate(_complete(path))
         _write_jsonl(table, file)
     return path
 
@@ -96,18 +110,51 @@ def load(path: str | Path) -> pd.DataFrame:
         FileNotFoundError: There is no such file.
         ValueError: It is not a file of ours, of another version, or over a limit.
     """
-    path = Path(path)
-    read = {".parquet": _read_parquet, ".jsonl": _read_jsonl}.get(path.suffix)
-    if read is None:
+    with explained(path):
+        return schema.from_arrow(schema.EVENTS, read(Path(path)))
+
+
+def read(path: Path, *, whole: bool = True) -> pa.Table:
+    """Return what a file holds, as the file has it; it is within the limits.
+
+    Args:
+        path: A ".parquet" or ".jsonl" file.
+        whole: False: somebody may be adding to it, so its last line may be cut.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not a file of ours, of another version, or over a limit.
+        pyarrow.ArrowException: It cannot be read.
+    """
+    if path.suffix not in {".parquet", ".jsonl"}:
         raise _unknown(path)
     files.require_regular(path, MAX_OCTETS)
+    table = _read_jsonl(path, whole) if path.suffix == ".jsonl" else _read_parquet(path)
+    check_cells(table)
+    return table
+
+
+@contextmanager
+def explained(path: str | Path) -> Iterator[None]:
+    """Say in a ValueError which file or directory it is that pyarrow cannot read."""
     try:
-        table = read(path)
-        _check_cells(table)
-        return schema.from_arrow(schema.EVENTS, table)
+        yield
     except pa.ArrowException as error:
         first = str(error).partition("\n")[0]
-        raise ValueError(f"{path.name} cannot be read: {first}") from None
+        raise ValueError(f"{Path(path).name} cannot be read: {first}") from None
+
+
+def encoded(table: pa.Table) -> pa.Table:
+    """Return a table with the columns and types of `ENCODED`."""
+    columns = []
+    for field in ENCODED:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(len(table), field.type))
+        elif field.name in TEXTS:
+            columns.append(table[field.name].cast(pa.string()).dictionary_encode())
+        else:
+            columns.append(table[field.name].cast(field.type))
+    return pa.Table.from_arrays(columns, schema=ENCODED)
 
 
 def _unknown(path: Path) -> ValueError:
@@ -145,21 +192,36 @@ def _write_parquet(table: pa.Table, file: Any) -> None:
 
 
 def _read_parquet(path: Path) -> pa.Table:
+    check_parquet(path)
     with path.open("rb") as octets:
-        file = pq.ParquetFile(octets)
-        facts = file.schema_arrow.metadata or {}
+        there = set(pq.read_schema(octets).names)
+        known = [name for name in _NAMES if name in there]
+        texts = [name for name in TEXTS if name in there]
+        return pq.ParquetFile(octets, read_dictionary=texts).read(columns=known)
+
+
+def check_parquet(*paths: Path) -> None:
+    """Look at files before they are read.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: One is not a file of ours, or of another version; or all together
+            hold more than is read.
+    """
+    n_rows = size = 0
+    for path in paths:
+        files.require_regular(path, MAX_OCTETS)
+        with path.open("rb") as octets, pq.ParquetFile(octets) as file:
+            facts, whole = file.schema_arrow.metadata or {}, file.metadata
         _check_version(path, facts.get(_TABLE), facts.get(_VERSION))
-        whole = file.metadata
-        size = sum(
-            whole.row_group(i).total_byte_size for i in range(whole.num_row_groups)
-        )
-        if whole.num_rows > MAX_ROWS or size > MAX_OCTETS:
+        groups = map(whole.row_group, range(whole.num_row_groups))
+        n_rows += whole.num_rows
+        size += sum(group.total_byte_size for group in groups)
+        if n_rows > MAX_ROWS or size > MAX_OCTETS:
             raise ValueError(
-                f"{path.name} holds {whole.num_rows} rows and {size} octets; at most "
+                f"{path.name} holds too much: {n_rows} rows and {size} octets; at most "
                 f"{MAX_ROWS} and {MAX_OCTETS} are read"
             )
-        known = [name for name in _NAMES if name in file.schema_arrow.names]
-        return file.read(columns=known)
 
 
 def _check_version(path: Path, table: bytes | None, version: bytes | None) -> None:
@@ -190,20 +252,30 @@ def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _read_jsonl(path: Path) -> pa.Table:
+def _read_jsonl(path: Path, whole: bool) -> pa.Table:
+    end = path.stat().st_size if whole else _complete(path)
+    if not end:
+        return schema.arrow(schema.EVENTS).empty_table()
     fields = [pa.field("v", pa.int64()), pa.field("table", pa.string())]
     fields += schema.arrow(schema.EVENTS)
     options = pyarrow.json.ParseOptions(
         explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
     )
     # A line must fit into a block, so this bounds a line too.
-    blocks = pyarrow.json.ReadOptions(block_size=4 * MAX_CELL)
-    if not path.stat().st_size:
-        return schema.arrow(schema.EVENTS).empty_table()
-    with path.open("rb") as octets:
-        table = pyarrow.json.read_json(octets, blocks, options)
+    blocks = pyarrow.json.ReadOptions(block_size=_MAX_LINE)
+    with pa.memory_map(str(path)) as octets:
+        lines = pa.BufferReader(octets.read_buffer(end))
+        table = pyarrow.json.read_json(lines, blocks, options)
     _check_lines(path, table["table"].unique(), table["v"].unique())
     return table
+
+
+def _complete(path: Path) -> int:
+    """Return where the last complete line of a file ends."""
+    with path.open("rb") as file:
+        start = max(file.seek(0, SEEK_END) - _MAX_LINE, 0)
+        file.seek(start)
+        return start + file.read().rfind(b"\n") + 1
 
 
 def _check_lines(path: Path, tables: Iterable[Any], versions: Iterable[Any]) -> None:
@@ -213,11 +285,14 @@ def _check_lines(path: Path, tables: Iterable[Any], versions: Iterable[Any]) -> 
             _check_version(path, str(table).encode(), said)
 
 
-def _check_cells(table: pa.Table) -> None:
+def check_cells(table: pa.Table) -> None:
+    """Raise ValueError if a text is longer than any honest one."""
     for name in table.column_names:
-        column = table[name]
-        if not pa.types.is_string(column.type):
-            continue
-        longest = pa.compute.max(pa.compute.binary_length(column)).as_py() or 0
-        if longest > MAX_CELL:
-            raise ValueError(f"a {name} holds {longest} octets; at most {MAX_CELL}")
+        for chunk in table[name].chunks:
+            texts = getattr(chunk, "dictionary", chunk)
+            if pa.types.is_string(texts.type):
+                longest = pa.compute.max(pa.compute.binary_length(texts)).as_py() or 0
+                if longest > MAX_CELL:
+                    raise ValueError(
+                        f"a {name} holds {longest} octets; at most {MAX_CELL}"
+                    )

@@ -22,9 +22,9 @@ _QUEUE_IDS: Final = (
     re.compile(r"\bqueued as <?([\w.-]+)", re.IGNORECASE),  # Postfix, Haraka
     re.compile(r"\bid=([\w.-]+)"),  # Exim
     re.compile(r"\[InternalId=(\d+)"),  # Exchange
-    re.compile(
-        r"(?<!\S)(\S+) Message accepted for delivery", re.IGNORECASE
-    ),  # Sendmail
+    re.compile(  # Sendmail; bounded, as a reply may be 64 KiB without a space
+        r"(?<!\S)(\S{1,80}) Message accepted for delivery", re.IGNORECASE
+    ),
     re.compile(r"\bok \d+ qp (\d+)", re.IGNORECASE),  # qmail
     re.compile(r"\bOK +\d+ (\S+) - gsmtp"),  # Gmail
 )
