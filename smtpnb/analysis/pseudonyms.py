@@ -20,7 +20,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.volatile import VOLATILE, names_of
-from smtpnb.transcript import transactions
+from smtpnb.transcript import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,7 +112,7 @@ class Pseudonyms:
                 self._give(host, "host{}.example")
 
     def _learn_queue_id(self, text: str | None) -> None:
-        name = transactions.queue_id(text)
+        name = words.queue_id(text)
         if name:
             self._give(name, "queueid{}")
 

@@ -81,13 +81,13 @@ def _lines(file: Path, columns: list[str], wanted: Any) -> pa.Table:
     condition = _condition(wanted)
     if condition is not None:
         table = table.filter(condition)
-    return table.select(columns)
+    return pa.table({name: table[name] for name in columns})
 
 
 def _once(table: pa.Table) -> pa.Array:
     """Tell of each row whether it is the first of its event."""
-    keys = table.select([*_KEY])
-    keys = keys.set_column(0, _KEY[0], keys[_KEY[0]].cast(pa.string()))
+    session, seq = (table[name] for name in _KEY)
+    keys = pa.table({"session": session.cast(pa.string()), "seq": seq})
     return pa.array(~keys.to_pandas().duplicated().to_numpy())
 
 
