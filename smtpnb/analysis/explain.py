@@ -135,8 +135,9 @@ def _host(case: Case) -> str:
 def _who(case: Case) -> str:
     if not case.host:
         return ""
-    peer = f" ({one_line(case.peer_ip)})" if case.peer_ip else ""
-    return f"{one_line(case.host)}{peer}"
+    if not case.peer_ip or case.peer_ip == case.host:
+        return one_line(case.host)
+    return f"{one_line(case.host)} ({one_line(case.peer_ip)})"
 
 
 def _what(case: Case) -> str:
@@ -277,10 +278,11 @@ def _session(events: list[Event]) -> Explanation:
     )
 
 
-def _importance(case: Case) -> tuple[bool, bool, int]:
+def _importance(case: Case) -> tuple[bool, bool, int, bool]:
     """Sorts first what matters most."""
     place = _RANK.index(case.step) if case.step in _RANK else len(_RANK)
-    return case.outcome != "unknown", case.fault is None, place
+    for_now = (case.code or 0) < 500
+    return case.outcome != "unknown", case.fault is None, place, for_now
 
 
 def _summary(recipients: list[dict[str, Any]]) -> str:

@@ -120,6 +120,7 @@ def test_the_text_shows_both_sides_where_they_differ() -> None:
     shown = str(side_by_side(diff_dialogue(_one(plain()), _other_server())))
     assert shown.startswith("16 steps: 15 the same, 1 different (at rcpt).")
     assert "  = data: DATA" in shown
+    assert "  = ehlo: 250 mx1.example.test / PIPELINING / SIZE 200000 / " in shown
     assert "  < rcpt: 550 5.1.1 <no@example.test>: User unknown\n" in shown
     assert "  > rcpt: 250 2.1.5 Ok\n" in shown
 

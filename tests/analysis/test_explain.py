@@ -227,6 +227,17 @@ def test_a_session_without_trouble_says_so_and_names_the_queue_id() -> None:
     assert explanation.evidence == ("queue id E056A284323",)
 
 
+def test_a_refusal_for_good_comes_before_one_for_now() -> None:
+    session = opened("192.0.2.1")
+    session.say("mail", b"MAIL FROM:<a@client.test>\r\n", b"250 Ok\r\n")
+    session.say("rcpt", b"RCPT TO:<later@example.test>\r\n", b"450 4.2.0 Busy\r\n")
+    session.say("rcpt", b"RCPT TO:<no@example.test>\r\n", b"550 5.1.1 Who?\r\n")
+    explanation = _of(session.close())
+    assert "<no@example.test>" in explanation.headline
+    assert explanation.who == "192.0.2.1"
+    assert "at rcpt <later@example.test>: 450 4.2.0 Busy" in explanation.evidence
+
+
 def test_a_session_in_which_nothing_was_asked_refused_nothing() -> None:
     assert _of(opened().close()).headline == "mx1.example.test refused nothing."
 

@@ -83,8 +83,12 @@ def _rows(frame: pd.DataFrame, words: list[str]) -> Iterator[tuple[str, list[str
         cells = [_cell(phase, offer[word], other.get(word)) for word in words]
         size = _known(sizes.loc[(host, phase)])
         if size is not None and "SIZE" in words:
-            cells[words.index("SIZE")] = f"{size / 1e6:.3g} MB"
+            cells[words.index("SIZE")] = _size(size)
         yield f"{style.short(host, 26)} {phase}", cells
+
+
+def _size(octets: int) -> str:
+    return f"{octets / 1e6:.0f} MB" if octets >= 10e6 else f"{octets / 1e6:.1f} MB"
 
 
 def _known(value: Any) -> Any:

@@ -7,8 +7,9 @@ it, on a logarithmic axis.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.analysis.compare import NOISE_RATIO
 from smtpnb.analysis.pictures import style
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_ROWS: Final = 30
+_LATENCIES: Final = ("p50_ms", "p95_ms")
+_OF_TLS: Final = ("tls_", "cert_")
 _SIGNS: Final = {"added": "+", "removed": "\u2212", "changed": "\u2260"}
 _TINTS: Final = {"added": "#b9e3d5", "removed": "#f3c3a0", "changed": "#f8f1a6"}
 _AT: Final = (0.005, 0.115, 0.42, 0.71)  # where the columns of the list begin
@@ -59,27 +62,45 @@ def plot_compare(frame: pd.DataFrame) -> Figure:
 
 
 def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
-    """Yield change, item, a and b of what changed, but for latencies and counts."""
+    """Yield change, item, a and b of what changed, but for latencies and counts.
+
+    What follows from another change is left out: without TLS on one side nothing is
+    offered after it, and a reply that never came has no text.
+    """
     several = len(set(frame["by"])) > 1
-    columns = ("by", "item", "a", "b", "change")
-    for by, item, a, b, change in zip(*(frame[c] for c in columns), strict=True):
-        if change == "same" or str(item).startswith(("p50_ms", "p95_ms")):
+    no_tls = set(frame["by"][_lost_tls(frame)])
+    for by, item, a, b, change in _columns(frame):
+        follows = item.startswith("text") and change != "changed"
+        if by in no_tls and item != "tls_mode":
+            follows |= item.startswith(_OF_TLS) or item.endswith("after TLS")
+        counted = item.startswith(_LATENCIES) or (
+            item == "sessions" and change == "changed"
+        )
+        if change == "same" or follows or counted:
             continue
-        if item == "sessions" and change == "changed":
-            continue
-        label = f"{by}: {item}" if several else str(item)
+        label = f"{by}: {item}" if several else item
         shown = [text if isinstance(text, str) else "" for text in (a, b)]
-        yield str(change), label, shown[0], shown[1]
+        yield change, label, shown[0], shown[1]
+
+
+def _lost_tls(frame: pd.DataFrame) -> pd.Series[bool]:
+    changed = (frame["item"] == "tls_mode") & (frame["change"] == "changed")
+    return changed & ((frame["a"] == "none") | (frame["b"] == "none"))
+
+
+def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, str, Any, Any, str]]:
+    columns = (frame[name] for name in ("by", "item", "a", "b", "change"))
+    for by, item, a, b, change in zip(*columns, strict=True):
+        yield str(by), str(item), a, b, str(change)
 
 
 def _moves(frame: pd.DataFrame) -> Iterator[_Move]:
     several = len(set(frame["by"])) > 1
     rows = frame[frame["item"].str.startswith("p50_ms") & frame["delta"].notna()]
-    columns = ("by", "item", "a", "b", "change")
-    for by, item, a, b, change in zip(*(rows[c] for c in columns), strict=True):
-        step = str(item).partition(" ")[2]
+    for by, item, a, b, change in _columns(rows):
+        step = item.partition(" ")[2]
         label = f"{by}: {step}" if several else step
-        yield _Move(label, float(a), float(b), str(change))
+        yield _Move(label, float(a), float(b), change)
 
 
 def _sides(frame: pd.DataFrame) -> tuple[str, str]:
@@ -101,14 +122,14 @@ def _list(
     more = f", {n - len(changes)} more in the frame" if n > len(changes) else ""
     head = (f"n = {n} changes{more}", "", *sides)
     for x, text in zip(_AT, head, strict=True):
-        shown = style.short(text, 34)
+        shown = style.short(text, 44 if x == _AT[0] else 34)
         ax.text(x, -1, shown, fontsize=9, va="center", weight="bold", parse_math=False)
     if not changes:
         ax.text(_AT[0], 0, "nothing but latency changed", fontsize=9, va="center")
     for y, (change, item, a, b) in enumerate(changes):
         ax.axhspan(y - 0.46, y + 0.46, color=_TINTS[change], linewidth=0)
         texts = (f"{_SIGNS[change]} {change}", item, a, b)
-        for x, text, longest in zip(_AT, texts, (12, 40, 38, 38), strict=True):
+        for x, text, longest in zip(_AT, texts, (12, 36, 36, 36), strict=True):
             shown = style.short(text, longest)
             ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
 
@@ -137,11 +158,11 @@ def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
 
 
 def _moved(move: _Move) -> str:
+    low, high = sorted((move.a, move.b))
     if move.change != "changed":
-        return "about the same"
-    if move.b > move.a:
-        return f"{move.b / move.a:.1f} times as slow"
-    return f"{move.a / move.b:.1f} times as fast"
+        return "about the same" if high < NOISE_RATIO * low else "within noise"
+    factor = f"{high / low:.0f}" if high >= 10 * low else f"{high / low:.1f}"
+    return f"{factor} times as {'slow' if move.b > move.a else 'fast'}"
 
 
 def describe_compare(frame: pd.DataFrame) -> str:

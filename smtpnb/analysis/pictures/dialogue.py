@@ -68,11 +68,11 @@ class SideBySide:
         lines = [describe_dialogue(self._frame)]
         for step, sign, left, right in self._rows():
             if sign == "=":
-                lines.append(f"  = {step}: {for_terminal(left)}")
+                lines.append(f"  = {step}: {_line(left)}")
             else:
                 sides = zip("<>", (left, right), strict=True)
                 said = [(side, text) for side, text in sides if text]
-                lines += [f"  {s} {step}: {for_terminal(text)}" for s, text in said]
+                lines += [f"  {s} {step}: {_line(text)}" for s, text in said]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -124,6 +124,10 @@ def _sign(left: Any, right: Any, same: Any) -> str:
 
 def _said(text: Any) -> str:
     return text if isinstance(text, str) else ""
+
+
+def _line(text: str) -> str:
+    return " / ".join(for_terminal(line) for line in text.split("\n"))
 
 
 def _row(step: str, sign: str, left: str, right: str) -> str:
