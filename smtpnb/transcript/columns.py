@@ -40,23 +40,25 @@ _ROW: Final = np.dtype(
 
 
 def events_frame(
-    sessions: Sequence[tuple[Record, bytes]], shapes: Shapes
+    records: Sequence[Record], sizes: Sequence[int], packed: bytes, shapes: Shapes
 ) -> pd.DataFrame:
     """Return one row for each event (`schema.EVENTS`).
 
     Args:
-        sessions: A record and the packed rows of its events, in order.
+        records: The records.
+        sizes: How many octets of rows each of them has.
+        packed: The rows of all, record after record.
         shapes: What the numbers in them mean.
     """
-    sessions = [session for session in sessions if session[1]]
-    rows = np.frombuffer(b"".join(packed for _, packed in sessions), _ROW)
-    sizes = np.array([len(packed) // ROW.size for _, packed in sessions], np.int64)
-    owner = np.repeat(np.arange(len(sizes)), sizes)
+    some = [at for at, size in enumerate(sizes) if size]
+    records = [records[at] for at in some]
+    counts = np.array([sizes[at] for at in some], np.int64) // ROW.size
+    rows = np.frombuffer(packed, _ROW)
+    owner = np.repeat(np.arange(len(counts)), counts)
     kinds, shape = _used(rows["shape"], shapes.shapes)
     spots, place = _used(rows["place"], shapes.places)
-    records = [record for record, _ in sessions]
     columns = (
-        _of_records(records, owner, sizes)
+        _of_records(records, owner, counts)
         | _times(records, owner, rows)
         | _of_shapes(kinds, shape)
         | _of_places(spots, place)
@@ -75,8 +77,8 @@ def _used(numbers: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:
     return [values[number] for number in occurs.tolist()], place[numbers]
 
 
-def _of_records(records: Sequence[Record], owner: Any, sizes: Any) -> dict[str, Any]:
-    first = np.cumsum(sizes) - sizes
+def _of_records(records: Sequence[Record], owner: Any, counts: Any) -> dict[str, Any]:
+    first = np.cumsum(counts) - counts
     return {
         "run_id": spread.words([record.run_id for record in records], owner),
         "session_id": spread.text([record.session_id for record in records], owner),

@@ -242,8 +242,10 @@ class Transcript(_Views):
         with _no_collection():
             with self._lock:
                 self._advance()
-                sessions = [(each.record, bytes(each.rows)) for each in self._derived]
-            return columns.events_frame(sessions, self._shapes)
+                records = [each.record for each in self._derived]
+                sizes = [len(each.rows) for each in self._derived]
+                packed = b"".join(each.rows for each in self._derived)
+            return columns.events_frame(records, sizes, packed, self._shapes)
 
     def __len__(self) -> int:
         with self._lock:

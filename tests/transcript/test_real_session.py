@@ -1,0 +1,57 @@
+"""The tables of a session that took place, with a real server on loopback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smtpnb import Sandbox, SmtpClient
+from smtpnb.transcript import schema
+
+if TYPE_CHECKING:
+    from smtpnb import Transcript
+
+
+@pytest.fixture(scope="module")
+def transcript() -> Transcript:
+    with Sandbox() as sandbox:
+        client = SmtpClient(identity="client.example")
+        client.connect(sandbox)
+        client.ehlo()
+        client.mail_from("ann@client.example")
+        client.rcpt_to("bob@sandbox.example")
+        client.data("Subject: x\r\n\r\nhello\r\n")
+        client.noop()
+        client.quit()
+    return client.transcript
+
+
+def test_the_phases_of_a_real_session_add_up_to_its_time(
+    transcript: Transcript,
+) -> None:
+    (row,) = transcript.sessions().to_dict("records")
+    phases = [row[column.name] for column in schema.PHASES]
+    whole = sum(phase for phase in phases if phase == phase)  # noqa: PLR0124  # NaN
+    assert whole == pytest.approx(row["total_ms"], abs=0.01)
+    assert row["total_ms"] == transcript.events()["t_ms"].max()
+    happened = ("connect_ms", "greeting_ms", "ehlo_ms", "mail_ms", "eod_ms", "quit_ms")
+    assert all(row[name] > 0 for name in happened)
+    assert row["starttls_ms"] != row["starttls_ms"]  # NaN
+
+
+def test_the_parts_of_each_exchange_add_up(transcript: Transcript) -> None:
+    frame = transcript.exchanges()
+    parts = frame["wait_ms"] + frame["receive_ms"]
+    assert (parts - frame["latency_ms"]).abs().max() <= 0.001
+    assert frame["step"].notna().all()
+    assert transcript.events()["step"].notna().all()
+    assert list(frame["code"]) == [220, 250, 250, 250, 354, 250, 250, 221]
+
+
+def test_the_bytes_of_the_tables_are_those_on_the_wire(transcript: Transcript) -> None:
+    events, (session,) = transcript.events(), transcript.sessions().to_dict("records")
+    sent = events["n_bytes"][events["direction"] == "C"].sum()
+    said = events["n_bytes"][events["event"] == "reply"].sum()
+    assert (session["bytes_sent"], session["bytes_received"]) == (sent, said)
+    assert sent > len("Subject: x\r\n\r\nhello\r\n.\r\n")
