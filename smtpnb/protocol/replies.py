@@ -165,6 +165,15 @@ class Reply:
         )
 
 
+def _is_one_line_reply(line: bytes) -> bool:
+    return (
+        line[:3].isdigit()
+        and b"200" <= line[:3] < b"600"
+        and line[3:4] == b" "
+        and len(line) <= MAX_LINE
+    )
+
+
 class ReplyParser:
     """Turns received octets into replies, within bounds.
 
@@ -246,15 +255,8 @@ class ReplyParser:
             return []
         end = buffer.rfind(b"\n") + 1
         lines = bytes(buffer[:end]).splitlines(keepends=True)
-        codes = b"".join([line[:4] for line in lines])
-        if not (
-            len(lines) == n  # no bare CR or LF
-            and len(max(lines, key=len)) <= MAX_LINE
-            and len(codes) == 4 * n
-            and not codes[0::4].strip(b"2345")
-            and (codes[1::4] + codes[2::4]).isdigit()
-            and codes[3::4] == b" " * n
-        ):
+        # A bare CR or LF would make another line. Most lines of a run are the same.
+        if len(lines) != n or not all(map(_is_one_line_reply, set(lines))):
             return []
         del buffer[:end]
         self._scan = 0

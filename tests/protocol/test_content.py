@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from importlib import import_module
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol import content
 from smtpnb.protocol.content import (
     BLOCK,
     END_OF_DATA,
@@ -185,3 +187,28 @@ def test_sixty_four_mebibytes_are_encoded_in_constant_memory(line: bytes) -> Non
     assert encoder.n_octets >= 60 << 20
     assert now < 64 * 1024
     assert peak < 16 * BLOCK
+
+
+@given(st.lists(st.text("\r\n.ab", max_size=9).map(str.encode), max_size=6))
+@example([b"a\r\n", b".b"])
+@example([b"a\r", b"\nb"])
+@example([b"a\r\n.b\r\n"])
+@example([b"\na"])
+def test_looking_at_blocks_as_arrays_changes_nothing(pieces: list[bytes]) -> None:
+    import_module("numpy")  # it is at hand
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content, "_WORTH_AN_ARRAY", 1)
+        assert encode(*pieces) == reference(b"".join(pieces))
+        encoder, plain = Encoder(stuff=False), b""
+        for piece in pieces:
+            plain += encoder.feed(piece)
+        plain += encoder.finish()
+    assert plain == b"".join(line + b"\r\n" for line in normalised(b"".join(pieces)))
+
+
+def test_most_blocks_leave_as_they_are_where_numpy_is_at_hand() -> None:
+    import_module("numpy")
+    block = b"some text\r\n" * 1000
+    encoder = Encoder()
+    assert encoder.feed(block) is block
+    assert encoder.n_lines == 1000
