@@ -115,12 +115,12 @@ class MailObject:
             content = self.content
             if isinstance(content, str):
                 content = octets_of(content)
-            elif hasattr(content, "as_bytes"):  # an EmailMessage
-                content = flattened(content)
+            elif not isinstance(content, bytes) and hasattr(content, "as_bytes"):
+                content = flattened(content)  # an EmailMessage
             if not isinstance(content, bytes) or len(content) > most:
                 return None
-            octets = whole(content)
-            self._whole = Whole(octets, octets.count(b"\n"), octets.isascii())
+            octets, n_lines = whole(content)
+            self._whole = Whole(octets, n_lines, octets.isascii())
         return self._whole
 
     @property
@@ -275,6 +275,28 @@ class Delivery:
         else:
             self._raw = replies
         self.ended = ended
+
+    def granted(self, replies: list[bytes], sent: int) -> bool:
+        """Take replies if they are all that is due, and all of them say yes.
+
+        Args:
+            replies: As received; the last one answers the end.
+            sent: How many octets have left.
+
+        Returns:
+            Whether they were taken: the message is accepted.
+        """
+        if max(replies) >= b"3" or self.end_at is None or sent <= self.end_at:
+            return False
+        if self._raw:
+            if not self.wanted:
+                return False
+            self._raw += replies
+        else:
+            self._raw = replies
+        self.ended = True
+        self.outcome = ACCEPTED
+        return True
 
     @property
     def wanted(self) -> bool:

@@ -37,8 +37,7 @@ def send_by_data(courier: Courier, job: Job) -> Steps[None]:
     draft = Draft()
     yield from add_data(draft, courier, job)
     if draft.size:
-        yield from courier.write(draft)
-        yield from courier.read_all()
+        yield from courier.converse(draft)
 
 
 def add_data(draft: Draft, courier: Courier, job: Job) -> Steps[None]:
@@ -47,13 +46,13 @@ def add_data(draft: Draft, courier: Courier, job: Job) -> Steps[None]:
     Nothing is drafted if the server refused in the middle: then the message is settled
     and the connection closed.
     """
-    engine, delivery = courier.engine, job.delivery
+    engine, (delivery, _, whole) = courier.engine, job
     if not delivery.wanted:  # RFC 2920 section 3.1: a lone dot, and nothing is sent
         draft.add(DOT)
         courier.expect(None, 1, ASIDE)
         return
-    if job.whole is not None:
-        octets, n_lines, _ = job.whole
+    if whole is not None:
+        octets, n_lines, _ = whole
         draft.add_content(stuffed(octets), n_lines)
     else:
         transfer = Transfer(engine, courier.tell_progress)
@@ -79,10 +78,10 @@ def send_by_bdat(courier: Courier, job: Job) -> Steps[None]:
     A message whose chunk was refused is over; what the server still holds of it goes
     with the next RSET (RFC 3030 section 2).
     """
-    delivery = job.delivery
+    delivery, _, whole = job
     file = delivery.mail.rest_of_file
-    if job.whole is not None:
-        octets, n_lines, _ = job.whole
+    if whole is not None:
+        octets, n_lines, _ = whole
         yield from _chunk(courier, delivery, octets, n_lines, last=True)
     elif file is not None and courier.engine.facts is None:  # in clear
         yield from _chunk_of_file(courier, delivery, *file)
@@ -139,7 +138,8 @@ def _chunk_of_file(
 def _copied(
     courier: Courier, delivery: Delivery, fd: int, offset: int, end: int
 ) -> Steps[None]:
-    engine, stream = courier.engine, courier.engine.connection
+    engine, limit = courier.engine, courier.limit
+    stream = engine.connection
     started, at = clock(), offset
     try:
         while at < end and not delivery.ended:
@@ -149,7 +149,7 @@ def _copied(
             if taken:
                 yield Wait((), 0)  # as above
             else:
-                yield from stream.either(courier.deadline("block"))
+                yield from stream.either(limit or engine.deadline("block"))
             engine.read_now()
     finally:
         octets, number = at - offset, engine.exchange

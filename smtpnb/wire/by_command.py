@@ -38,8 +38,9 @@ class ByCommand(Courier):
                 return
 
     def _transaction(self, job: Job) -> Steps[None]:
-        delivery = self.current = job.delivery
-        for command in job.envelope.commands:
+        delivery, envelope, _ = job
+        self.current = delivery
+        for command in envelope.first.commands:
             if isinstance(command, Data) and not delivery.wanted:
                 break
             delivery.take([(yield from self._ask(command))])

@@ -15,8 +15,7 @@ from smtpnb.errors import RemoteProtocolError
 from smtpnb.protocol.group import Draft
 from smtpnb.protocol.session import State
 from smtpnb.wire.bodies import add_data
-from smtpnb.wire.courier import ASIDE, PART, Courier
-from smtpnb.wire.envelope import RSET
+from smtpnb.wire.courier import Courier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,28 +38,23 @@ class ByTurn(Courier):
 
     def _turn(self, answered: Job | None, job: Job | None) -> Steps[None]:
         """End the message whose envelope was answered, and begin the next."""
-        draft = Draft()
-        session = self.engine.session
+        draft, session = Draft(), self.engine.session
         if answered is not None and session.state is State.DATA:
             yield from add_data(draft, self, answered)
             if self.over:
                 return
-        elif job is not None and session.state is not State.READY:
-            draft.add(RSET)
-            self.expect(None, 1, ASIDE)
         if job is not None:
-            draft.add(job.envelope)
-            self.expect(job.delivery, len(job.envelope.commands), PART)
+            reset = not draft.size and session.state is not State.READY
+            self.add_envelope(draft, job, reset=reset)
         if draft.size:
-            yield from self.write(draft)
-            yield from self.read_all()
+            yield from self.converse(draft)
         if job is not None and session.state is State.DATA:
-            self.current = job.delivery
+            self.current = job[0]
             self._check_354(job)
 
     def _check_354(self, job: Job) -> None:
         # Neither a dot nor a RSET can be said to a server that takes content for a
         # transaction it has just refused.
-        if job.delivery.mail_refused:
+        if job[0].mail_refused:
             error = RemoteProtocolError("MAIL was refused, and DATA answered 354")
             self.engine.give_up("data", error)

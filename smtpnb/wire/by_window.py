@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from smtpnb.protocol.group import Draft
 from smtpnb.protocol.session import State
 from smtpnb.wire.bodies import send_by_bdat
-from smtpnb.wire.courier import ASIDE, END, PART, Courier
-from smtpnb.wire.envelope import RSET
+from smtpnb.wire.courier import END, Courier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +49,7 @@ class ByWindow(Courier):
     def _send(self, jobs: Iterator[Job]) -> Steps[None]:
         batch = _Batch()
         for job in jobs:
-            if job.whole is None:
+            if job[2] is None:
                 yield from self._flush(batch)
                 yield from self._large(job)
                 batch = _Batch()
@@ -89,15 +88,10 @@ class ByWindow(Courier):
         if self.over:
             return
         draft = Draft()
-        if self._needs_reset:
-            draft.add(RSET)
-            self.expect(None, 1, ASIDE)
-        draft.add(job.envelope)
-        self.expect(job.delivery, len(job.envelope.commands), PART)
-        yield from self.write(draft)
-        yield from self.read_all()
-        if job.delivery.wanted and not self.over:
-            self.current = job.delivery
+        self.add_envelope(draft, job, reset=self._needs_reset)
+        yield from self.converse(draft)
+        if job[0].wanted and not self.over:
+            self.current = job[0]
             yield from send_by_bdat(self, job)
 
 
@@ -120,11 +114,9 @@ class _Batch:
         """Add a message, with RSET before it or not."""
         delivery, envelope, whole = job
         assert whole is not None  # noqa: S101  # a large one goes another way
-        draft, n = self.draft, len(envelope.commands)
-        if reset:
-            draft.add(RSET)
-            delivery.begin(lead=1)
-            n += 1
-        draft.add(envelope)
+        group = envelope.after_reset if reset else envelope.first
+        delivery.begin(lead=int(reset))
+        draft = self.draft
+        draft.add(group)
         draft.add_content(whole.octets, whole.n_lines)
-        self.messages.append((delivery, n, draft.size))
+        self.messages.append((delivery, len(group.commands), draft.size))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from smtpnb.errors import (
     Cancelled,
@@ -33,18 +33,18 @@ from smtpnb.mail import (
     REFUSED,
     UNKNOWN,
     Delivery,
+    Whole,
     mail_object,
 )
 from smtpnb.protocol.session import State
-from smtpnb.wire.envelope import Envelopes
+from smtpnb.wire.envelope import Envelope, Envelopes
 from smtpnb.wire.wait import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from smtpnb.mail import Whole
-    from smtpnb.protocol.group import Draft, Group
+    from smtpnb.protocol.group import Draft
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
@@ -60,12 +60,8 @@ CHUNK: Final = 2
 ASIDE: Final = 3
 
 
-class Job(NamedTuple):
-    """A message that is ready to be sent: the whole content, None for a large one."""
-
-    delivery: Delivery
-    envelope: Group
-    whole: Whole | None
+# A message that is ready to be sent; the whole content is None for a large one.
+Job = tuple[Delivery, Envelope, Whole | None]
 
 
 class Courier(ABC):
@@ -121,10 +117,8 @@ class Courier(ABC):
         engine = self.engine
         engine.judge, engine.on_replies = self._judge, self._take
         try:
-            yield from self._send(self._jobs(mails))
+            yield from engine.guard(None, self._send(self._jobs(mails)))
         except BaseException as error:
-            self._judge()
-            engine.abort("abort")
             if isinstance(error, (SmtpError, Cancelled)):
                 error.deliveries = tuple(self.deliveries)
             if not self._said_goodbye(error):
@@ -164,7 +158,7 @@ class Courier(ABC):
             except LocalProtocolError as error:
                 delivery.error = error
                 continue
-            yield Job(delivery, envelope, whole)
+            yield delivery, envelope, whole
 
     # Writing and reading
 
@@ -174,13 +168,17 @@ class Courier(ABC):
         engine = self.engine
         return engine.stream is None or engine.session.state is State.CLOSING
 
-    def deadline(self, step: str) -> float:
-        """Return the absolute deadline of a step that starts now."""
-        return self.engine.deadline(step) if self.limit is None else self.limit
-
     def expect(self, delivery: Delivery | None, n: int, what: int) -> None:
         """Note that `n` replies will be due."""
         self._due.append((delivery, n, what))
+
+    def add_envelope(self, draft: Draft, job: Job, *, reset: bool) -> None:
+        """Draft the envelope of a message, with RSET before it or not."""
+        delivery, envelope, _ = job
+        group = envelope.after_reset if reset else envelope.first
+        delivery.begin(lead=int(reset))
+        draft.add(group)
+        self.expect(delivery, len(group.commands), PART)
 
     @property
     def n_due(self) -> int:
@@ -189,12 +187,14 @@ class Courier(ABC):
 
     def write(self, draft: Draft) -> Steps[None]:
         """Write what was drafted as one group; what comes meanwhile is taken."""
-        engine = self.engine
-        if not self._due or not engine.session.owed:
-            engine.refuse_surplus()
-        steps = engine.write_group(draft.group(), self.deadline("block"))
-        yield from engine.guard(None, steps)
-        if engine.halted:
+        yield from self.engine.write_group(draft.group(), self.limit)
+        if self.engine.halted:
+            self.stop_short()
+
+    def converse(self, draft: Draft) -> Steps[None]:
+        """Write what was drafted as one group, and take all replies that are owed."""
+        yield from self.engine.converse(draft.group(), self.limit)
+        if self.engine.halted:
             self.stop_short()
 
     def stop_short(self) -> None:
@@ -204,10 +204,7 @@ class Courier(ABC):
 
     def read(self) -> Steps[None]:
         """Read and take what comes next: replies, or the end of the connection."""
-        engine = self.engine
-        closing = engine.session.state is State.CLOSING
-        deadline = self.deadline("quit" if closing else engine.session.awaited)
-        yield from engine.guard(None, engine.read_group(deadline))
+        return self.engine.read_group(self.limit)
 
     def read_all(self) -> Steps[None]:
         """Read until no reply is owed."""
@@ -224,7 +221,7 @@ class Courier(ABC):
     def _take(self, replies: list[bytes]) -> None:
         """Take replies that were read together, each for what it answers."""
         self.engine.session.received_all(replies)
-        start, due = 0, self._due
+        start, due, sent = 0, self._due, self.engine.sent
         while start < len(replies):
             delivery, n, what = due[0]
             got = replies[start : start + n]
@@ -233,7 +230,12 @@ class Courier(ABC):
                 due[0] = delivery, n - len(got), what
             else:
                 due.popleft()
-            if delivery is not None:
+            if delivery is None:
+                continue
+            if what == END and len(got) == n and delivery.granted(got, sent):
+                if self._on_delivery is not None:  # nearly always accepted
+                    self._on_delivery(delivery)
+            else:
                 self._answered(delivery, got, what, ended=len(got) == n)
 
     def _answered(

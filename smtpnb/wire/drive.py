@@ -91,10 +91,9 @@ def _run(
     tick = None if on_tick is None else _Ticker(on_tick)
     try:
         wait = next(steps)
-        poll = select.poll()
-        poll.register(token.fileno(), select.POLLIN)
+        waiter = _Waiter(token)
         while True:
-            ready = _block(poll, wait, token, tick)
+            ready = waiter.block(wait, tick)
             if token.requested:
                 wait = steps.throw(Cancelled("cancelled"))
             else:
@@ -125,24 +124,38 @@ class _Ticker:
         return TICK
 
 
-def _block(
-    poll: select.poll, wait: Wait, token: CancelToken, tick: _Ticker | None
-) -> Ready:
-    """Wait until a descriptor is ready, the token is set or the deadline passes."""
-    for fd, mask in wait.fds:
-        poll.register(fd, mask)
-    try:
+class _Waiter:
+    """Waits for the descriptors of one wait after the other, and for the token.
+
+    Most waits of a session are for the same descriptor as the last one; what stays
+    registered is not registered again.
+    """
+
+    __slots__ = ("_fds", "_poll", "_token", "_wake")
+
+    def __init__(self, token: CancelToken) -> None:
+        self._token = token
+        self._wake = token.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._wake, select.POLLIN)
+        self._fds: tuple[tuple[int, int], ...] = ()
+
+    def block(self, wait: Wait, tick: _Ticker | None) -> Ready:
+        """Wait until a descriptor is ready, the token is set or the deadline passes."""
+        if wait.fds != self._fds:
+            for fd, _ in self._fds:
+                self._poll.unregister(fd)
+            for fd, mask in wait.fds:
+                self._poll.register(fd, mask)
+            self._fds = wait.fds
         while True:
             # A peer that trickles octets must not keep the tick from coming.
             pause = max(wait.deadline - now(), 0.0)
             if tick is not None:
                 pause = min(pause, tick.left())
             # poll() counts whole milliseconds: round up, or it spins at the end.
-            events = poll.poll(int(pause * 1000) + 1 if pause else 0)
-            if events or token.requested:
-                return tuple(fd for fd, _ in events if fd != token.fileno())
+            events = self._poll.poll(int(pause * 1000) + 1 if pause else 0)
+            if events or self._token.requested:
+                return tuple([fd for fd, _ in events if fd != self._wake])
             if wait.deadline <= now():
                 return ()
-    finally:
-        for fd, _ in wait.fds:
-            poll.unregister(fd)

@@ -28,11 +28,12 @@ from smtpnb.errors import (
 )
 from smtpnb.protocol.commands import (
     AuthCancel,
+    Bdat,
     Command,
     Quit,
     StartTls,
 )
-from smtpnb.protocol.group import of_commands
+from smtpnb.protocol.group import Draft, of_commands
 from smtpnb.protocol.line import raw_octets
 from smtpnb.protocol.replies import MAX_REPLY, Reply, ReplyParser
 from smtpnb.protocol.secret import Octets, placeholder
@@ -49,7 +50,6 @@ from smtpnb.wire.wait import now
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from smtpnb.protocol.group import Group
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
     from smtpnb.wire.wait import Steps, Timeouts
@@ -79,6 +79,7 @@ class Engine(Link):
         self.dot_at: int | None = None
         self.judge: Callable[[], str | None] | None = None
         self._raw_unread = False
+        self._fault: BaseException | None = None
 
     @property
     def peer(self) -> str:
@@ -185,10 +186,6 @@ class Engine(Link):
         made = of_commands(*commands, lax=self.session.lax)
         for objection in lifted:
             self.log.note("lax", objection)
-        steps = self._group(made, None if timeout is None else now() + timeout)
-        return (yield from self.guard(None, steps))
-
-    def _group(self, group: Group, limit: float | None) -> Steps[tuple[Reply, ...]]:
         replies: list[Reply] = []
 
         def take(octets: list[bytes]) -> None:
@@ -196,18 +193,46 @@ class Engine(Link):
                 self.session.received(reply)
                 replies.append(reply)
 
-        self.refuse_surplus()
         self.on_replies = take
         try:
-            wait = self.deadline("block") if limit is None else limit
-            yield from self.write_group(group, wait)
-            while self.session.owed:
-                step = group.commands[len(replies)].step
-                wait = self.deadline(step) if limit is None else limit
-                yield from self.read_group(wait)
+            limit = None if timeout is None else now() + timeout
+            yield from self.guard(None, self.converse(made, limit))
         finally:
             self.on_replies = None
         return tuple(replies)
+
+    def chunk(
+        self, octets: bytes, *, last: bool, timeout: float | None
+    ) -> Steps[Reply]:
+        """Send BDAT and its chunk, and return the reply (RFC 3030 section 2).
+
+        Args:
+            octets: The chunk, as it leaves.
+            last: Whether the message ends with it.
+            timeout: Seconds for all of it; None for those of the step.
+
+        Raises:
+            LocalProtocolError: BDAT is out of order or not offered; nothing left.
+        """
+        command = Bdat(len(octets), last=last)
+        self.session.check(command)
+        draft = Draft(of_commands(command))
+        draft.add_content(octets, octets.count(b"\n"))
+        end_at = self.sent + draft.size - 1
+
+        def judge() -> str:
+            if last and not self.session.owed and self.last_reply is not None:
+                return "accepted" if self.last_reply.ok else "refused"
+            return "unknown" if last and self.sent > end_at else "aborted"
+
+        self.judge = judge
+        try:
+            limit = self.deadline(command.step, timeout)
+            yield from self.guard("bdat", self.converse(draft.group(), limit))
+        finally:
+            self.judge = None
+        assert self.last_reply is not None  # noqa: S101  # converse has read it
+        return self.last_reply
 
     # Raw octets
 
@@ -331,11 +356,14 @@ class Engine(Link):
         try:
             return (yield from steps)
         except BaseException as error:
-            self._fail(phase, error)
+            if error is not self._fault:  # a guard inside another has told already
+                self._fault = error
+                self._fail(phase, error)
             raise
 
     def give_up(self, phase: str, error: SmtpError) -> NoReturn:
         """End the connection with an error found between two steps."""
+        self._fault = error
         self._fail(phase, error)
         raise error
 
@@ -369,7 +397,7 @@ class Engine(Link):
             self.match()
             while (reply := self._parser.next_reply()) is not None:
                 self.log.add(record.SURPLUS, self._received_at, reply.octets)
-                self.last_reply = reply
+                self._last = reply.octets
 
     def _settled_outcome(self) -> str | None:
         """Tell what is known of the message under way."""

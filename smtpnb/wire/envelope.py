@@ -12,11 +12,11 @@ This module knows nothing of connections and of what is under way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.mail import Options
 from smtpnb.protocol.commands import Bdat, Command, Data, EndOfData, Mail, Rcpt, Rset
-from smtpnb.protocol.group import Group, of_commands
+from smtpnb.protocol.group import Draft, Group, of_commands
 
 if TYPE_CHECKING:
     from smtpnb.mail import MailObject
@@ -26,6 +26,18 @@ _CACHED: Final = 512
 
 RSET: Final = of_commands(Rset())
 DOT: Final = of_commands(EndOfData())
+
+
+class Envelope(NamedTuple):
+    """The commands before a content, as a group.
+
+    Attributes:
+        first: Where the session is ready for a transaction.
+        after_reset: With RSET before them, where it is not.
+    """
+
+    first: Group
+    after_reset: Group
 
 
 class Envelopes:
@@ -42,7 +54,7 @@ class Envelopes:
         self._by_data = by_data
         self._tells_size = "SIZE" in offered
         self._body = "8BITMIME" if "8BITMIME" in offered else None
-        self._made: dict[Any, Group] = {}
+        self._made: dict[Any, Envelope] = {}
 
     def of(
         self,
@@ -51,7 +63,7 @@ class Envelopes:
         *,
         ascii_only: bool,
         last: bool = False,
-    ) -> Group:
+    ) -> Envelope:
         """Return the envelope of a message.
 
         Args:
@@ -81,7 +93,8 @@ class Envelopes:
             if last:
                 commands += (Bdat(size or 0, last=True),)
             self._session.check_envelope(commands)
-            made = of_commands(*commands, lax=self._session.lax)
+            first = of_commands(*commands, lax=self._session.lax)
+            made = Envelope(first, Draft(RSET, first).group())
             self._made[key] = made
         return made
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from smtpnb.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.replies import Reply, ReplyParser
 from smtpnb.protocol.secret import Redactor
-from smtpnb.protocol.session import Session
+from smtpnb.protocol.session import Session, State
 from smtpnb.wire import record
 from smtpnb.wire.record import clock
 from smtpnb.wire.wait import now
@@ -46,7 +46,6 @@ class Link:
     Attributes:
         session: State and capabilities.
         stream: The connected stream; None before and after.
-        last_reply: The last reply that was read, or None.
         exchange: The number of the last command that left.
         redactor: Cuts the secrets of this connection out of what is received.
         on_replies: Takes the replies to a group, several at a time, and moves the
@@ -59,7 +58,7 @@ class Link:
         self.timeouts = timeouts
         self.session = Session(lax=lax)
         self.stream: Stream | None = None
-        self.last_reply: Reply | None = None
+        self._last: bytes | None = None
         self.exchange = 0
         self.redactor = Redactor()
         self.on_replies: Callable[[list[bytes]], None] | None = None
@@ -67,6 +66,11 @@ class Link:
         self._parser = ReplyParser(self.redactor)
         self._received_at = 0
         self._began_at = 0  # when the first octet of what is being parsed came
+
+    @property
+    def last_reply(self) -> Reply | None:
+        """The last reply that was read, or None."""
+        return None if self._last is None else Reply(self._last)
 
     @property
     def connection(self) -> Stream:
@@ -130,7 +134,7 @@ class Link:
         self.log.add(
             record.REPLY, first or last, last, exchange, receives, reply.octets
         )
-        self.last_reply = reply
+        self._last = reply.octets
         return reply
 
     def _feed(self, octets: bytes | None) -> int | None:
@@ -146,14 +150,28 @@ class Link:
 
     # Groups
 
-    def write_group(self, group: Group, deadline: float) -> Steps[None]:
+    def converse(self, group: Group, limit: float | None) -> Steps[None]:
+        """Write a group, and read until no reply is owed.
+
+        Args:
+            group: What to write.
+            limit: Absolute, for all of it; None for the deadline of each reply.
+        """
+        yield from self.write_group(group, limit)
+        while self.session.owed:
+            yield from self.read_group(limit)
+
+    def write_group(self, group: Group, limit: float | None) -> Steps[None]:
         """Write a group, reading what comes meanwhile, and record what left.
 
         The replies to it are owed afterwards, but for those that came already.
         """
+        session = self.session
+        if not session.owed:
+            self.refuse_surplus()
         first, started = self.exchange + 1, clock()
         self.exchange += len(group.commands)
-        self.session.sent(*group.commands)
+        session.sent(*group.commands)
         view = memoryview(group.wire)
         taken = self.connection.send_now(view)
         if taken == len(view):  # nearly always
@@ -161,6 +179,7 @@ class Link:
             return
         left = _Left(group.parts, first)
         left.octets = taken
+        deadline = self.deadline("block") if limit is None else limit
         yield from self._write_rest(view[taken:], left, started, deadline)
 
     def _write_rest(
@@ -187,9 +206,12 @@ class Link:
         if parts:
             self.log.add(record.GROUP, started, clock(), first, parts)
 
-    def read_group(self, deadline: float) -> Steps[None]:
+    def read_group(self, limit: float | None) -> Steps[None]:
         """Wait until the server said something; match the replies that are complete."""
-        if not self._feed((yield from self.connection.read(deadline))):
+        if limit is None:
+            closing = self.session.state is State.CLOSING
+            limit = self.deadline("quit" if closing else self.session.awaited)
+        if not self._feed((yield from self.connection.read(limit))):
             raise ConnectionLost("the server closed the connection")
         self.match()
 
@@ -213,7 +235,7 @@ class Link:
         began, last = self._began_at, self._received_at
         self._began_at = last
         self.log.add(record.REPLIES, began, last, first, b"".join(replies))
-        self.last_reply = Reply(replies[-1])
+        self._last = replies[-1]
         if self.on_replies is not None:
             self.on_replies(replies)
             return
@@ -233,7 +255,7 @@ class Link:
         self.log.add(record.SURPLUS, self._received_at, surplus)
         unsolicited = self._parser.next_reply()
         if unsolicited is not None and unsolicited.code == 421:
-            self.last_reply = unsolicited
+            self._last = unsolicited.octets
             raise ConnectionLost("the server had ended the session before this")
         shown = surplus[:200]
         raise RemoteProtocolError(

@@ -26,13 +26,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.errors import (
     ConnectionLost,
+    DeadlineExceeded,
     LocalProtocolError,
     RemoteProtocolError,
     TlsError,
 )
 from smtpnb.protocol.replies import MAX_REPLY
 from smtpnb.wire.tls import failure, negotiated
-from smtpnb.wire.wait import READ, WRITE, until_ready
+from smtpnb.wire.wait import READ, WRITE, Wait, until_ready
 
 if TYPE_CHECKING:
     from smtpnb.wire.tls import TlsPolicy
@@ -80,10 +81,12 @@ class Stream:
             TlsError: The records cannot be read.
             DeadlineExceeded: Nothing came in time.
         """
-        if self.tls is None and not self._early:
-            yield from until_ready(self._fd, READ, deadline)
-        while (octets := self.take()) is None:
-            yield from until_ready(self._fd, READ, deadline)
+        # In clear nothing is pending but what came early: waiting first saves a call.
+        octets = self.take() if self.tls is not None or self._early else None
+        while octets is None:
+            if not (yield Wait(((self._fd, READ),), deadline)):
+                raise DeadlineExceeded("the time is up")
+            octets = self.take()
         return octets
 
     def take(self) -> bytes | None:
