@@ -240,6 +240,22 @@ class SmtpClient(Sending):
             self._transfer = Transfer(engine, self.on_progress)
         return self._transfer
 
+    def bdat(
+        self, chunk: bytes | str, *, last: bool = False, timeout: float | None = None
+    ) -> Reply:
+        """Send BDAT and a chunk of the message, as it is (RFC 3030).
+
+        A refused chunk ends the message: RSET or QUIT comes next.
+
+        Args:
+            chunk: Octets, or text that is sent as UTF-8. Line ends are not changed.
+            last: Whether the message ends with it; the reply is then the final one.
+            timeout: Seconds until the reply is complete.
+        """
+        octets = octets_of(chunk)
+        engine = self._connected()
+        return self._run("bdat", engine.chunk(octets, last=last, timeout=timeout))
+
     def rset(self, *, timeout: float | None = None) -> Reply:
         """Send RSET: the mail transaction is forgotten."""
         return self._execute(commands.Rset(), timeout)

@@ -244,9 +244,9 @@ VARIANTS: Final = (
     ),
     Variant(
         "characters of a server act in a frame",
-        "transcript/schema.py",
-        "inert = [for_terminal(word, newlines=True) for word in words]",
-        "inert = words",
+        "transcript/spread.py",
+        "inert = [value and for_terminal(value, newlines=True) for value in values]",
+        "inert = list(values)",
         "tests/transcript/test_store.py",
     ),
     Variant(
