@@ -18,6 +18,8 @@ a live view cheap. This module knows nothing of frames, of text views, or of thr
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from math import inf
 from struct import Struct
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
@@ -88,12 +90,12 @@ class Derivation:
     Attributes:
         record: The record.
         rows: A `ROW` for each event so far.
-        ends: For each log entry read, the length of `rows` after it.
     """
 
     __slots__ = (
         "_asked",
         "_content",
+        "_extra",
         "_greeted",
         "_last",
         "_last_asked",
@@ -105,7 +107,7 @@ class Derivation:
         "_shapes",
         "_tls",
         "_transactions",
-        "ends",
+        "_wide",
         "record",
         "rows",
     )
@@ -113,7 +115,10 @@ class Derivation:
     def __init__(self, record: Record, shapes: Shapes) -> None:
         self.record = record
         self.rows = bytearray()
-        self.ends: list[int] = []
+        # Every entry makes one event, but for these: how many entries there were after
+        # one, and how many more events.
+        self._wide: list[tuple[int, int]] = []
+        self._extra = 0
         self._shapes = shapes
         self._tls = False
         self._peer: str | None = None
@@ -129,11 +134,22 @@ class Derivation:
         self._transactions = 0
         self._open = NO_TRANSACTION
 
+    @property
+    def n_entries(self) -> int:
+        """How many entries of the log were read."""
+        return len(self.rows) // ROW.size - self._extra
+
+    def start(self, n_entries: int) -> int:
+        """Return where the rows of all entries but the first `n_entries` begin."""
+        at = bisect_right(self._wide, (n_entries, inf))
+        extra = self._wide[at - 1][1] if at else 0
+        return (n_entries + extra) * ROW.size
+
     def advance(self) -> None:
         """Read the entries that were appended since the last call."""
-        self._read(self.record.log[len(self.ends) :], self.ends)
+        self._read(self.record.log[self.n_entries :])
 
-    def _read(self, entries: Iterable[Entry], ends: list[int]) -> None:
+    def _read(self, entries: Iterable[Entry]) -> None:
         # Commands and replies, nearly all of a log, are read here and not by calls:
         # this loop is what a frame of a million events waits for.
         rows, asked, readers = self.rows, self._asked, self._readers
@@ -168,7 +184,6 @@ class Derivation:
                 rows += pack(shape, self._place, t1, entry[1], exchange, transaction)
             else:
                 readers[kind](self, entry)
-            ends.append(len(rows))
 
     def _turn(self, step: str, verb: str, t1: int) -> int:
         """Take a command that begins or ends something; return its transaction."""
@@ -273,10 +288,17 @@ class Derivation:
         self._beside(self._shapes.beside("tls", "tls", error, **facts), t1, t0)
 
     def _group(self, entry: Entry) -> None:
-        self._read(_parts(entry), [])
+        self._read_parts(_parts(entry))
 
     def _replies(self, entry: Entry) -> None:
-        self._read(_apart(entry), [])
+        self._read_parts(_apart(entry))
+
+    def _read_parts(self, parts: Iterable[Entry]) -> None:
+        """Read an entry that makes any number of events, not one."""
+        number, before = self.n_entries, len(self.rows)
+        self._read(parts)
+        self._extra += (len(self.rows) - before) // ROW.size - 1
+        self._wide.append((number + 1, self._extra))
 
     def _block(self, entry: Entry) -> None:
         kind, t0, t1, exchange, n_octets, n_lines = entry

@@ -229,10 +229,9 @@ class Transcript(_Views):
             passed = 0
             for derivation in self._derived:
                 seen = n - passed
-                passed += len(derivation.ends)
+                passed += derivation.n_entries
                 if n < passed:
-                    start = derivation.ends[seen - 1] if seen > 0 else 0
-                    new += derivation.events(start)
+                    new += derivation.events(derivation.start(max(seen, 0)))
             return new, passed
 
     def events(self) -> pd.DataFrame:
