@@ -113,6 +113,7 @@ def lab(folder: Path) -> Iterator[Lab]:
         "--ServerApp.ip=127.0.0.1",
         f"--IdentityProvider.token={token}",
         "--LabApp.expose_app_in_browser=True",
+        "--ServerApp.iopub_msg_rate_limit=100000",  # beyond it messages are lost
     ]
     server = subprocess.Popen(
         words,

@@ -55,22 +55,24 @@ def show(sessions, *tables):
     with pd.option_context("display.max_colwidth", None, "display.max_rows", None):
         for table in tables:
             display(pd.concat(getattr(c.transcript, table)() for c in clients))
-    for one, two in zip(clients, clients[1:]):
-        if one.capabilities.known:
-            display(explain(one.transcript), lint(one.transcript))
-            display(side_by_side(diff_dialogue(one.transcript, two.transcript)))"""
+    return [client.transcript for client in clients]
+
+def judge(transcripts):
+    for one, two in zip(transcripts, [*transcripts[1:], transcripts[0]]):
+        refused = one.exchanges().query("code == 550").iloc[0]
+        display(explain(refused), lint(one), side_by_side(diff_dialogue(one, two)))"""
 CELLS = """\
 names = [f"v{n}" for n in range(COUNT)]
 for name in names:
     say(f"@{name} connect 127.0.0.1:PORT", "ehlo x", "noop", "vrfy x")
     say("noop --expect 2", "noop", "transcript")
-show(names, "events", "exchanges", "sessions")"""
+judge(show(names, "events", "exchanges", "sessions"))"""
 TLS = """\
 names = [f"tls{n}" for n in range(COUNT)]
 for name in names:
     say(f"@{name} connect 127.0.0.1:PORT --tls implicit")
     say("connect 127.0.0.1:PORT --tls implicit --verify report;", "transcript")
-show(names, "events", "sessions")"""
+show(names, "events", "sessions");"""
 PANELS = """\
 for n in range(COUNT):
     if n % 12 == 0:  # a panel shows its last 200 lines
@@ -90,8 +92,8 @@ window.acted = [];
 for (const name of ['alert', 'confirm', 'prompt', 'open'])
     window[name] = () => { window.acted.push(`${name} was called`); };
 const foreign = new Set(('SCRIPT IFRAME OBJECT EMBED SVG MATH FORM META BASE LINK IMG '
-    + 'STYLE VIDEO AUDIO MARQUEE DETAILS TEMPLATE TEXTAREA SELECT STRONG EM H1 CODE '
-    + 'MJX-CONTAINER').split(' '));
+    + 'STYLE VIDEO AUDIO MARQUEE DETAILS TEMPLATE TEXTAREA SELECT STRONG EM H1'
+    ).split(' '));
 // JupyterLab makes addresses and paths in plain text links, as for every program.
 const itself = element => element.tagName === 'A'
     && element.closest('.jp-RenderedText') !== null
@@ -103,6 +105,7 @@ const look = element => {
     const acts = [...element.attributes].some(a => /EVIL/.test(a.name + a.value))
         || foreign.has(element.tagName.toUpperCase())
             && /EVIL/.test(element.outerHTML)
+        || element.tagName === 'MJX-CONTAINER' && element.closest('#formula') === null
         || /ansi-/.test(element.className) && /EVIL/.test(element.textContent)
         || element.tagName === 'A' && /EVIL/.test(element.textContent);
     if (acts) window.acted.push(element.outerHTML.slice(0, 300));
@@ -119,6 +122,8 @@ new MutationObserver(records => {
     }
 }).observe(document, {subtree: true, childList: true, attributes: true});
 """
+ALL_SHOWN = """() => document.querySelector('#formula mjx-container') !== null
+    || window.acted.length > 0"""
 PLACES_OF_TEXT = (
     ".jp-RenderedText, .jp-RenderedHTMLCommon, .smtpnb-status, .smtpnb-said"
 )
@@ -214,7 +219,7 @@ def test_no_payload_runs_or_makes_an_element(
     page = jupyter.open(
         browser, "payloads", START, *cells, script=OBSERVER, asked=asked.append
     )
-    page.locator("#formula mjx-container").wait_for()
+    page.wait_for_function(ALL_SHOWN)
     left: dict[str, Any] = page.evaluate(LEFT, PLACES_OF_TEXT)
     assert not left["ran"]
     assert left["acted"] == []
