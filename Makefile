@@ -53,8 +53,9 @@ leg-%: $(VENV)-%/.test
 	$(VENV)-$*/bin/pytest -q $(LEG_TESTS)
 	$(VENV)-$*/bin/pytest -q $(NBVAL) notebooks/01-first-session.ipynb
 
-bench: $(VENV)/.test
-	$(BIN)/python -m tests.bench
+# One part or more alone: make bench ONLY="window link"
+bench: $(VENV)/.bench
+	$(BIN)/python -m tests.bench $(ONLY)
 
 # Break the core on purpose, one way at a time: the tests must notice each.
 mutants: $(VENV)/.test
@@ -86,6 +87,10 @@ $(VENV)/.lab: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[lab,test]'
+	touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	touch $@
 
 $(VENV)-oldest/.test: pyproject.toml | $(VENV)/bin/python

@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from smtpnb import Cancelled, SmtpClient
+from smtpnb import Cancelled, MailObject, SmtpClient
 from smtpnb.wire import resolve
-from tests.bench.table import percentile, show
+from tests.bench.table import at_most, percentile, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TRIALS = 100
+TRIALS = 1000
+_AT_ONCE = 20
+_IDLE = 0.003  # seconds without work: everything waits
+_P50 = 100  # us
+_P99 = 1000
 _GREETING = b"220 stall\r\n"
-_TO_DATA = _GREETING + b"250 a\r\n" + b"250 b\r\n" * 2 + b"354 go\r\n"
+_FAST = b"250-stall\r\n250-PIPELINING\r\n250 CHUNKING\r\n"
+_TO_DATA = (_GREETING, b"250 a\r\n", b"250 b\r\n", b"250 c\r\n", b"354 go\r\n")
+_FROM, _TO = "a@bench.test", "b@bench.test"
+_LINE = b"x" * 998 + b"\r\n"
+_LARGE = 50_000_000
+
+
+class Phase(NamedTuple):
+    """Where a client is when it is cancelled.
+
+    Attributes:
+        name: What it is called.
+        says: What the server says, each piece when it has heard something.
+        act: What the client does; it never ends by itself.
+        reads: Whether the server goes on reading when it has said all.
+    """
+
+    name: str
+    says: tuple[bytes, ...]
+    act: Callable[[SmtpClient, int], object]
+    reads: bool = False
 
 
 @contextmanager
-def stalled(say: bytes) -> Iterator[int]:
-    """Serve on loopback: say these octets to everybody, then nothing, and never read.
+def stalled(says: tuple[bytes, ...], *, reads: bool) -> Iterator[int]:
+    """Serve on loopback: say these octets to everybody, then nothing.
 
-    The replies come before their commands are read, one at a time as the client waits
-    for each: what matters here is only that the last wait is for nothing.
+    What matters here is only that the last wait is for nothing.
     """
     server = socket.create_server(("127.0.0.1", 0), backlog=256)
     open_sockets: list[socket.socket] = []
@@ -35,7 +59,9 @@ def stalled(say: bytes) -> Iterator[int]:
             while True:
                 peer = server.accept()[0]
                 open_sockets.append(peer)
-                threading.Thread(target=_talk, args=(peer, say), daemon=True).start()
+                threading.Thread(
+                    target=_talk, args=(peer, says, reads), daemon=True
+                ).start()
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -47,62 +73,119 @@ def stalled(say: bytes) -> Iterator[int]:
             peer.close()
 
 
-def _talk(peer: socket.socket, say: bytes) -> None:
+def _talk(peer: socket.socket, says: tuple[bytes, ...], reads: bool) -> None:
     with suppress(OSError):
-        first, *rest = say.splitlines(keepends=True) or [b""]
-        peer.sendall(first)
-        for reply in rest:
-            peer.recv(4096)
-            peer.sendall(reply)
+        for number, octets in enumerate(says):
+            if number:
+                peer.recv(4096)
+            peer.sendall(octets)
+        while reads and peer.recv(65536):
+            pass
 
 
 def main() -> None:
-    """Print p50, p99 and the worst of each phase."""
-    rows = [
-        _row("resolve", b"", _resolving),
-        _row("greeting", b"", lambda client, port: client.connect("127.0.0.1", port)),
-        _row("tls", b"", _handshaking),
-        _row("reply", _GREETING, _waiting),
-        _row("body", _TO_DATA, _sending),
-        _row("eod", _TO_DATA, _finishing),
+    """Print p50, p99, the worst, and how many never ended, of each phase."""
+    with tempfile.TemporaryFile() as file:
+        file.truncate(_LARGE)
+        rows = [_row(phase) for phase in _phases(file)]
+    header = ("phase", "p50 us", "aim", "", "p99 us", "aim", "", "max us", "stuck")
+    show(
+        f"From cancel() to the end of the call ({TRIALS} trials each; aim: none stuck)",
+        header,
+        rows,
+    )
+
+
+def _phases(file: IO[bytes]) -> list[Phase]:
+    fast = (_GREETING, _FAST)
+
+    def copying(client: SmtpClient, port: int) -> None:
+        client.connect("127.0.0.1", port)
+        client.send(MailObject(_FROM, _TO, file, crlf=True))
+
+    return [
+        Phase("resolve", (), _resolving),
+        Phase("greeting", (), lambda client, port: client.connect("127.0.0.1", port)),
+        Phase("tls", (), _handshaking),
+        Phase("reply", (_GREETING,), _waiting, reads=True),
+        Phase("body", _TO_DATA, _sending),
+        Phase("eod", _TO_DATA, _finishing, reads=True),
+        Phase("group", fast, _grouped, reads=True),
+        Phase("stream by turn", fast, _by_turn, reads=True),
+        Phase("stream in a window", fast, _in_window, reads=True),
+        Phase("window, not read", fast, _in_wide_window),
+        Phase("sendfile", (*fast, b"250 b\r\n250 c\r\n"), copying),
     ]
-    header = ("phase", "p50 us", "p99 us", "max us", "stuck")
-    show(f"From cancel() to the end of the call ({TRIALS} trials each)", header, rows)
 
 
-def _row(
-    name: str, say: bytes, act: Callable[[SmtpClient, int], object]
-) -> tuple[str, ...]:
-    with stalled(say) as port:
-        _trial(act, port)  # what loads late has loaded
-        times = [_trial(act, port) for _ in range(TRIALS)]
-    good = [value for value in times if value is not None]
-    cells = [percentile(good, 0.5), percentile(good, 0.99), max(good)]
-    stuck = str(times.count(None))
-    return (name, *(f"{value * 1e6:.0f}" for value in cells), stuck)
+def _row(phase: Phase) -> tuple[str, ...]:
+    with stalled(phase.says, reads=phase.reads) as port:
+        _trials(phase, port, 2)  # what loads late has loaded
+        times: list[float | None] = []
+        while len(times) < TRIALS and times.count(None) < _AT_ONCE:
+            times += _trials(phase, port, _AT_ONCE)
+    good = [value * 1e6 for value in times if value is not None] or [float("inf")]
+    p50, p99 = percentile(good, 0.5), percentile(good, 0.99)
+    return (
+        *(phase.name, f"{p50:.0f}", *at_most(p50, _P50, "us")),
+        *(f"{p99:.0f}", *at_most(p99, _P99, "us")),
+        *(f"{max(good):.0f}", str(times.count(None))),
+    )
 
 
-def _trial(act: Callable[[SmtpClient, int], object], port: int) -> float | None:
-    client = SmtpClient(identity="bench.test")
-    ended: list[float] = []
+def _trials(phase: Phase, port: int, n: int) -> list[float | None]:
+    """Start several calls, let them come to their wait, cancel one after the other."""
+    with _silent_resolver():
+        trials = [_Trial(phase.act, port) for _ in range(n)]
+        _settle(trials)
+        return [trial.cancel() for trial in trials]
 
-    def work() -> None:
-        with suppress(Cancelled):
-            act(client, port)
-        ended.append(time.perf_counter())
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(0.02)  # by then it waits
-    started = time.perf_counter()
-    client.cancel()
-    thread.join(5)
-    return ended[0] - started if ended else None
+def _settle(trials: list[_Trial]) -> None:
+    """Wait until all calls have begun and nothing in this process runs any more."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        worked = time.process_time()
+        time.sleep(_IDLE)
+        idle = time.process_time() - worked < _IDLE / 10
+        if idle and all(trial.begun for trial in trials):
+            return
+    raise SystemExit("the calls do not come to rest")
+
+
+class _Trial:
+    def __init__(self, act: Callable[[SmtpClient, int], object], port: int) -> None:
+        self._client = SmtpClient(identity="bench.test")
+        self._ended: list[float] = []
+
+        def work() -> None:
+            with suppress(Cancelled):
+                act(self._client, port)
+            self._ended.append(time.perf_counter())
+
+        self._thread = threading.Thread(target=work, daemon=True)
+        self._thread.start()
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._client.peer)
+
+    def cancel(self) -> float | None:
+        assert not self._ended, "it did not wait"
+        started = time.perf_counter()
+        self._client.cancel()
+        self._thread.join(5)
+        return self._ended[0] - started if self._ended else None
 
 
 def _resolving(client: SmtpClient, port: int) -> None:
-    silence = threading.Event()
-    real = resolve._ask
+    client.connect("stalled.test", port)
+
+
+@contextmanager
+def _silent_resolver() -> Iterator[None]:
+    """Let every look-up hang, until the block ends."""
+    silence, real = threading.Event(), resolve._ask
 
     def hang(name: str, port: int) -> list[resolve.Address]:  # noqa: ARG001  # its signature
         silence.wait(30)
@@ -110,7 +193,7 @@ def _resolving(client: SmtpClient, port: int) -> None:
 
     resolve._ask = hang
     try:
-        client.connect("stalled.test", port)
+        yield
     finally:
         resolve._ask = real
         silence.set()
@@ -128,15 +211,42 @@ def _waiting(client: SmtpClient, port: int) -> None:
 def _to_data(client: SmtpClient, port: int) -> None:
     client.connect("127.0.0.1", port)
     client.ehlo()
-    client.mail_from("a@bench.test")
-    client.rcpt_to("b@bench.test")
+    client.mail_from(_FROM)
+    client.rcpt_to(_TO)
 
 
 def _sending(client: SmtpClient, port: int) -> None:
     _to_data(client, port)
-    client.data(b"x" * 998 + b"\r\n" for _ in range(100_000))
+    client.data(_LINE for _ in range(_LARGE // len(_LINE)))
 
 
 def _finishing(client: SmtpClient, port: int) -> None:
     _to_data(client, port)
     client.data(b"x\r\n")
+
+
+def _grouped(client: SmtpClient, port: int) -> None:
+    client.connect("127.0.0.1", port)
+    client.ehlo()
+    with client.pipeline() as group:
+        group.mail_from(_FROM)
+        for _ in range(100):
+            group.rcpt_to(_TO)
+
+
+def _by_turn(client: SmtpClient, port: int) -> None:
+    client.chunking = False
+    _in_window(client, port)
+
+
+def _in_window(client: SmtpClient, port: int) -> None:
+    client.connect("127.0.0.1", port)
+    client.stream((_FROM, _TO, _LINE) for _ in range(1000))
+
+
+def _in_wide_window(client: SmtpClient, port: int) -> None:
+    """Fill the link, with a window that would allow more."""
+    client.connect("127.0.0.1", port)
+    content = 60 * _LINE
+    many = _LARGE // len(content)
+    client.stream(((_FROM, _TO, content) for _ in range(many)), window=many)

@@ -1,54 +1,63 @@
-"""Starts csink, the benchmark-only C server, compiled when first needed.
+"""The servers of the benchmarks, and a slow link before them.
 
-It listens on loopback only and is stopped by its process id.
+csink is C and there for benchmarks only: it is compiled when first needed. smtp-sink
+is Postfix's. All listen on loopback and are stopped by their process id.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
-import socket
 import subprocess
-import tempfile
-import time
-from contextlib import contextmanager, suppress
+import sys
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from tests.servers.process import free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SOURCE = Path(__file__).with_name("csink.c")
+_SOURCE = Path(__file__).with_name("csink.c")
+_PROXY = Path(__file__).with_name("delay.py")
+_PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+
+
+def tool(name: str) -> str | None:
+    """Return the path of a program, or None."""
+    return shutil.which(name, path=_PLACES)
 
 
 @contextmanager
-def csink() -> Iterator[int]:
-    """Run csink; yield its port."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
+def csink(*options: str) -> Iterator[int]:
+    """Run csink; yield its port.
+
+    Args:
+        options: "-C" to offer no CHUNKING, "-P" to offer no PIPELINING.
+    """
+    compiler = tool("cc") or tool("gcc")
     if compiler is None:
         raise SystemExit("the benchmark's server is C: install a C compiler")
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         binary = Path(folder) / "csink"
-        build = [compiler, "-O2", "-o", str(binary), str(SOURCE)]
+        build = [compiler, "-O2", "-o", str(binary), str(_SOURCE)]
         subprocess.run([*build, "-lssl", "-lcrypto", "-lpthread"], check=True)
-        port = _free_port()
-        process = subprocess.Popen([str(binary), "-p", str(port)])
-        try:
-            _wait_for(port)
+        port = free_port()
+        with running([str(binary), "-p", str(port), *options], port):
             yield port
-        finally:
-            process.terminate()
-            process.wait(5)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+@contextmanager
+def slow_link(target: int, round_trip: float) -> Iterator[int]:
+    """Delay a server on loopback; yield the port to connect to.
 
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-    raise SystemExit("csink does not answer")
+    Args:
+        target: The port of the server.
+        round_trip: Seconds.
+    """
+    port = free_port()
+    command = [sys.executable, str(_PROXY), str(port), str(target), str(round_trip)]
+    with running(command, port):
+        yield port

@@ -1,0 +1,141 @@
+"""One large message by one client, in a process of its own: seconds and memory.
+
+    python -m tests.bench.one_large CLIENT PORT FILE
+
+Timed is all between EHLO and the final reply. Growth is the peak of what the process
+held in memory meanwhile, above what it held after a first, small message. It is told by
+/proc and therefore only on Linux.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import smtplib
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.bench.peers import FROM, HOST, MESSAGE, NAME, aiosmtplib_client, connected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+TO = "b@bench.test"
+_STATUS = Path("/proc/self/status")
+
+
+def _kilobytes(name: str) -> int:
+    if not _STATUS.exists():
+        return 0
+    lines = _STATUS.read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+class Watch:
+    """Measures what runs between `start` and `stop`."""
+
+    def start(self) -> None:
+        if _STATUS.exists():
+            Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+        self._held = _kilobytes("VmRSS")
+        self._started = time.perf_counter()
+
+    def stop(self) -> None:
+        spent = time.perf_counter() - self._started
+        growth = (_kilobytes("VmHWM") - self._held) / 1024
+        print(json.dumps({"seconds": spent, "growth": growth}))
+
+
+def _smtpnb(port: int, path: Path, watch: Watch) -> None:
+    with connected(port, chunking=False) as client, path.open("rb") as file:
+        client.send(MESSAGE, FROM, TO)
+        watch.start()
+        delivery = client.send(file, FROM, TO)
+        watch.stop()
+        assert delivery.ok
+
+
+def _smtplib(port: int, path: Path, watch: Watch) -> None:
+    with smtplib.SMTP(HOST, port, local_hostname=NAME) as client:
+        client.sendmail(FROM, TO, MESSAGE)
+        watch.start()
+        client.sendmail(FROM, TO, path.read_bytes())
+        watch.stop()
+
+
+def _aiosmtplib(port: int, path: Path, watch: Watch) -> None:
+    async def send() -> None:
+        async with aiosmtplib_client(port) as client:
+            client.timeout = 300
+            await client.sendmail(FROM, TO, MESSAGE)
+            watch.start()
+            await client.sendmail(FROM, TO, path.read_bytes())  # noqa: ASYNC240  # so would a user
+            watch.stop()
+
+    asyncio.run(send())
+
+
+def _sendall(port: int, path: Path, watch: Watch) -> None:
+    """Send the octets as DATA wants them, ready in memory."""
+    ready = path.read_bytes().replace(b"\r\n.", b"\r\n..")
+    ready = b"." * ready.startswith(b".") + ready + b".\r\n"
+    with BareSession(port) as session:
+        watch.start()
+        session.open("DATA")
+        session.sock.sendall(ready)
+        session.reply()
+        watch.stop()
+
+
+class BareSession:
+    """A socket, and only as much SMTP as it takes to be allowed to send."""
+
+    def __init__(self, port: int) -> None:
+        self.sock = socket.create_connection((HOST, port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._replies = self.sock.makefile("rb")
+
+    def __enter__(self) -> Self:
+        self.reply()
+        self.sock.sendall(f"EHLO {NAME}\r\n".encode())
+        self.reply()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._replies.close()
+        self.sock.close()
+
+    def open(self, last: str) -> None:
+        """Send an envelope and what begins the content; read all but its reply."""
+        lines = f"MAIL FROM:<{FROM}>\r\nRCPT TO:<{TO}>\r\n{last}\r\n"
+        self.sock.sendall(lines.encode())
+        for _ in range(3 if last == "DATA" else 2):
+            self.reply()
+
+    def reply(self) -> None:
+        """Read one reply."""
+        while (line := self._replies.readline())[3:4] == b"-":
+            pass
+        assert line[:1] in {b"2", b"3"}, line
+
+
+CLIENTS: dict[str, Callable[[int, Path, Watch], None]] = {
+    "smtpnb": _smtpnb,
+    "smtplib": _smtplib,
+    "aiosmtplib": _aiosmtplib,
+    "bare sendall": _sendall,
+}
+
+
+def main(arguments: list[Any]) -> None:
+    """Run one client."""
+    name, port, path = arguments
+    CLIENTS[name](int(port), Path(path), Watch())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
