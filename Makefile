@@ -3,14 +3,15 @@
 # Both make .venv if it is missing; nothing else has to be set up.
 # make bench prints the benchmarks; make mutants breaks the core on purpose and wants the
 # tests to notice; make fuzz lets atheris think up replies for ten minutes; make pictures
-# takes the screenshots of the README.
+# takes the screenshots of the README; make capture asks real servers anew for the data
+# of the second notebook.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: lab test lint types layers unit notebooks legs bench mutants fuzz pictures format clean
+.PHONY: lab test lint types layers unit notebooks legs bench mutants fuzz pictures capture format clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --allow-root notebooks/01-first-session.ipynb
@@ -35,7 +36,7 @@ notebooks: $(VENV)/.test
 	$(BIN)/pytest $(NBVAL) notebooks
 
 # The oldest supported versions; then the newest on other Pythons, where there are any.
-LEG_TESTS := tests/notebook tests/transcript tests/analysis tests/protocol tests/test_import_cost.py
+LEG_TESTS := tests/notebook tests/transcript tests/analysis tests/protocol tests/dialogues tests/test_import_cost.py
 NBVAL := -p no:randomly --nbval-lax --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg
 
 legs: $(VENV)-oldest/.test
@@ -70,6 +71,10 @@ fuzz: $(VENV)/.test
 # The pictures of the README, made by the tests that look at them.
 pictures: $(VENV)/.test
 	SMTPNB_PICTURES=notebooks/img $(BIN)/pytest -q tests/browser
+
+# The transcripts in notebooks/data: wants postfix, dovecot, smtp-sink, and root.
+capture: $(VENV)/.test
+	$(BIN)/python -m tests.capture
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .

@@ -68,12 +68,13 @@ class Dovecot(NamedTuple):
 
 
 @contextmanager
-def running_dovecot(command: str, relay: int) -> Iterator[Dovecot]:
+def running_dovecot(command: str, relay: int, *names: str) -> Iterator[Dovecot]:
     """Start a Dovecot, and stop it with everything it started.
 
     Args:
         command: The path of `dovecot`.
         relay: The port of the server that takes what is submitted.
+        names: Of its certificate, beside localhost.
     """
     # Not tmp_path: its processes run as others, who must be able to enter.
     home = Path(tempfile.mkdtemp(prefix="smtpnb-dovecot-"))
@@ -83,7 +84,7 @@ def running_dovecot(command: str, relay: int) -> Iterator[Dovecot]:
             (home / name).mkdir(mode=0o755)
         shutil.chown(home / "mail", "nobody", "nogroup")
         ca = trustme.CA()
-        chain = ca.issue_cert("localhost").private_key_and_cert_chain_pem
+        chain = ca.issue_cert("localhost", *names).private_key_and_cert_chain_pem
         (home / "tls.pem").write_bytes(chain.bytes())
         port, conf = free_port(), home / "dovecot.conf"
         conf.write_text(

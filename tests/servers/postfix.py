@@ -116,16 +116,17 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(command: str) -> Iterator[Postfix]:
+def running_postfix(command: str, *names: str) -> Iterator[Postfix]:
     """Start a Postfix, and stop it with everything it started.
 
     Args:
         command: The path of the `postfix` command.
+        names: Of its certificate, beside localhost.
     """
     # Not tmp_path: Postfix wants a folder that others may enter, all the way up.
     home = Path(tempfile.mkdtemp(prefix="smtpnb-postfix-"))
     try:
-        port, ca = _configure(home)
+        port, ca = _configure(home, names)
         start = [command, "-c", str(home / "etc")]
         done = subprocess.run(
             [*start, "start"], capture_output=True, text=True, check=False, timeout=30
@@ -142,7 +143,7 @@ def running_postfix(command: str) -> Iterator[Postfix]:
         shutil.rmtree(home)
 
 
-def _configure(home: Path) -> tuple[int, str]:
+def _configure(home: Path, names: tuple[str, ...]) -> tuple[int, str]:
     home.chmod(0o755)
     owner, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
     for name in ("etc", "queue", "data", "mail"):
@@ -152,7 +153,7 @@ def _configure(home: Path) -> tuple[int, str]:
     with socket.create_server(("127.0.0.1", 0)) as finder:
         port = int(finder.getsockname()[1])
     ca = trustme.CA()
-    chain = ca.issue_cert("localhost").private_key_and_cert_chain_pem
+    chain = ca.issue_cert("localhost", *names).private_key_and_cert_chain_pem
     (home / "etc" / "tls.pem").write_bytes(chain.bytes())
     main = _MAIN.format(
         home=home,
