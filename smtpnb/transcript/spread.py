@@ -24,7 +24,7 @@ _TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 
 def text(values: Sequence[str | None], which: Any) -> Any:
     """Return a column of text."""
-    inert = [value and for_terminal(value, newlines=True) for value in values]
+    inert = _inert(values)
     # Large offsets: a session may hold more than 2 GiB of text, once it is spread.
     array = pa.array([*inert, None], pa.large_string())
     texts = array.take(pa.array(np.where(which < 0, len(inert), which)))
@@ -34,7 +34,8 @@ def text(values: Sequence[str | None], which: Any) -> Any:
 def words(values: Sequence[str | None], which: Any) -> Any:
     """Return a categorical column; its categories are the words that occur."""
     known = [word for word in set(values) if word is not None]
-    inert = {word: for_terminal(word, newlines=True) for word in known}
+    shown = zip(known, _inert(known), strict=True)
+    inert = {word: harmless or "" for word, harmless in shown}
     ordered = sorted(set(inert.values()))
     place = {word: code for code, word in enumerate(ordered)}
     code_of: dict[str | None, int] = {word: place[inert[word]] for word in known}
@@ -71,3 +72,11 @@ def some_flags(array: Any, null: Any) -> Any:
 def moments(us: Any) -> Any:
     """Return a column of wall times from microseconds since the epoch."""
     return pa.array(us, pa.timestamp("us", tz="UTC")).to_pandas()
+
+
+def _inert(values: Sequence[str | None]) -> list[str | None]:
+    # Nearly always all is plain, which one look at all of it tells.
+    whole = "".join(filter(None, values)).replace("\n", "")
+    if whole.isascii() and whole.isprintable():
+        return [*values]
+    return [value and for_terminal(value, newlines=True) for value in values]

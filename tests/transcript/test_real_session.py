@@ -55,3 +55,28 @@ def test_the_bytes_of_the_tables_are_those_on_the_wire(transcript: Transcript) -
     said = events["n_bytes"][events["event"] == "reply"].sum()
     assert (session["bytes_sent"], session["bytes_received"]) == (sent, said)
     assert sent > len("Subject: x\r\n\r\nhello\r\n.\r\n")
+
+
+def test_a_real_stream_of_messages_is_told_message_by_message() -> None:
+    paths = ["bob@sandbox.example", "eve@sandbox.example"]
+    messages = [b"Subject: x\r\n\r\n" + b"y" * 10 * n + b"\r\n" for n in range(5)]
+    with Sandbox() as sandbox:
+        client = SmtpClient(identity="client.example")
+        client.connect(sandbox)
+        client.stream([("ann@client.example", paths, each) for each in messages])
+        client.quit()
+    transactions = client.transcript.transactions()
+    assert list(transactions["transaction_no"]) == [
+        n for n in range(1, 6) for _ in "12"
+    ]
+    assert list(transactions["rcpt_to"]) == paths * 5
+    assert set(transactions["outcome"]) == {"delivered"}
+    assert list(transactions["size"][::2]) == [*map(len, messages)]
+    exchanges = client.transcript.exchanges()
+    assert exchanges["code"].notna().all()
+    assert exchanges["pipelined"].sum() > 15
+    (session,) = client.transcript.sessions().to_dict("records")
+    phases = [session[column.name] for column in schema.PHASES]
+    whole = sum(phase for phase in phases if phase == phase)  # noqa: PLR0124  # NaN
+    assert whole == pytest.approx(session["total_ms"], abs=0.01)
+    assert session["n_transactions"] == 5
