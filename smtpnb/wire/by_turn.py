@@ -46,6 +46,8 @@ class ByTurn(Courier):
         if job is not None:
             reset = not draft.size and session.state is not State.READY
             self.add_envelope(draft, job, reset=reset)
+        elif draft.size:
+            self.add_quit(draft)
         if draft.size:
             yield from self.converse(draft)
         if job is not None and session.state is State.DATA:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
-WINDOW: Final = 64
 # Enough octets a write to be worth it, few enough to keep the server busy meanwhile.
 _BATCH_OCTETS: Final = 64 * 1024
 
@@ -42,7 +41,7 @@ class ByWindow(Courier):
         given: As for `Courier`.
     """
 
-    def __init__(self, engine: Engine, *, window: int = WINDOW, **given: Any) -> None:
+    def __init__(self, engine: Engine, *, window: int, **given: Any) -> None:
         super().__init__(engine, by_data=False, **given)
         self._window = window
 
@@ -62,7 +61,7 @@ class ByWindow(Courier):
                 batch = _Batch()
             if self.over:
                 return
-        yield from self._flush(batch)
+        yield from self._flush(batch, last=True)
         yield from self.read_all()
 
     @property
@@ -70,7 +69,7 @@ class ByWindow(Courier):
         session = self.engine.session
         return bool(session.owed) or session.state is not State.READY
 
-    def _flush(self, batch: _Batch) -> Steps[None]:
+    def _flush(self, batch: _Batch, *, last: bool = False) -> Steps[None]:
         n = len(batch.messages)
         while self.n_due and self.n_due + n > self._window:
             yield from self.read()
@@ -80,6 +79,8 @@ class ByWindow(Courier):
         for delivery, n_replies, end in batch.messages:
             delivery.end_at = before + end - 1
             self.expect(delivery, n_replies, END)
+        if last:
+            self.add_quit(batch.draft)
         yield from self.write(batch.draft)
 
     def _large(self, job: Job) -> Steps[None]:

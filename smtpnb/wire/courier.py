@@ -37,7 +37,7 @@ from smtpnb.mail import (
     mail_object,
 )
 from smtpnb.protocol.session import State
-from smtpnb.wire.envelope import Envelope, Envelopes
+from smtpnb.wire.envelope import QUIT, Envelope, Envelopes
 from smtpnb.wire.wait import now
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Courier(ABC):
         engine: The connection; its session must be ready for a transaction.
         by_data: Send the content by DATA; else by BDAT, which must be offered.
         timeout: Seconds for all of it; None for those of each step.
+        quits: Say QUIT at the end, in one group with the end of the last message
+            where that is possible.
         progress: Called with the octets of a large content sent so far.
         on_delivery: Called with each delivery as soon as it is settled.
 
@@ -88,6 +90,7 @@ class Courier(ABC):
         *,
         by_data: bool = True,
         timeout: float | None = None,
+        quits: bool = False,
         progress: Callable[[int], None] | None = None,
         on_delivery: Callable[[Delivery], None] | None = None,
     ) -> None:
@@ -96,6 +99,7 @@ class Courier(ABC):
         self.deliveries: list[Delivery] = []
         self.current: Delivery | None = None
         self.limit = None if timeout is None else now() + timeout
+        self._quits = quits
         self._progress = progress
         self._on_delivery = on_delivery
         self._envelopes = Envelopes(engine.session, by_data=by_data)
@@ -118,24 +122,31 @@ class Courier(ABC):
         engine.judge, engine.on_replies = self._judge, self._take
         try:
             yield from engine.guard(None, self._send(self._jobs(mails)))
+            if self._quits and not self.over:
+                yield from engine.quit(None)
         except BaseException as error:
             if isinstance(error, (SmtpError, Cancelled)):
                 error.deliveries = tuple(self.deliveries)
             if not self._said_goodbye(error):
                 raise
+        else:
+            if self._quits and engine.connected:
+                engine.end("quit")
         finally:
             engine.judge = engine.on_replies = None
         return self.deliveries
 
     def _said_goodbye(self, error: BaseException) -> bool:
-        """Whether the connection ended because the server had said so, by a 421.
+        """Whether the connection ended because one side had said so.
 
-        That is an answer, unless it leaves a message unknown.
+        A 421 is an answer, unless it leaves a message unknown. And who does not answer
+        QUIT changes nothing of what was answered before.
         """
+        outcomes = {delivery.outcome for delivery in self.deliveries}
         reply = self.engine.last_reply
-        said = reply is not None and reply.code == 421
-        unknown = any(done.outcome == UNKNOWN for done in self.deliveries)
-        return isinstance(error, ConnectionLost) and said and not unknown
+        said_421 = reply is not None and reply.code == 421 and UNKNOWN not in outcomes
+        done = self._quits and outcomes <= {ACCEPTED, REFUSED}
+        return isinstance(error, ConnectionLost) and (said_421 or done)
 
     @abstractmethod
     def _send(self, jobs: Iterator[Job]) -> Steps[None]:
@@ -179,6 +190,12 @@ class Courier(ABC):
         delivery.begin(lead=int(reset))
         draft.add(group)
         self.expect(delivery, len(group.commands), PART)
+
+    def add_quit(self, draft: Draft) -> None:
+        """Draft QUIT behind the last message, if that was asked for."""
+        if self._quits:
+            draft.add(QUIT)
+            self.expect(None, 1, ASIDE)
 
     @property
     def n_due(self) -> int:

@@ -310,7 +310,7 @@ class Engine(Link):
     def quit(self, timeout: float | None) -> Steps[Reply]:
         """Send QUIT, read its reply, close (RFC 5321 section 4.1.1.10)."""
         reply = yield from self.execute(Quit(), timeout)
-        self._end("quit")
+        self.end("quit")
         return reply
 
     def disconnect(self) -> None:
@@ -319,9 +319,10 @@ class Engine(Link):
             if self.session.state is State.DATA:
                 self.abort("disconnect")
             else:
-                self._end("disconnect")
+                self.end("disconnect")
 
-    def _end(self, how: str) -> None:
+    def end(self, how: str) -> None:
+        """Close in order."""
         self.connection.close()
         self._gone(how)
 

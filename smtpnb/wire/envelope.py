@@ -15,7 +15,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.mail import Options
-from smtpnb.protocol.commands import Bdat, Command, Data, EndOfData, Mail, Rcpt, Rset
+from smtpnb.protocol.commands import (
+    Bdat,
+    Command,
+    Data,
+    EndOfData,
+    Mail,
+    Quit,
+    Rcpt,
+    Rset,
+)
 from smtpnb.protocol.group import Draft, Group, of_commands
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ _CACHED: Final = 512
 
 RSET: Final = of_commands(Rset())
 DOT: Final = of_commands(EndOfData())
+QUIT: Final = of_commands(Quit())
 
 
 class Envelope(NamedTuple):

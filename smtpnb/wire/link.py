@@ -158,7 +158,7 @@ class Link:
             limit: Absolute, for all of it; None for the deadline of each reply.
         """
         yield from self.write_group(group, limit)
-        while self.session.owed:
+        while self.session.owed and not self.halted:
             yield from self.read_group(limit)
 
     def write_group(self, group: Group, limit: float | None) -> Steps[None]:
@@ -197,6 +197,9 @@ class Link:
                 left.octets += taken
         finally:
             self._note_group(left, started)
+            if left.begun:
+                number, octets = left.begun
+                self.log.add(record.CONTENT, started, clock(), number, octets, None)
 
     def _note_group(self, left: _Left, started: int) -> None:
         chunk, first, parts = left.news()
@@ -275,7 +278,7 @@ class _Left:
     """How much of a group has left, and which of its parts were not recorded yet.
 
     A part is recorded when its last octet has left: before that the server has nothing
-    to act on. Content is the exception, it counts as far as it came.
+    to act on. A content that was begun and not finished is told apart (`begun`).
     """
 
     __slots__ = ("_exchange", "_next", "_parts", "octets")
@@ -308,3 +311,12 @@ class _Left:
             chunk = first - 1, parts[start][3]
             start += 1
         return chunk, first, parts[start:stop]
+
+    @property
+    def begun(self) -> tuple[int, int] | None:
+        """The exchange and the octets of a content that has left in part, or None."""
+        parts, at = self._parts, self._next
+        if not self.octets or parts[at][1] is not None:
+            return None
+        chunk = at > 0 and parts[at - 1][1] == "BDAT"
+        return self._exchange - chunk, self.octets
