@@ -9,27 +9,28 @@ This module knows nothing of how the messages travel.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.connection import Connection
 from smtpnb.errors import LocalProtocolError
-from smtpnb.mail import MailObject, addressed
 from smtpnb.protocol import commands
 from smtpnb.protocol.session import State
-from smtpnb.wire.by_window import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
-    from smtpnb.mail import Delivery
+    from smtpnb.mail import Delivery, MailObject
     from smtpnb.message import Content
     from smtpnb.protocol.commands import Command
     from smtpnb.protocol.replies import Reply
     from smtpnb.wire.courier import Courier
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
+
+
+WINDOW: Final = 64
 
 
 class Sending(Connection):
@@ -49,6 +50,7 @@ class Sending(Connection):
         reverse_path: str | None = None,
         forward_paths: str | Iterable[str] | None = None,
         *,
+        quit: bool = False,  # noqa: A002  # the verb
         timeout: float | None = None,
         **options: Any,
     ) -> Delivery:
@@ -62,6 +64,9 @@ class Sending(Connection):
             message: A `MailObject`; or the content, as for `data`.
             reverse_path: The sender. None for that of an `EmailMessage`.
             forward_paths: The recipients. None for those of an `EmailMessage`.
+            quit: Say QUIT as well, in one group with the end of the message where
+                the server allows it: one turn less. Some servers lose what stands
+                behind the end of a message, so it is not done unasked.
             timeout: Seconds for all of it; None for those of each phase.
             options: `ret`, `envid`, `notify`, `parameters` and `crlf`, as for
                 `MailObject`.
@@ -73,6 +78,8 @@ class Sending(Connection):
             LocalProtocolError: It must not be sent; nothing was.
             SmtpError, Cancelled: As ever; `outcome` says what is known of the message.
         """
+        from smtpnb.mail import MailObject, addressed  # loaded when first used
+
         if isinstance(message, MailObject):
             mail = message
         elif hasattr(message, "as_bytes"):
@@ -84,7 +91,7 @@ class Sending(Connection):
             )
         else:
             mail = MailObject(reverse_path, forward_paths, message, **options)
-        (delivery,) = self.stream([mail], timeout=timeout)
+        (delivery,) = self.stream([mail], quit=quit, timeout=timeout)
         if delivery.error is not None:
             raise delivery.error
         return delivery
@@ -95,6 +102,7 @@ class Sending(Connection):
         *,
         window: int = WINDOW,
         on_delivery: Callable[[Delivery], None] | None = None,
+        quit: bool = False,  # noqa: A002  # the verb
         timeout: float | None = None,
     ) -> list[Delivery]:
         """Send messages one after another over this connection.
@@ -108,6 +116,7 @@ class Sending(Connection):
                 connection may leave unknown.
             on_delivery: Called with each delivery as soon as it is settled, in this
                 thread; it must not use the client.
+            quit: As for `send`.
             timeout: Seconds for all of it; None for those of each step.
 
         Returns:
@@ -118,27 +127,17 @@ class Sending(Connection):
             SmtpError, Cancelled: As ever. `deliveries` of the error has the outcome of
                 every message that was taken: unknown, aborted and not tried as well.
         """
-        steps = self._stream(messages, window, on_delivery, timeout)
-        return self._run("stream", steps)
+        given = {"on_delivery": on_delivery, "quits": quit, "timeout": timeout}
+        return self._run("stream", self._stream(messages, window, given))
 
     def _stream(
-        self,
-        messages: Iterable[Any],
-        window: int,
-        on_delivery: Callable[[Delivery], None] | None,
-        timeout: float | None,
+        self, messages: Iterable[Any], window: int, given: dict[str, Any]
     ) -> Steps[list[Delivery]]:
         engine = self._connected()
         if engine.session.state is State.CONNECTED:
-            yield from self._hello(engine, timeout)
+            yield from self._hello(engine, given["timeout"])
         engine.session.check(commands.Mail(""))
-        courier = self._courier(
-            engine,
-            window,
-            timeout=timeout,
-            progress=self.on_progress,
-            on_delivery=on_delivery,
-        )
+        courier = self._courier(engine, window, progress=self.on_progress, **given)
         return (yield from courier.send(messages))
 
     def _hello(self, engine: Engine, timeout: float | None) -> Steps[None]:

@@ -15,8 +15,3 @@ This package knows nothing of sockets or of clients.
 """
 
 from __future__ import annotations
-
-from smtpnb.dialogues.conformance import Answer, conformance
-from smtpnb.dialogues.converse import Dialogue, converse
-
-__all__ = ["Answer", "Dialogue", "conformance", "converse"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smtpnb.dialogues import Answer, conformance
+from smtpnb.dialogues.conformance import Answer, conformance
 from smtpnb.errors import ConnectionLost, LocalProtocolError
 from smtpnb.protocol.replies import Reply
 

@@ -32,7 +32,7 @@ from smtpnb.protocol.commands import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from smtpnb.dialogues import Dialogue
+    from smtpnb.dialogues.converse import Dialogue
 
 
 @pytest.fixture

@@ -6,20 +6,26 @@ take, nor refused or aborted that it did.
 
 from __future__ import annotations
 
+import random
 import socket
+import threading
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
 
 from smtpnb import (
+    Cancelled,
     ConnectionLost,
     DeadlineExceeded,
     LocalProtocolError,
+    MailObject,
     RemoteProtocolError,
+    Sandbox,
     SmtpClient,
 )
 from tests.support.leaks import no_leaks
-from tests.support.scripted import GREETING, Hear, Listen, Say, ScriptedServer
+from tests.support.scripted import GREETING, Hear, Hold, Listen, Say, ScriptedServer
 from tests.support.sink import Sink
 
 if TYPE_CHECKING:
@@ -300,3 +306,77 @@ def test_a_large_group_does_not_deadlock_two_full_windows() -> None:
         assert delivery.outcome == "refused"
         assert {r.outcome for r in delivery.recipients} == {"refused"}
         assert sum(line.startswith(b"RCPT") for line in sink.lines) == 1500
+
+
+def test_a_refusal_in_the_middle_of_a_blocked_group_stops_it() -> None:
+    # The server reads a little of the text, says 552, and reads on: no dot may come.
+    offer = Say(b"250-scripted\r\n250 PIPELINING\r\n")
+    envelope = (Hear(b"DATA\r\n"), Say(b"250 a\r\n250 b\r\n354 go\r\n"))
+    script = (GREETING, Hear(), offer, *envelope, Hear(b"x" * 100))
+    refuse = (Say(b"552 5.3.4 too big\r\n"), Hold())
+    with ScriptedServer((*script, *refuse)) as server, SmtpClient() as client:
+        server._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(server.host, server.port)
+        client.ehlo("c.example")
+        assert client._engine is not None
+        wire = client._engine.connection._sock
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        text = b"x" * 60_000 + b"\r\n"
+        mails = [("a@example.org", "b@example.net", text)] * 2
+        deliveries = client.stream(mails)
+        assert [d.outcome for d in deliveries] == ["refused", "not tried"]
+        assert str(deliveries[0].reply) == "552 5.3.4 too big"
+        assert client.state.name == "CLOSED"
+        assert b"\r\n.\r\n" not in server.heard
+
+
+@pytest.mark.parametrize("chunking", [True, False])
+def test_a_stream_under_tls(chunking: bool) -> None:
+    large = b".line of text\r\n" * 20_000
+    with Sandbox() as sandbox, SmtpClient(identity="c.example") as client:
+        client.chunking = chunking
+        client.connect(sandbox)
+        client.ehlo()
+        client.starttls()
+        client.ehlo()
+        mails = [
+            MailObject("a@c.example", "b@sandbox.example", content, crlf=True)
+            for content in (b"Subject: 1\r\n\r\nx\r\n", large, BytesIO(large), b"2\r\n")
+        ]
+        assert [d.outcome for d in client.stream(mails)] == ["accepted"] * 4
+        assert len(sandbox.inbox()) == 4
+        assert client.transcript.events().query("event == 'data'")["tls"].all()
+
+
+def test_a_thousand_messages_and_a_cancel_at_any_moment() -> None:
+    dice = random.Random(1)
+    with no_leaks(), Sink() as sink, Sink(chunking=False) as slow:
+        for number in range(60):
+            server = sink if number % 2 else slow
+            server.accepted.clear()
+            client = SmtpClient(identity="c.example")
+            client.connect(server.host, server.port)
+            settled, stop_after = [0], dice.randrange(200)
+
+            def count(
+                _: Delivery,
+                client: SmtpClient = client,
+                settled: list[int] = settled,
+                stop_after: int = stop_after,
+            ) -> None:
+                settled[0] += 1
+                if settled[0] == stop_after:
+                    threading.Thread(target=client.cancel).start()
+
+            given = iter(mails(1000))
+            try:
+                deliveries = client.stream(given, on_delivery=count)
+            except Cancelled as error:
+                deliveries = list(error.deliveries)
+            client.disconnect()
+            taken = {m.reverse_path.decode() for m in list(server.accepted)}
+            for delivery in deliveries:
+                if delivery.outcome == "accepted":
+                    assert delivery.mail.reverse_path in taken
+                elif delivery.outcome != "unknown":
+                    assert delivery.mail.reverse_path not in taken

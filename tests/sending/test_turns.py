@@ -127,3 +127,40 @@ def test_a_group_of_ones_own_is_one_turn() -> None:
         assert group.replies[last].code == 354
 
     assert _round_trips(act) == 1
+
+
+WAYS_TO_QUIT = [
+    pytest.param(True, True, 3, id="CHUNKING"),
+    pytest.param(True, False, 4, id="PIPELINING"),
+    pytest.param(False, False, 7, id="neither"),
+]
+
+
+@pytest.mark.parametrize(("pipelining", "chunking", "turns"), WAYS_TO_QUIT)
+def test_quit_leaves_with_the_text_where_that_was_asked_for(
+    pipelining: bool, chunking: bool, turns: int
+) -> None:
+    with (
+        Sink(pipelining=pipelining, chunking=chunking) as sink,
+        SmtpClient(identity="c.example") as client,
+    ):
+        client.connect(sink.host, sink.port)
+        assert client.send(MESSAGE, "a@example.org", "b@example.net", quit=True).ok
+        assert client.state.name == "CLOSED"
+        assert client.transcript.sessions()["outcome"].tolist() == ["success"]
+        assert client.transcript.exchanges()["verb"].tolist()[-1] == "QUIT"
+        assert sink.turns == turns
+
+
+@pytest.mark.parametrize("chunking", [True, False])
+def test_who_does_not_answer_quit_changes_nothing_of_what_was_accepted(
+    chunking: bool,
+) -> None:
+    with (
+        Sink(chunking=chunking, hang_up=b"QUIT") as sink,
+        SmtpClient(identity="c.example") as client,
+    ):
+        client.connect(sink.host, sink.port)
+        assert client.send(MESSAGE, "a@example.org", "b@example.net", quit=True).ok
+        assert client.state.name == "CLOSED"
+    assert len(sink.accepted) == 1
