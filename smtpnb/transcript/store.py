@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json
 import pyarrow.parquet as pq
 
@@ -291,7 +292,7 @@ def check_cells(table: pa.Table) -> None:
         for chunk in table[name].chunks:
             texts = getattr(chunk, "dictionary", chunk)
             if pa.types.is_string(texts.type):
-                longest = pa.compute.max(pa.compute.binary_length(texts)).as_py() or 0
+                longest = pc.max(pc.binary_length(texts)).as_py() or 0
                 if longest > MAX_CELL:
                     raise ValueError(
                         f"a {name} holds {longest} octets; at most {MAX_CELL}"

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -48,6 +50,19 @@ def test_what_was_saved_is_what_is_loaded(
     assert saved._repr_html_() == transcript._repr_html_()
     assert len(saved) == len(transcript)
     assert repr(saved) == f"<SavedTranscript: 2 sessions, {len(transcript)} events>"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_loading_may_be_the_first_thing_that_a_process_does(
+    tmp_path: Path, transcript: Transcript, suffix: str
+) -> None:
+    # pyarrow's parts are modules that somebody must have imported.
+    path = transcript.save(tmp_path / f"session{suffix}")
+    said = f"from smtpnb import load; print(len(load({str(path)!r})))"
+    out = subprocess.run(
+        [sys.executable, "-c", said], check=True, capture_output=True, text=True
+    )
+    assert int(out.stdout) == len(transcript)
 
 
 def test_events_to_jsonl_to_parquet_to_events_are_the_same(
