@@ -14,6 +14,7 @@ from IPython.core.error import UsageError
 
 from smtpnb.dialogues.conformance import conformance
 from smtpnb.errors import Cancelled, SmtpError
+from smtpnb.notebook import messages
 from smtpnb.notebook.grammar import TABLES
 from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.render import Shown
@@ -412,6 +413,8 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "mail": mail,
     "rcpt": rcpt,
     "data": data,
+    "bdat": messages.bdat,
+    "send": messages.send,
     "rset": rset,
     "noop": noop,
     "vrfy": vrfy,
