@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,10 @@ class Connection(SMTP, ABC):
         if self._socket is None and isinstance(transport, asyncio.Transport):
             self._socket = transport
             self._connections.add(self)
+            # asyncio does it only for sockets whose protocol has a number. Without it
+            # a reply can wait 40 ms for a delayed ACK (of TLS session tickets, say).
+            plain = transport.get_extra_info("socket")
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def eof_received(self) -> bool:
         """Note the client's last word (asyncio)."""

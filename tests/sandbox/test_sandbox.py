@@ -53,6 +53,14 @@ def test_it_listens_on_loopback_only() -> None:
         assert sandbox._listener.getsockname()[0] == "127.0.0.1"
 
 
+def test_no_reply_waits_for_an_acknowledgement() -> None:
+    with Sandbox() as sandbox, _client(sandbox):
+        (connection,) = sandbox._connections
+        assert connection._socket is not None
+        plain = connection._socket.get_extra_info("socket")
+        assert plain.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_the_inbox_is_a_table() -> None:
     with Sandbox() as sandbox, _client(sandbox) as client:
         assert sandbox.inbox().empty
