@@ -92,7 +92,10 @@ class Worker:
             kind, text = _outcome(operation())
         except Cancelled as error:
             kind, text = "cancelled", str(error)
-        except Exception as error:  # noqa: BLE001  # or the panel stays busy for ever
+        except BaseException as error:  # noqa: BLE001  # or the panel is busy for ever
+            # Whatever killed this thread also ended the connection, or ends it here.
+            if not isinstance(error, Exception):
+                self._client.cancel()
             kind, text = "failed", f"{type(error).__name__}: {error}"
         finally:
             self._client.on_progress = None

@@ -245,8 +245,8 @@ VARIANTS: Final = (
     Variant(
         "characters of a server act in a frame",
         "transcript/spread.py",
-        "inert = [value and for_terminal(value, newlines=True) for value in values]",
-        "inert = list(values)",
+        "return [value and for_terminal(value, newlines=True) for value in values]",
+        "return list(values)",
         "tests/transcript/test_store.py",
     ),
     Variant(
@@ -255,6 +255,27 @@ VARIANTS: Final = (
         """return f"'{shown}" if acts else shown""",
         "return shown",
         "tests/transcript/test_export.py",
+    ),
+    Variant(
+        "a frame is typeset",
+        "transcript/schema.py",
+        '    pd.set_option("display.html.use_mathjax", False)\n',
+        "",
+        "tests/transcript/test_latex.py",
+    ),
+    Variant(
+        "a worker that dies leaves the panel busy",
+        "notebook/worker.py",
+        "except BaseException as error:",
+        "except Exception as error:",
+        f"{HOSTILE}test_death.py -k noop",
+    ),
+    Variant(
+        "a bad line is cut to length before its secrets are",
+        "protocol/replies.py",
+        "shown = self._redactor.cut(bytes(self._buffer[start:end]))",
+        "shown = bytes(self._buffer[start:end])",
+        "tests/fuzz -k known",
     ),
     Variant(
         "a transcript is for everybody",
