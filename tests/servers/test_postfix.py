@@ -158,3 +158,65 @@ def test_relaying_is_refused(client: SmtpClient) -> None:
     client.mail_from("ann@client.example")
     reply = client.rcpt_to("somebody@elsewhere.example")
     assert (reply.code, reply.enhanced) == (554, "5.7.1")
+
+
+WAYS = [(True, True), (True, False), (False, False)]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["window", "turn", "command"])
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
+def test_a_stream_arrives_whole_and_in_order(
+    postfix: Postfix,
+    client: SmtpClient,
+    count: list[int],
+    way: tuple[bool, bool],
+    tls: bool,
+) -> None:
+    if tls:
+        client.starttls()
+        client.ehlo()
+    client.pipelining, client.chunking = way
+    names = {name: f"{name}-{way[0]}-{way[1]}-{tls}" for name in _BODIES}
+    sent = {
+        name: f"{_HEAD.format(name=names[name])}\n{body}"
+        for name, body in _BODIES.items()
+    }
+    mails: list[Any] = [
+        ("ann@client.example", "bob@example.test", text) for text in sent.values()
+    ]
+    nobody = ("ann@client.example", "nobody@example.test", "x\n")
+    both = ("ann@client.example", ["nobody@example.test", "bob@example.test"], "both\n")
+    later = ("ann@client.example", "later@example.test", "x\n")
+    mails = [nobody, *mails[:3], later, *mails[3:], both, nobody]
+    deliveries = client.stream(mails)
+    assert [d.outcome for d in deliveries] == [
+        "refused",
+        *["accepted"] * 3,
+        "refused",
+        *["accepted"] * 3,
+        "refused",
+    ]
+    replies = [d.reply for d in deliveries if d.reply is not None]
+    assert [r.code for r in replies] == [550, 250, 250, 250, 450, 250, 250, 250, 550]
+    assert [r.outcome for r in deliveries[-2].recipients] == ["refused", "accepted"]
+    count[0] += 6
+    for name, text in sent.items():
+        _check_arrived(_ours(postfix, names[name], count[0]), text)
+    assert client.quit().code == 221
+    table = client.transcript.transactions()
+    assert table["outcome"].tolist().count("delivered") == 6
+
+
+def test_a_whole_message_with_quit_in_one_group(
+    postfix: Postfix, count: list[int]
+) -> None:
+    sent = f"{_HEAD.format(name='quit')}\n.dot\n"
+    with SmtpClient(identity="client.example") as client:
+        client.connect(postfix.host, postfix.port, ca=postfix.ca)
+        delivery = client.send(
+            sent, "ann@client.example", "bob@example.test", quit=True
+        )
+        assert delivery.ok
+        assert client.state is State.CLOSED
+    count[0] += 1
+    _check_arrived(_ours(postfix, "quit", count[0]), sent)
