@@ -130,32 +130,33 @@ class Encoder:
                 message in two; nothing of the piece was encoded.
         """
         check_content(octets)
-        if not self._leaves_as_it_is(octets):
-            octets = self._stuff(self._normalise(octets))
-            self.n_lines += octets.count(b"\n")
+        lines, dotted = self._look(octets)
+        if lines is None:
+            octets = self._normalise(octets)
+        octets = self._stuff(octets, dotted=dotted)
         self.n_octets += len(octets)
+        self.n_lines += octets.count(b"\n") if lines is None else lines
         return octets
 
-    def _leaves_as_it_is(self, octets: bytes) -> bool:
-        """Look at a block as an array, where numpy is at hand; count its lines if so.
+    def _look(self, octets: bytes) -> tuple[int | None, bool]:
+        """Look at a block as an array, where numpy is at hand.
 
         Most blocks need nothing done, and to see that in an array takes a sixth of the
         time of counting and searching. Without numpy nothing is lost but that.
+
+        Returns:
+            How many lines there are, all ending in CRLF, or None if that is not
+            certain; whether one may begin with a dot.
         """
         numpy = sys.modules.get("numpy")
         if numpy is None or len(octets) < _WORTH_AN_ARRAY or self._held_cr:
-            return False
+            return None, True
         found = numpy.frombuffer(octets, numpy.uint8)
         lf, cr = found == ord("\n"), found == ord("\r")
         if lf[0] or cr[-1] or not numpy.array_equal(cr[:-1], lf[1:]):
-            return False
-        if self._stuffs:
-            starts = self._at_line_start and octets.startswith(b".")
-            if starts or (lf[:-1] & (found[1:] == ord("."))).any():
-                return False
-        self._at_line_start = bool(lf[-1])
-        self.n_lines += int(numpy.count_nonzero(lf))
-        return True
+            return None, True
+        dotted = self._stuffs and (lf[:-1] & (found[1:] == ord("."))).any()
+        return int(numpy.count_nonzero(lf)), bool(dotted)
 
     def finish(self) -> bytes:
         """Return the CRLF that the end of the content lacks, or nothing."""
@@ -176,13 +177,13 @@ class Encoder:
             octets = octets[:-1]
         return normalised(octets)
 
-    def _stuff(self, octets: bytes) -> bytes:
+    def _stuff(self, octets: bytes, *, dotted: bool) -> bytes:
         if not octets:
             return octets
-        if not self._stuffs:
-            self._at_line_start = octets.endswith(b"\n")
-            return octets
-        if self._at_line_start and octets.startswith(b"."):
-            octets = b"." + octets
+        starts = self._at_line_start
         self._at_line_start = octets.endswith(b"\n")
-        return octets.replace(b"\r\n.", b"\r\n..")
+        if not self._stuffs:
+            return octets
+        if starts and octets.startswith(b"."):
+            octets = b"." + octets
+        return octets.replace(b"\r\n.", b"\r\n..") if dotted else octets
