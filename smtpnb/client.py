@@ -28,6 +28,7 @@ from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
 from smtpnb.sending import Sending
 from smtpnb.wire.authenticate import authenticate
+from smtpnb.wire.resolve import checked_host
 from smtpnb.wire.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -86,12 +87,15 @@ class SmtpClient(Sending):
             timeout: Seconds for the reply and the handshake together.
 
         Raises:
+            LocalProtocolError: Out of order, not offered, or `server_hostname` is no
+                name; nothing was sent.
             TlsError: The handshake or the verification failed.
             RemoteProtocolError: Octets stood behind the 220 (an injection).
         """
         policy = self._trust.with_(verify=verify, ca=ca)
         engine = self._connected()
         name = server_hostname or engine.log.host.strip("[]")
+        checked_host(name)
         return self._run("starttls", engine.starttls(policy, name, timeout))
 
     def auth(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import socket
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.errors import DeadlineExceeded, LocalProtocolError, ResolveError
 from smtpnb.protocol.addresses import a_label
@@ -22,6 +22,9 @@ from smtpnb.wire.record import clock
 if TYPE_CHECKING:
     from smtpnb.wire.record import Record
     from smtpnb.wire.wait import Steps
+
+
+MAX_LABEL: Final = 63  # RFC 1035 section 2.3.4
 
 
 class Address(NamedTuple):
@@ -42,7 +45,7 @@ def resolve(log: Record, host: str, port: int, deadline: float) -> Steps[list[Ad
         ResolveError: The name has no address, or the resolver failed.
         DeadlineExceeded: The resolver did not answer in time.
     """
-    name = _checked(host)
+    name = checked_host(host)
     numeric = _numeric(name, port)
     if numeric:
         return numeric
@@ -63,9 +66,16 @@ def resolve(log: Record, host: str, port: int, deadline: float) -> Steps[list[Ad
     return addresses
 
 
-def _checked(host: str) -> str:
+def checked_host(host: str) -> str:
+    """Return the name or address as it is asked for: A-labels, no brackets.
+
+    Raises:
+        LocalProtocolError: It can be neither.
+    """
     name = a_label(host.strip("[]") if host.startswith("[") else host)
-    if not name or not name.isprintable() or set(name) & set(' /@<>"'):
+    labels = name.removesuffix(".").split(".")
+    fits = all(0 < len(label) <= MAX_LABEL for label in labels)
+    if not fits or not name.isprintable() or set(name) & set(' /@<>"'):
         raise LocalProtocolError(f"{host!r} is not a host name; nothing was sent")
     return name
 

@@ -12,13 +12,14 @@ import pytest
 from smtpnb import (
     ConnectError,
     LocalProtocolError,
+    Login,
     Plain,
     RemoteProtocolError,
     ResolveError,
     SmtpClient,
     State,
 )
-from tests.hostile.phases import HELLO, PASSWORD, auth, connect, ehlo, rcpt
+from tests.hostile.phases import HELLO, PASSWORD, auth, connect, ehlo, mail, rcpt
 from tests.support.scripted import (
     DATA,
     DOT,
@@ -49,6 +50,21 @@ EVIL = {
     "narrowing": "a\u560d\u560ab",
     "surrogate": "a\udc0ab",
 }
+
+
+class Named(Plain):
+    """A mechanism with a name of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("user", PASSWORD)
+        self.name = name
+
+
+def _greets_as(client: SmtpClient, identity: str) -> object:
+    client.identity = identity
+    return client.ehlo()
+
+
 ARGUMENTS: dict[str, Callable[[SmtpClient, str], object]] = {
     "ehlo": lambda c, s: c.ehlo(s),
     "helo": lambda c, s: c.helo(s),
@@ -57,6 +73,13 @@ ARGUMENTS: dict[str, Callable[[SmtpClient, str], object]] = {
     "mail ret": lambda c, s: c.mail_from("a@b", ret=s),
     "mail envid": lambda c, s: c.mail_from("a@b", envid=s),
     "mail parameter": lambda c, s: c.mail_from("a@b", parameters=[s]),
+    "rcpt path": lambda c, s: c.rcpt_to(s),
+    "rcpt notify": lambda c, s: c.rcpt_to("a@b", notify=s),
+    "rcpt orcpt": lambda c, s: c.rcpt_to("a@b", orcpt=s),
+    "rcpt parameter": lambda c, s: c.rcpt_to("a@b", parameters=[s]),
+    "server hostname": lambda c, s: c.starttls(server_hostname=s),
+    "identity": _greets_as,
+    "mechanism": lambda c, s: c.auth(Named(s), allow_cleartext_auth=True),
     "noop": lambda c, s: c.noop(s),
     "vrfy": lambda c, s: c.vrfy(s),
     "expn": lambda c, s: c.expn(s),
@@ -73,16 +96,18 @@ def test_no_argument_ends_its_line_early(
     argument: str, evil: str, trial: Callable[[str], Any], *, lax: bool
 ) -> None:
     client = SmtpClient(lax=lax)
-    with trial("argument injection"), ScriptedServer((*HELLO, Listen())) as server:
+    script = (*HELLO, *(OK if argument.startswith("rcpt") else ()), Listen())
+    with trial("argument injection"), ScriptedServer(script) as server:
         connect(client, server)
-        ehlo(client)
-        if evil == "narrowing" and argument == "argument":
+        (mail if argument.startswith("rcpt") else ehlo)(client)
+        before = server.heard
+        if evil == "narrowing" and argument in {"argument", "server hostname"}:
             evil = "CRLF"  # any text may follow a verb of one's own, as UTF-8
-        if evil == "narrowing" and lax and argument.startswith("mail"):
+        if evil == "narrowing" and lax and argument[:4] in {"mail", "rcpt"}:
             evil = "CRLF"  # lax says it as UTF-8, which holds no CR and no LF
         with pytest.raises(LocalProtocolError):
             ARGUMENTS[argument](client, EVIL[evil])
-        assert server.heard == b"EHLO client.example\r\n"
+        assert server.heard == before
         client.cancel()
 
 
@@ -167,15 +192,33 @@ def test_an_echoed_password_is_cut(echo: str, trial: Callable[[str], Any]) -> No
         client.cancel()
 
 
-def test_challenges_without_end_are_ended(trial: Callable[[str], Any]) -> None:
+_PLAIN = base64.b64encode(f"\0user\0{PASSWORD}".encode())
+CHALLENGES = {
+    "empty": b"334 \r\n",
+    "no text": b"334\r\n",
+    "no base64": b"334 !!!\r\n",
+    "a prompt": b"334 UGFzc3dvcmQ6\r\n",
+    "large": b"334 " + b"QUJD" * 4000 + b"\r\n",
+    "many lines": b"334-QUJD\r\n" * 400 + b"334 QUJD\r\n",
+    "its own answer": b"334 " + _PLAIN + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("challenge", CHALLENGES)
+@pytest.mark.parametrize("mechanism", [Plain, Login])
+def test_challenges_without_end_are_ended(
+    mechanism: type[Plain | Login], challenge: str, trial: Callable[[str], Any]
+) -> None:
     client = SmtpClient()
-    loop = (Hear(), Say(b"334 \r\n")) * 40
+    loop = (Hear(), Say(CHALLENGES[challenge])) * 40
     with trial("AUTH loop"), ScriptedServer((*HELLO, *loop)) as server:
         connect(client, server)
         ehlo(client)
         with pytest.raises(RemoteProtocolError, match="challenges"):
-            auth(client)
+            client.auth(mechanism("user", PASSWORD), allow_cleartext_auth=True)
         assert client.state is State.CLOSED
+        # Said once at most, whatever is asked again and again (PLAIN holds it whole).
+        assert server.heard.count(base64.b64encode(PASSWORD.encode())) <= 1
 
 
 def test_a_password_in_clear_needs_to_be_asked_for(trial: Callable[[str], Any]) -> None:

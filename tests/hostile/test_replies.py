@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from smtpnb import (
 from tests.hostile.phases import HELLO, PHASES, Phase, arrive, connect, ehlo, run
 from tests.support.scripted import (
     Action,
+    Await,
     Drip,
     Flood,
     HalfClose,
@@ -259,3 +261,33 @@ def test_surplus_that_comes_late_is_caught_too(
                 client.rset()
             assert server.wait_until_gone() == "reset"
             assert server.heard == heard
+
+
+@pytest.mark.parametrize(
+    ("late", "wanted", "words"),
+    [
+        (b"421 4.4.2 idle too long\r\n", ConnectionLost, "421 4.4.2 idle too long"),
+        (b"250 for nobody\r\n", RemoteProtocolError, "nobody asked for"),
+        (b"\r\n", RemoteProtocolError, "not a reply"),
+    ],
+    ids=["421", "250", "CRLF"],
+)
+def test_what_is_said_while_a_person_thinks_is_shown_with_the_next_error(
+    late: bytes, wanted: type[SmtpError], words: str, trial: Callable[[str], Any]
+) -> None:
+    with trial("surplus"):
+        client, thinking = SmtpClient(), threading.Event()
+        script = (*HELLO, Await(thinking), Say(late), Listen())
+        with ScriptedServer(script) as server:
+            connect(client, server)
+            ehlo(client)
+            thinking.set()
+            assert select.select([client._connected().connection._fd], [], [], 10)[0]
+            heard = server.heard
+            with pytest.raises(wanted, match=words) as caught:
+                client.mail_from("a@b")
+            assert server.heard == heard
+            if late.startswith(b"421"):
+                assert caught.value.reply is not None
+                assert caught.value.reply.code == 421
+            assert client.state is State.CLOSED

@@ -24,6 +24,7 @@ from smtpnb import (
 from tests.hostile.phases import HELLO, PASSWORD, auth, connect, ehlo
 from tests.support.scripted import (
     EHLO,
+    Drip,
     Hear,
     Hold,
     Listen,
@@ -85,6 +86,10 @@ HANDSHAKES: dict[str, tuple[tuple[Action, ...], type[SmtpError]]] = {
     # new connection is a failure to connect.
     "resets": ((Hear(b"\x03"), Reset()), ConnectionLost),
     "half a record": ((Hear(b"\x03"), Say(b"\x16\x03\x03\x40")), ConnectionLost),
+    "drips a record": (
+        (Hear(b"\x03"), Drip(b"\x16\x03\x03\x40\x00" + b"\0" * 999, 0.005), Hold()),
+        DeadlineExceeded,
+    ),
     "says nothing": ((Hold(),), DeadlineExceeded),
     "reads for ever": ((Listen(),), DeadlineExceeded),
 }  # fmt: skip

@@ -82,6 +82,16 @@ class Hear:
 
 
 @dataclass(frozen=True)
+class Await:
+    """Do nothing until the test gives the word."""
+
+    word: threading.Event
+
+    def do(self, stage: Stage) -> None:
+        assert self.word.wait(10) or stage.over.is_set()
+
+
+@dataclass(frozen=True)
 class Swallow:
     """Read up to and including `end`, and keep only that much of it."""
 
