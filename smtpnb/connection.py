@@ -167,7 +167,7 @@ class Connection:
         afterwards.
         """
         token = self._token
-        if token is not None:
+        if token is not None and token.is_ours:
             token.cancel()
             self._abort_if_idle()
 
@@ -318,6 +318,11 @@ class _Ownership:
 
     def __enter__(self) -> None:
         client = self._client
+        token = client._token  # noqa: SLF001
+        if token is not None and not token.is_ours:
+            raise LocalProtocolError(
+                "this client belongs to the process that forked; make a new one"
+            )
         if not client._busy.acquire(blocking=False):  # noqa: SLF001  # its own helper
             running = client._verb  # noqa: SLF001
             raise LocalProtocolError(

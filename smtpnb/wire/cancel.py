@@ -27,13 +27,19 @@ class CancelToken:
         requested: Whether somebody asked to cancel.
     """
 
-    __slots__ = ("_lock", "_read", "_write", "requested")
+    __slots__ = ("_lock", "_process", "_read", "_write", "requested")
 
     def __init__(self) -> None:
         self.requested = False
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
+
+    @property
+    def is_ours(self) -> bool:
+        """False in a child of `fork`: the connection is the parent's."""
+        return self._process == os.getpid()
 
     def cancel(self) -> None:
         """Ask to stop. Any thread, any number of times; returns at once."""

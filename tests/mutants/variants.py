@@ -257,6 +257,20 @@ VARIANTS: Final = (
         "tests/transcript/test_export.py",
     ),
     Variant(
+        "a child of fork uses the connection of its parent",
+        "wire/cancel.py",
+        "return self._process == os.getpid()",
+        "return self._process > 0",
+        f"{HOSTILE}test_fork.py",
+    ),
+    Variant(
+        "any text is the name of a server",
+        "wire/resolve.py",
+        "if not fits or not name.isprintable()",
+        "if name and fits is None",
+        f"{HOSTILE}test_arguments.py -k hostname",
+    ),
+    Variant(
         "a frame is typeset",
         "transcript/schema.py",
         '    pd.set_option("display.html.use_mathjax", False)\n',
