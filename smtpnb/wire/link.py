@@ -97,7 +97,9 @@ class Link:
         stream = self.connection
         before, started = stream.sent, clock()
         try:
-            yield from stream.write(octets.wire, deadline)
+            taken = stream.send_now(octets.wire)
+            if taken < len(octets):  # hardly ever
+                yield from stream.write(octets.wire[taken:], deadline)
         finally:
             sent = stream.sent - before
             self.log.add(
@@ -125,7 +127,7 @@ class Link:
         parser, stream = self._parser, self.connection
         first = self._received_at if len(parser) else 0
         receives = 0
-        while (reply := parser.next_reply()) is None:
+        while not len(parser) or (reply := parser.next_reply()) is None:
             if not self._feed((yield from stream.read(deadline))):
                 raise ConnectionLost("the server closed the connection")
             first = first or self._received_at
