@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.errors import LocalProtocolError
-from smtpnb.message import flattened, octets_of
+from smtpnb.message import flattened, octets_of, pieces_of
 from smtpnb.protocol.content import whole
 from smtpnb.protocol.replies import Reply
 
@@ -65,6 +65,7 @@ class MailObject:
     """
 
     __slots__ = (
+        "_start",
         "_whole",
         "content",
         "crlf",
@@ -96,6 +97,7 @@ class MailObject:
         given = ret or envid or notify or parameters
         self.options = Options(ret, envid, notify, tuple(parameters)) if given else None
         self._whole: Whole | None = None
+        self._start: int | None = None  # where a file was when it was first sent
 
     def whole(self, most: int) -> Whole | None:
         """Return all of the content as it is to leave.
@@ -127,12 +129,39 @@ class MailObject:
     def size(self) -> int | None:
         """The octets of the content, as far as they are known in advance."""
         content: Any = self.content
-        if isinstance(content, (bytes, bytearray, memoryview, str)):
-            return len(content)
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            return memoryview(content).nbytes
         try:
-            return os.fstat(content.fileno()).st_size - int(content.tell())
+            start = int(content.tell()) if self._start is None else self._start
+            return os.fstat(content.fileno()).st_size - start
         except (AttributeError, OSError):  # no file, or none with a descriptor
             return None
+
+    def claim(self) -> None:
+        """Note that a large content will be sent, from where it is now.
+
+        Raises:
+            LocalProtocolError: It is an iterator, and was sent before.
+        """
+        content: Any = self.content
+        if hasattr(content, "seek"):
+            if self._start is None:
+                self._start = int(content.tell())
+        elif self._start is None:
+            self._start = 0
+        elif not isinstance(content, str) and iter(content) is content:
+            raise LocalProtocolError("its content is an iterator, and was sent before")
+
+    def pieces(self) -> Iterable[bytes]:
+        """Return the content piece by piece, a file from where it was at first.
+
+        Raises:
+            LocalProtocolError: As `pieces_of`.
+        """
+        content: Any = self.content
+        if self._start is not None and hasattr(content, "seek"):
+            content.seek(self._start)
+        return pieces_of(content)
 
     @property
     def rest_of_file(self) -> tuple[int, int, int] | None:
@@ -140,7 +169,7 @@ class MailObject:
         content: Any = self.content
         if not self.crlf or not hasattr(content, "fileno") or self.size is None:
             return None
-        return content.fileno(), content.tell(), self.size
+        return content.fileno(), self._start or 0, self.size
 
     def __repr__(self) -> str:
         n = len(self.forward_paths)
@@ -264,8 +293,8 @@ class Delivery:
         # The count of octets sent beyond which the server may have taken it.
         self.end_at: int | None = None
 
-    def begin(self, lead: int = 0) -> None:
-        """Forget nothing, begin: the first `lead` replies will not be its own."""
+    def begin(self, lead: int) -> None:
+        """Note that `lead` replies to something else (RSET) will come first."""
         self._lead = lead
 
     def take(self, replies: list[bytes], *, ended: bool = False) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.mail import REFUSED
-from smtpnb.message import pieces_of
 from smtpnb.protocol.commands import Bdat
 from smtpnb.protocol.content import Encoder, blocks, gathered, stuffed
 from smtpnb.protocol.group import Draft, of_commands
@@ -56,7 +55,7 @@ def add_data(draft: Draft, courier: Courier, job: Job) -> Steps[None]:
         draft.add_content(stuffed(octets), n_lines)
     else:
         transfer = Transfer(engine, courier.tell_progress)
-        pieces = pieces_of(delivery.mail.content)
+        pieces = delivery.mail.pieces()
         steps = transfer.pieces(pieces, courier.limit)
         early = yield from engine.guard("body", steps)
         if early is not None:
@@ -92,7 +91,7 @@ def send_by_bdat(courier: Courier, job: Job) -> Steps[None]:
 
 def _chunks(courier: Courier, delivery: Delivery) -> Steps[None]:
     encoder = Encoder(stuff=False)
-    for piece in gathered(pieces_of(delivery.mail.content)):
+    for piece in gathered(delivery.mail.pieces()):
         for block in blocks(piece):
             yield Wait((), 0)  # a link that takes everything must let a cancel in
             lines, octets = encoder.n_lines, encoder.feed(block)

@@ -162,6 +162,7 @@ class Courier(ABC):
             try:
                 whole = mail.whole(LARGE)
                 if whole is None:
+                    mail.claim()
                     envelope = of(mail, mail.size, ascii_only=False)
                 else:
                     size, ascii_only = len(whole.octets), whole.ascii_only
@@ -276,6 +277,9 @@ class Courier(ABC):
                     "the server replied in the middle of the message"
                 )
             self.engine.halted = self.by_data  # a chunk must be sent to its end
+        if b"3" <= final < b"4":
+            self.settle(delivery, UNKNOWN)
+            raise RemoteProtocolError('the end of the message was answered "go on"')
         self.settle(delivery, REFUSED if refused else ACCEPTED)
 
     def settle(self, delivery: Delivery, outcome: str) -> None:

@@ -95,6 +95,29 @@ def test_an_iterator_of_lines(client: SmtpClient, sink: Sink) -> None:
     assert arrives(client, sink, iter(lines)) == LARGE
 
 
+def test_a_file_that_is_sent_twice_is_sent_whole_twice(
+    client: SmtpClient, sink: Sink, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.eml"
+    path.write_bytes(b"not this\r\n" + LARGE)
+    with path.open("rb") as file:
+        file.readline()
+        mail = MailObject("a@example.org", "b@example.net", file, crlf=True)
+        assert all(delivery.ok for delivery in client.stream([mail] * 3))
+    assert [message.content for message in sink.accepted] == [LARGE] * 3
+
+
+def test_an_iterator_cannot_be_sent_twice(client: SmtpClient, sink: Sink) -> None:
+    mail = MailObject("a@example.org", "b@example.net", iter([LARGE]))
+    first, second = client.stream([mail, mail])
+    assert first.ok
+    assert (second.outcome, str(second.error)[:24]) == (
+        "not tried",
+        "its content is an iterat",
+    )
+    assert len(sink.accepted) == 1
+
+
 def test_a_file_in_memory(client: SmtpClient, sink: Sink) -> None:
     file = BytesIO(LARGE)
     mail = MailObject("a@example.org", "b@example.net", file, crlf=True)

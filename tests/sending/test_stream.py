@@ -252,6 +252,20 @@ def test_an_error_of_the_users_iterator_passes_and_sends_nothing_half(
         assert {m.content for m in sink.accepted} <= {BODY % 0, BODY % 1}
 
 
+@pytest.mark.parametrize(("pipelining", "chunking"), WAYS)
+def test_go_on_is_no_answer_to_the_end_of_a_message(
+    pipelining: bool, chunking: bool
+) -> None:
+    refuse = {b"Subject: 1": b"354 go on"}
+    with Sink(pipelining=pipelining, chunking=chunking, refuse=refuse) as sink:
+        with SmtpClient(identity="c.example") as client:
+            client.connect(sink.host, sink.port)
+            with pytest.raises(RemoteProtocolError, match="go on") as caught:
+                client.stream(mails(3))
+        outcomes = [d.outcome for d in caught.value.deliveries]
+        assert outcomes[:2] == ["accepted", "unknown"]
+
+
 def test_deliveries_are_told_as_they_are_settled() -> None:
     told: list[Delivery] = []
     with Sink() as sink:
