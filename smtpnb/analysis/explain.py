@@ -217,7 +217,9 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
         return known, (f"fault {one_line(case.fault)}",), "Nothing was decided."
     code = case.code or 550
     found = verdict(code, case.enhanced, case.text)
-    why = [f"rule {found.evidence}: {found.retry_class}"]
+    by_code = found.evidence.partition(",")[0] == "code"
+    rule = "the reply code alone" if by_code else f"rule {found.evidence}"
+    why = [f"{rule}: {found.retry_class}"]
     meaning = status_meaning(code, case.enhanced)
     if meaning.contradiction:
         why.append(f"{case.enhanced} contradicts {code}, and the reply code counts")

@@ -94,6 +94,15 @@ def test_the_picture_writes_every_number_in_its_cell() -> None:
     assert {"3 (75%)", "1 (25%)", "1"} <= set(texts)
 
 
+def test_the_rows_are_in_the_order_of_a_session() -> None:
+    steps = [("b", "quit"), ("b", "mail"), ("a", "ehlo"), ("b", "starttls")]
+    frame = exchanges(*({"host": h, "step": s, "code": 250} for h, s in steps))
+    by_step = _texts(plot_reply_codes(reply_codes(frame)))[:4]
+    assert by_step == ["ehlo  n=1", "starttls  n=1", "mail  n=1", "quit  n=1"]
+    by_both = _texts(plot_reply_codes(reply_codes(frame, by=["host", "step"])))[:4]
+    assert by_both == ["b starttls  n=1", "b mail  n=1", "b quit  n=1", "a ehlo  n=1"]
+
+
 def test_codes_beyond_a_dozen_are_one_column() -> None:
     rows = [{"code": 400 + at} for at in range(20)]
     texts = _texts(plot_reply_codes(reply_codes(exchanges(*rows))))

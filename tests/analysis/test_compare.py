@@ -140,6 +140,30 @@ def test_the_picture_lists_the_changes_and_draws_the_latencies(tmp_path: Path) -
     assert "10.0 ms to 40.0 ms, 4.0 times as slow" in beside
 
 
+def test_of_many_steps_only_those_that_moved_are_drawn() -> None:
+    hosts = [f"mx{at}.example.test" for at in range(13)]
+    a = Transcript([_asked(b"250 Ok\r\n", wait=10.0, host=host) for host in hosts])
+    slow = {hosts[3]: 90.0}
+    b = Transcript(
+        [_asked(b"250 Ok\r\n", wait=slow.get(host, 10.0), host=host) for host in hosts]
+    )
+    _, below = plot_compare(compare(a, b)).axes
+    assert [text.get_text() for text in below.get_yticklabels()] == [
+        "mx3.example.test: noop"
+    ]
+    assert below.get_xlabel().endswith("steps about the same")
+    _, below = plot_compare(compare(a, a)).axes
+    assert below.texts[0].get_text() == "latency is about the same"
+
+
+def test_a_reply_that_never_came_is_told_in_words() -> None:
+    a = Transcript([_asked(b"250 Ok\r\n")])
+    hung_up = opened("mx1.example.test")
+    hung_up.send(("noop", "NOOP", b"NOOP\r\n"))
+    b = Transcript([hung_up.close()])
+    assert "no reply at noop" in describe_compare(compare(a, b))
+
+
 def test_the_words_name_what_changed() -> None:
     a = Transcript([_asked(b"250 Ok\r\n", wait=10.0)])
     b = Transcript([_asked(b"450 4.2.0 no\r\n", wait=40.0)])

@@ -116,6 +116,14 @@ def test_markup_of_a_server_does_nothing_beside_another() -> None:
     assert "\u202e" not in str(shown)
 
 
+def test_a_long_line_leaves_room_for_the_other_side() -> None:
+    long = opened()
+    long.say("noop", b"NOOP " + b"x" * 600 + b"\r\n", b"250 Ok\r\n")
+    page = side_by_side(diff_dialogue(_one(long.close()), _one(plain())))._repr_html_()
+    assert "table-layout:fixed;width:100%" in page
+    assert page.count("overflow-wrap:anywhere") >= 2
+
+
 def test_the_text_shows_both_sides_where_they_differ() -> None:
     shown = str(side_by_side(diff_dialogue(_one(plain()), _other_server())))
     assert shown.startswith("16 steps: 15 the same, 1 different (at rcpt).")

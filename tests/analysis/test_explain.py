@@ -129,6 +129,13 @@ def test_what_cannot_be_explained_is_an_error(nonsense: Any) -> None:
         explain(nonsense)
 
 
+def test_a_bare_code_is_evidence_alone() -> None:
+    assert explain(554).evidence[0] == "the reply code alone: permanent"
+    assert (
+        explain("550 5.1.1 No such user").evidence[1] == "rule user unknown: permanent"
+    )
+
+
 def test_a_contradiction_is_told_and_the_reply_code_counts() -> None:
     explanation = explain((552, "4.2.2"))
     assert explanation.permanence.startswith(FOR_GOOD)

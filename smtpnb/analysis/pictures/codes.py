@@ -82,6 +82,7 @@ def describe_reply_codes(frame: pd.DataFrame) -> str:
 
 def _matrix(frame: pd.DataFrame) -> pd.DataFrame:
     """Return how many replies, by label and by code as text."""
+    frame = _in_order(frame)
     counted = frame.assign(_row=_labels(frame), _code=[_code(c) for c in frame["code"]])
     kept = counted.groupby("_code")["n"].sum().nlargest(MAX_COLUMNS).index
     counted.loc[~counted["_code"].isin(kept), "_code"] = _OTHERS
@@ -95,8 +96,26 @@ def _matrix(frame: pd.DataFrame) -> pd.DataFrame:
     return matrix.loc[[label for label in order if label in shown], columns]
 
 
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows by first appearance, but steps in the order of a session."""
+    ranks = []
+    for name in _by(frame):
+        values = list(frame[name].astype(object))
+        order = style.STEPS if name == "step" else tuple(dict.fromkeys(values))
+        places = {value: place for place, value in enumerate(order)}
+        ranks.append([places.get(value, len(places)) for value in values])
+    rows = list(zip(*ranks, strict=True)) or [()] * len(frame)
+    return frame.iloc[sorted(range(len(frame)), key=rows.__getitem__)]
+
+
+def _by(frame: pd.DataFrame) -> list[str]:
+    return [
+        name for name in frame.columns if name not in {"code", "enhanced", *FIGURES}
+    ]
+
+
 def _labels(frame: pd.DataFrame) -> list[str]:
-    by = [name for name in frame.columns if name not in {"code", "enhanced", *FIGURES}]
+    by = _by(frame)
     values = frame[by].astype(object).where(frame[by].notna(), "none")
     rows = values.itertuples(index=False)
     return [" ".join(str(value) for value in row) or "all" for row in rows]

@@ -2,7 +2,7 @@
 
 Above, a line for each change: a sign and a word, the item, what it was, what it is.
 Below, for each step the median before (hollow) and after (full), with the factor beside
-it, on a logarithmic axis.
+it, on a logarithmic axis; of many steps only those that moved.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_ROWS: Final = 30
+MAX_SAME: Final = 12  # with more steps, those that stayed the same are left out
 _LATENCIES: Final = ("p50_ms", "p95_ms")
 _OF_TLS: Final = ("tls_", "cert_")
 _SIGNS: Final = {"added": "+", "removed": "\u2212", "changed": "\u2260"}
@@ -40,24 +41,32 @@ def plot_compare(frame: pd.DataFrame) -> Figure:
     """Draw what changed between two servers or two days.
 
     Args:
-        frame: From `compare`. At most 30 changes and 30 steps are drawn.
+        frame: From `compare`. At most 30 changes and 30 steps are drawn; of more
+            than 12 steps only those whose latency changed.
 
     Returns:
         The figure.
     """
     from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
 
-    changes, moves = list(_changes(frame)), list(_moves(frame))[:MAX_ROWS]
+    changes, every = list(_changes(frame)), list(_moves(frame))
+    moves = every
+    if len(every) > MAX_SAME:
+        moves = [move for move in every if move.change == "changed"][:MAX_ROWS]
     n_lines = 1 + max(min(len(changes), MAX_ROWS), 1)
     parts = [style.ROW * n_lines + 0.2, style.ROW * max(len(moves), 1) + 0.9]
     figure = ShownFigure(figsize=(style.WIDTH, sum(parts)), layout="constrained")
     figure.alt = describe_compare(frame)
-    above, below = figure.subplots(2, 1, height_ratios=parts)
-    _list(above, changes[:MAX_ROWS], len(changes), _sides(frame))
+    # Two of its own, so that the labels below do not narrow the list above.
+    two = figure.subfigures(2, 1, height_ratios=parts, squeeze=False)
+    above, below = two[:, 0]
+    _list(above.subplots(), changes[:MAX_ROWS], len(changes), _sides(frame))
+    ax = below.subplots()
     if moves:
-        _dumbbells(below, moves)
+        _dumbbells(ax, moves, len(every) - len(moves))
     else:
-        style.nothing_to_show(below, "no latency on both sides")
+        none = "latency is about the same" if every else "no latency on both sides"
+        style.nothing_to_show(ax, none)
     return figure
 
 
@@ -78,6 +87,9 @@ def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
         )
         if change == "same" or follows or counted:
             continue
+        kind, _, rest = item.partition(" ")
+        if kind == "reply" and rest.endswith(" none"):
+            item = f"no reply at {rest.removesuffix(' none')}"  # noqa: PLW2901  # in words
         label = f"{by}: {item}" if several else item
         shown = [text if isinstance(text, str) else "" for text in (a, b)]
         yield change, label, shown[0], shown[1]
@@ -134,7 +146,7 @@ def _list(
             ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
 
 
-def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
+def _dumbbells(ax: Axes, moves: list[_Move], others: int) -> None:
     # A step that took less than the clock can tell still has a place on the axis.
     known = [_Move(m.label, max(m.a, 0.001), max(m.b, 0.001), m.change) for m in moves]
     for y, move in enumerate(known):
@@ -154,7 +166,8 @@ def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
     ax.set_xlim(low, high * (high / low) ** 0.6)
     style.log_ms(ax)
     style.bare(ax)
-    ax.set_xlabel("median latency by step: a hollow, b full")
+    note = f"; {others} steps about the same" if others else ""
+    ax.set_xlabel(f"median latency by step: a hollow, b full{note}")
 
 
 def _moved(move: _Move) -> str:

@@ -28,7 +28,13 @@ _MEANINGS: Final = {
     "<": "only on the left",
     ">": "only on the right",
 }
+# As wide as the page at most: a line of 600 octets must not push a side out of sight.
+_TABLE: Final = (
+    "font-family:monospace;border-collapse:collapse;table-layout:fixed;width:100%"
+)
+_WIDTHS: Final = ("6em", "", "2em", "")
 _CELL: Final = "text-align:left;vertical-align:top;padding:1px 8px"
+_TEXT: Final = f"{_CELL};white-space:pre-wrap;overflow-wrap:anywhere"
 
 
 class SideBySide:
@@ -52,7 +58,10 @@ class SideBySide:
 
     def _repr_html_(self) -> str:
         head = ("step", self._names[0], "", self._names[1])
-        titles = "".join(f'<th style="{_CELL}">{for_html(name)}</th>' for name in head)
+        titles = "".join(
+            f'<th style="{_CELL}{width and f";width:{width}"}">{for_html(name)}</th>'
+            for name, width in zip(head, _WIDTHS, strict=True)
+        )
         rows = [f"<tr>{titles}</tr>"]
         rows += [_row(*row) for row in self._rows()]
         left_out = len(self._frame) - MAX_ROWS
@@ -60,7 +69,7 @@ class SideBySide:
         said = for_html(describe_dialogue(self._frame))
         return (
             f'<div class="smtpnb-dialogue {NO_LATEX}"><p>{said}</p>'
-            '<table style="font-family:monospace;border-collapse:collapse">'
+            f'<table style="{_TABLE}">'
             f"{''.join(rows)}</table>{note}</div>"
         )
 
@@ -138,4 +147,4 @@ def _row(step: str, sign: str, left: str, right: str) -> str:
 
 def _cell(text: str) -> str:
     shown = for_html(text, newlines=True)
-    return f'<td style="{_CELL};white-space:pre-wrap">{shown}</td>'
+    return f'<td style="{_TEXT}">{shown}</td>'

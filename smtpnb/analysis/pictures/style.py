@@ -50,6 +50,14 @@ _SCALES: Final = {
 }
 
 
+# In the order of a session.
+STEPS: Final = (
+    *("dns", "connect", "greeting", "ehlo", "starttls", "tls", "auth"),
+    *("mail", "rcpt", "data", "body", "eod", "rset", "noop", "vrfy", "expn", "help"),
+    *("quit", "close", "other"),
+)
+
+
 def new_figure(
     alt: str, width: float = WIDTH, height: float = 3.0
 ) -> tuple[ShownFigure, Axes]:
@@ -222,6 +230,15 @@ def _tick(ms: float, _: int | None) -> str:
     if ms >= 1000:
         return f"{ms / 1000:g} s"
     return f"{ms:g} ms" if ms >= 0.999 else f"{ms * 1000:g} us"
+
+
+def dates(ax: Axes) -> None:
+    """Write moments along the x axis, each part of a date no oftener than needed."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
 
 
 def bare(ax: Axes, *, grid: str = "x") -> None:

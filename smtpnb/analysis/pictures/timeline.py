@@ -91,11 +91,7 @@ def _strip(ax: Axes, rows: pd.DataFrame, step: float) -> None:
 
 
 def _dates(ax: Axes, frame: pd.DataFrame) -> None:
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
+    style.dates(ax)
     first, last = frame["bin"].min(), frame["bin"].max()
     when = f"UTC, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
     ax.set_xlabel(f"{when}\n{_MEANS}", fontsize=8)
