@@ -148,11 +148,13 @@ _TOO_MUCH: Final = Fault(
 
 
 def _pace(seconds: float) -> tuple[Fault, ...]:
-    """How fast a host is: a third of the replies takes longer, a few much longer."""
+    """How fast a host is: any of six delays, and now and then a long one."""
     return (
-        Fault("*", delay=seconds * 8, probability=0.02),
-        Fault("*", delay=seconds * 2, probability=0.3),
-        Fault("*", delay=seconds),
+        Fault("*", delay=seconds * 12, probability=0.01),
+        *(
+            Fault("*", delay=seconds * 1.25**n, probability=1 / (6 - n))
+            for n in range(6)
+        ),
     )
 
 
@@ -239,7 +241,7 @@ def _refused_for_now(client: SmtpClient, host: Host, port: int, user: int) -> bo
     return replies[-1].code // 100 == 4
 
 
-def _apart(events: pd.DataFrame, first: str = "2026-11-23") -> pd.DataFrame:
+def _apart(events: pd.DataFrame, first: str = "2026-11-23 00:12") -> pd.DataFrame:
     """Move each session to its time of day; within it, time stays as it was."""
     import pandas as pd
 
