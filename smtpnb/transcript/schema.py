@@ -278,7 +278,7 @@ def complete(
             frame[column.name] = values[column.name]
         else:
             frame[column.name] = _typed(pa.nulls(n_rows, field.type), column.dtype)
-    return pd.DataFrame(frame)
+    return pd.DataFrame(frame, copy=False)  # nobody else has these columns
 
 
 def arrow(columns: Sequence[Column]) -> Any:
@@ -359,7 +359,7 @@ def _typed(array: Any, dtype: str) -> Any:
         case "utc":
             return array.to_pandas()
         case "float64" | "int16" | "int32":
-            return array.to_numpy(zero_copy_only=False)
+            return array.to_numpy(zero_copy_only=False, writable=True)
         case _:
             wanted = pd.api.types.pandas_dtype(dtype)
             return array.to_pandas(types_mapper=lambda _: wanted)

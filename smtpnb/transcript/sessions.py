@@ -132,7 +132,7 @@ def _begun(events: pd.DataFrame, which: Any, n: int) -> dict[str, Any]:
     return {
         "run_id": begun["run_id"].array.remove_unused_categories(),
         "ts": spread.moments(wall - us(begun["t_ms"])),
-        "target": host,
+        "target": host.copy(),
         "host": host,
         "port": begun["port"].array,
         "schema": pd.array([VERSION] * n, dtype="Int16"),

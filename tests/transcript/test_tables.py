@@ -66,6 +66,25 @@ def test_a_stored_events_frame_gives_the_same_tables(record: str, table: str) ->
     pd.testing.assert_frame_equal(MAKERS[table](stored), MAKERS[table](found))
 
 
+@pytest.mark.parametrize("table", MAKERS)
+def test_a_frame_can_be_changed_and_nothing_else_changes(table: str) -> None:
+    records = [logs.plain(), logs.starttls(), logs.pipelined()]
+    for number, record in enumerate(records):
+        record.host = f"mx{number}.example.test"
+    transcript = Transcript(records)
+    events, before = transcript.events(), getattr(transcript, table)()
+    frame = events if table == "events" else MAKERS[table](events)
+    columns = [name for name in frame if str(frame[name].dtype)[:4] != "list"]
+    for name in columns:
+        others = [other for other in columns if other != name]
+        kept = frame[others].copy()
+        frame.loc[0, name] = frame.loc[1, name]
+        pd.testing.assert_frame_equal(frame[others], kept)
+    pd.testing.assert_frame_equal(getattr(transcript, table)(), before)
+    if table != "events":
+        pd.testing.assert_frame_equal(MAKERS[table](events), before)
+
+
 @pytest.mark.parametrize("record", RECORDS)
 def test_the_phases_add_up_to_the_whole_session(record: str) -> None:
     row = tables.sessions(events(RECORDS[record]())).iloc[0]
