@@ -73,8 +73,8 @@ def test_a_frame_can_be_changed_and_nothing_else_changes(table: str) -> None:
         record.host = f"mx{number}.example.test"
     transcript = Transcript(records)
     events, before = transcript.events(), getattr(transcript, table)()
-    frame = events if table == "events" else MAKERS[table](events)
-    columns = [str(name) for name in frame if str(frame[name].dtype)[:4] != "list"]
+    frame: Any = events if table == "events" else MAKERS[table](events)
+    columns = [name for name in frame if str(frame[name].dtype)[:4] != "list"]
     for name in columns:
         others = [other for other in columns if other != name]
         kept = frame[others].copy()
