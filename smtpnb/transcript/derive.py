@@ -125,7 +125,7 @@ class Derivation:
         self._place = shapes.place(record.host, record.port, None, False)
         self._ready = record.start_ns  # when the peer's turn to greet began
         self._raw = record.start_ns  # when raw octets last left
-        # Exchanges without a reply, in order: the command's shape, the time its last
+        # Exchanges without a reply, in order: the command's kind, the time its last
         # octet left, its transaction. And the last one that was answered.
         self._asked: dict[int, tuple[int, int, int]] = {}
         self._last, self._last_asked = NONE, (NOBODY, 0, 0)
@@ -161,26 +161,27 @@ class Derivation:
                 _, t0, t1, exchange, receives, octets = entry
                 answered = asked.pop(exchange, None) or self._unasked(exchange)
                 self._last, self._last_asked = exchange, answered
-                command, since, transaction = answered
-                shape = replies.get((command, octets))
+                asking, since, transaction = answered
+                shape = replies[asking].get(octets)
                 if t0 != t1 or receives != 1:
                     receive_us = self._us(t1) - self._us(t0)
-                    shape = shapes.slow_reply(command, octets, receive_us, receives)
+                    shape = shapes.slow_reply(asking, octets, receive_us, receives)
                 elif shape is None:
-                    shape = shapes.reply(command, octets)
+                    shape = shapes.reply(asking, octets)
                 if t0 < since:  # noqa: PLR1730  # an early 421 or an early verdict
                     since = t0
                 rows += pack(shape, self._place, t1, since, exchange, transaction)
             elif kind in _SENT:
                 part = entry[4:] if kind == SEND else entry[4]
-                shape = alone.get(part) if kind == SEND else grouped.get(part)
-                if shape is None:
-                    shape = shapes.part(part, grouped=kind != SEND)
+                known = alone.get(part) if kind == SEND else grouped.get(part)
+                if known is None:
+                    known = shapes.part(part, grouped=kind != SEND)
+                shape, asking = known
                 exchange, t1, step = entry[3], entry[2], part[0]
                 transaction = self._open
                 if step in _TURNS:
                     transaction = self._turn(step, part[1], t1)
-                asked[exchange] = shape, t1, transaction
+                asked[exchange] = asking, t1, transaction
                 rows += pack(shape, self._place, t1, entry[1], exchange, transaction)
             else:
                 readers[kind](self, entry)
@@ -363,8 +364,8 @@ class Derivation:
             return "body", *self._content
         # The content of BDAT may fail in the middle of what is awaited as "eod".
         steps = _ENDS_OF_DATA if step in _ENDS_OF_DATA else {step}
-        for exchange, (command, sent, _) in self._asked.items():
-            asked = self._shapes.shapes[command].step
+        for exchange, (kind, sent, _) in self._asked.items():
+            asked = self._shapes.kinds[kind].step
             if not step or asked in steps:
                 return asked, exchange, sent
         if not self._greeted and self._peer is not None and step in {"", "greeting"}:

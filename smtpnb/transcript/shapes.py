@@ -26,7 +26,7 @@ _ENHANCED: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
 # A command as the record has it: step, verb, shown octets, octets on the wire.
 Part = tuple[Any, ...]
 
-# Who asked for a greeting, and for a reply to nothing that we know of.
+# The kinds of what asks for a greeting, and for a reply to nothing that we know of.
 GREETING: Final = 0
 NOBODY: Final = 1
 
@@ -47,6 +47,14 @@ class Shape(NamedTuple):
     detail: str | None = None
 
 
+class Kind(NamedTuple):
+    """What a reply needs to know of the command it answers."""
+
+    step: str
+    verb: str | None
+    pipelined: bool
+
+
 class Place(NamedTuple):
     """Where an event happened."""
 
@@ -62,22 +70,21 @@ class Shapes:
     Attributes:
         shapes: The shape of each number.
         places: The place of each number.
-        alone: The numbers of commands that were sent alone.
-        grouped: The numbers of commands of a group.
-        replies: The numbers of replies that came in one receive, by the shape of their
-            command and their octets.
+        kinds: The kind of commands of each number.
+        alone: The numbers of a command that was sent alone, and of its kind.
+        grouped: The same of a command in a group.
+        replies: For each kind, the numbers of replies that came in one receive.
         paths: The numbers of resolutions and the like, by all but their times.
     """
 
     def __init__(self) -> None:
-        self.shapes: list[Shape] = [
-            Shape("command", "C", "greeting"),
-            Shape("command", "C", "other"),
-        ]
+        self.shapes: list[Shape] = []
         self.places: list[Place] = []
-        self.alone: dict[Part, int] = {}
-        self.grouped: dict[Part, int] = {}
-        self.replies: dict[tuple[int, bytes], int] = {}
+        self.kinds = [Kind("greeting", None, False), Kind("other", None, False)]
+        self.alone: dict[Part, tuple[int, int]] = {}
+        self.grouped: dict[Part, tuple[int, int]] = {}
+        self.replies: list[dict[bytes, int]] = [{}, {}]
+        self._kinds: dict[Kind, int] = {}
         self.paths: dict[tuple[Any, ...], int] = {}
         self._offers: dict[bytes, dict[str, Any]] = {}
         self._contents: dict[tuple[int, int | None, bool], int] = {}
@@ -92,13 +99,21 @@ class Shapes:
             number = self._places[facts] = len(self.places) - 1
         return number
 
-    def part(self, part: Part, *, grouped: bool) -> int:
-        """Return the number of a command that was not met yet."""
+    def part(self, part: Part, *, grouped: bool) -> tuple[int, int]:
+        """Return the numbers of a command that was not met yet, and of its kind."""
         step, verb, shown, n_octets = part
         text, cut = decode(shown.removesuffix(b"\r\n")), _cut(shown)
         asked = "command", "C", step, verb or None, None, None
+        number = self._new(Shape(*asked, text, n_octets, grouped, cut))
         known = self.grouped if grouped else self.alone
-        known[part] = number = self._new(Shape(*asked, text, n_octets, grouped, cut))
+        known[part] = numbers = number, self._kind(Kind(step, verb or None, grouped))
+        return numbers
+
+    def _kind(self, kind: Kind) -> int:
+        number = self._kinds.setdefault(kind, len(self.kinds))
+        if number == len(self.kinds):
+            self.kinds.append(kind)
+            self.replies.append({})
         return number
 
     def content(self, n_octets: int, n_lines: int | None, *, grouped: bool) -> int:
@@ -112,18 +127,18 @@ class Shapes:
             number = self._contents[known] = self._new(shape)
         return number
 
-    def reply(self, asked: int, octets: bytes) -> int:
+    def reply(self, kind: int, octets: bytes) -> int:
         """Return the number of a reply that was not met yet and came in one receive."""
-        number = self.replies[asked, octets] = self._new(self._reply(asked, octets, {}))
+        number = self.replies[kind][octets] = self._new(self._reply(kind, octets, {}))
         return number
 
     def slow_reply(
-        self, asked: int, octets: bytes, receive_us: int, receives: int | None
+        self, kind: int, octets: bytes, receive_us: int, receives: int | None
     ) -> int:
         """Return a number for a reply that came in several receives.
 
         Args:
-            asked: The shape of its command.
+            kind: That of its command.
             octets: All of it.
             receive_us: First to last octet.
             receives: How many; None if nobody counted.
@@ -133,10 +148,10 @@ class Shapes:
             facts["receive_ms"] = receive_us / 1000
         if receives not in {None, 1}:
             facts["receives"] = receives
-        return self._new(self._reply(asked, octets, facts))
+        return self._new(self._reply(kind, octets, facts))
 
-    def _reply(self, asked: int, octets: bytes, facts: dict[str, Any]) -> Shape:
-        command = self.shapes[asked]
+    def _reply(self, kind: int, octets: bytes, facts: dict[str, Any]) -> Shape:
+        command = self.kinds[kind]
         if octets.count(b"\n") == 1 and octets.endswith(b"\r\n"):
             # What `Reply` says of the plainest of replies, in a third of its time.
             code, text = int(octets[:3]), decode(octets[4:-2])

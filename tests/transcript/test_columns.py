@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from smtpnb import Transcript
 from smtpnb.protocol.replies import Reply
 from smtpnb.transcript import events, schema, tables
+from smtpnb.transcript.derive import Derivation
 from smtpnb.transcript.exchanges import fold
 from smtpnb.transcript.shapes import NOBODY, Shapes
 from tests.transcript import logs
@@ -165,6 +166,17 @@ def test_a_plain_reply_is_read_as_reply_reads_it(
     assert (shape.code, shape.enhanced, shape.text) == (
         *(reply.code, reply.enhanced, reply.text),
     )
+
+
+def test_the_same_reply_to_many_recipients_is_kept_once() -> None:
+    session, shapes = logs.opened(), Shapes()
+    for number in range(50):
+        line = b"RCPT TO:<%d@b.test>\r\n" % number
+        session.say("rcpt", line, b"250 2.1.5 Ok\r\n")
+    Derivation(session.record, shapes).advance()
+    steps = [(shape.event, shape.step) for shape in shapes.shapes]
+    assert steps.count(("command", "rcpt")) == 50
+    assert steps.count(("reply", "rcpt")) == 1
 
 
 @pytest.mark.parametrize("on", [True, False])
