@@ -169,9 +169,16 @@ VARIANTS: Final = (
     Variant(
         "the first dot is not doubled",
         "protocol/content.py",
-        'if self._at_line_start and octets.startswith(b"."):',
-        "if self._held_cr:",
+        'if starts and octets.startswith(b"."):',
+        "if starts and not octets:",
         f"{HOSTILE}test_arguments.py tests/protocol/test_content.py",
+    ),
+    Variant(
+        "the first dot of a message sent whole is not doubled",
+        "protocol/content.py",
+        'if message.startswith(b"."):',
+        "if not message:",
+        "tests/protocol/test_content.py tests/client",
     ),
     Variant(
         "NUL is sent",
