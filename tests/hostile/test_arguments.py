@@ -149,6 +149,36 @@ def test_no_body_holds_the_end_of_data(
         client.cancel()
 
 
+PIPELINING = (Hear(), Say(b"250-scripted\r\n250 PIPELINING\r\n"))
+GROUP = (Hear(), Hear(), Hear(), Say(b"250 a\r\n250 b\r\n354 c\r\n"))
+WAYS = {
+    "one by one": (GREETING, *EHLO, *OK, *OK, *DATA),
+    "a group": (GREETING, *PIPELINING, *GROUP),
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "pieces"])
+def test_no_message_holds_the_end_of_data(
+    way: str, body: str, trial: Callable[[str], Any], *, whole: bool
+) -> None:
+    octets = BODIES[body]
+    content = octets if whole else iter([octets[:1], octets[1:]])
+    end = DOT if octets else Hear(b".\r\n")
+    script = (*WAYS[way], end, Say(b"250 Ok\r\n"), Listen())
+    client = SmtpClient()
+    with trial("smuggling"), ScriptedServer(script) as server:
+        connect(client, server)
+        delivery = client.send(content, "a@client.example", "b@server.example")
+        assert delivery.outcome == "accepted"
+        sent = server.heard.partition(b"DATA\r\n")[2]
+        assert ("\r\n" + sent.decode()).count("\r\n.\r\n") == 1
+        assert sent.endswith(b".\r\n")
+        assert sent.count(b"\r") == sent.count(b"\n") == sent.count(b"\r\n")
+        client.cancel()
+
+
 def test_a_body_with_nul_is_refused(trial: Callable[[str], Any]) -> None:
     client = SmtpClient()
     script = (GREETING, *EHLO, *OK, *OK, Listen())

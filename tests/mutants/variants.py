@@ -178,7 +178,7 @@ VARIANTS: Final = (
         "protocol/content.py",
         'if message.startswith(b"."):',
         "if not message:",
-        "tests/protocol/test_content.py tests/client",
+        f"{HOSTILE}test_arguments.py -k no_message",
     ),
     Variant(
         "NUL is sent",
