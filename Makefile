@@ -37,11 +37,12 @@ notebooks: $(VENV)/.test
 
 # The oldest supported versions; then the newest on other Pythons, where there are any.
 LEG_TESTS := tests/notebook tests/transcript tests/analysis tests/protocol tests/dialogues tests/test_import_cost.py
+LEG_NOTEBOOKS := notebooks/01-first-session.ipynb notebooks/02-analyse.ipynb
 NBVAL := -p no:randomly --nbval-lax --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg
 
 legs: $(VENV)-oldest/.test
 	$(VENV)-oldest/bin/pytest -q $(LEG_TESTS)
-	$(VENV)-oldest/bin/pytest -q $(NBVAL) notebooks/01-first-session.ipynb
+	$(VENV)-oldest/bin/pytest -q $(NBVAL) $(LEG_NOTEBOOKS)
 	@for minor in 12 13; do \
 	    if python3.$$minor -c 'import venv' >/dev/null 2>&1; then \
 	        $(MAKE) --no-print-directory leg-3.$$minor || exit 1; \
@@ -52,7 +53,7 @@ legs: $(VENV)-oldest/.test
 
 leg-%: $(VENV)-%/.test
 	$(VENV)-$*/bin/pytest -q $(LEG_TESTS)
-	$(VENV)-$*/bin/pytest -q $(NBVAL) notebooks/01-first-session.ipynb
+	$(VENV)-$*/bin/pytest -q $(NBVAL) $(LEG_NOTEBOOKS)
 
 # One part or more alone: make bench ONLY="window link"
 bench: $(VENV)/.bench

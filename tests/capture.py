@@ -245,7 +245,8 @@ def _apart(events: pd.DataFrame, first: str = "2026-11-23 00:12") -> pd.DataFram
     """Move each session to its time of day; within it, time stays as it was."""
     import pandas as pd
 
-    starts = events.groupby("session_id", sort=False)["ts"].transform("min")
+    began = events["ts"] - pd.to_timedelta(events["t_ms"], unit="ms")
+    starts = began.groupby(events["session_id"], sort=False).transform("min")
     number = events.groupby("session_id", sort=False).ngroup()
     begins = pd.Timestamp(first, tz="UTC") + pd.to_timedelta(
         number * _MINUTES, unit="min"

@@ -18,7 +18,8 @@ from smtpnb.text import NO_LATEX, for_html
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COLOURS: Final = {"FAIL": "#b3261e", "WARN": "#9a5b00", "PASS": "#00734f"}
+# Each at least 4 to 1 against white and against the dark of JupyterLab.
+_COLOURS: Final = {"FAIL": "#d93a30", "WARN": "#ad6800", "PASS": "#00875c"}
 _NEEDED: Final = frozenset(
     {"rule", "verdict", "what", "n", "exchange_no", "said", "reply", "rfc"}
 )
