@@ -92,6 +92,14 @@ class MailObject:
         )
         if not self.forward_paths:
             raise LocalProtocolError("a message needs a recipient; nothing was sent")
+        paths: tuple[Any, ...] = (reverse_path, *self.forward_paths)
+        for path in paths:
+            if not isinstance(path, str):
+                kind = type(path).__name__
+                raise LocalProtocolError(
+                    f"a path is text, not {kind}: (reverse_path, forward_paths, "
+                    "content); nothing was sent"
+                )
         self.content = content
         self.crlf = crlf
         given = ret or envid or notify or parameters

@@ -206,6 +206,13 @@ def test_what_has_no_envelope_is_refused_before_anything_leaves(
     assert not sink.lines
 
 
+def test_a_path_that_is_no_text_is_refused() -> None:
+    with pytest.raises(LocalProtocolError, match="a path is text, not bytes"):
+        MailObject(b"Subject: x", "a@example.org", "b@example.net")  # type: ignore[arg-type]
+    with pytest.raises(LocalProtocolError, match="a path is text, not int"):
+        MailObject("a@example.org", [1], b"x")  # type: ignore[list-item]
+
+
 def test_a_message_to_nobody_is_refused() -> None:
     with pytest.raises(LocalProtocolError, match="needs a recipient"):
         MailObject("a@example.org", (), b"x")
