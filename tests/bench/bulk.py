@@ -19,8 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from smtpnb import MailObject
-from tests.bench.one_large import CLIENTS, TO, BareSession
-from tests.bench.peers import FROM, connected, curl_once, missing
+from tests.bench.bare import BareSession
+from tests.bench.one_large import CLIENTS
+from tests.bench.peers import FROM, TO, connected, curl_once, missing
 from tests.bench.sink import csink
 from tests.bench.table import (
     HEADER,
@@ -138,9 +139,9 @@ def _bare_bdat(port: int, path: Path) -> float:
     size = path.stat().st_size
     with BareSession(port) as session, path.open("rb") as file:
         started = time.perf_counter()
-        session.open(f"BDAT {size} LAST")
+        session.open(FROM, TO, f"BDAT {size} LAST")
         at = 0
         while at < size:
             at += os.sendfile(session.sock.fileno(), file.fileno(), at, size - at)
-        session.reply()
+        session.replies(1)
         return SIZE / 1e6 / (time.perf_counter() - started)

@@ -2,6 +2,9 @@
 
 In `one_recipient` and `many_recipients` the server offers PIPELINING and not CHUNKING:
 the least is one turn a message. In `window` it offers both: messages need no turn.
+
+"bare socket" is the limit of the machine: the same octets, ready in memory, sent by a
+loop that only counts the lines of the replies.
 """
 
 from __future__ import annotations

@@ -12,19 +12,25 @@ from __future__ import annotations
 import asyncio
 import json
 import smtplib
-import socket
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.bench.peers import FROM, HOST, MESSAGE, NAME, aiosmtplib_client, connected
+from tests.bench.bare import BareSession
+from tests.bench.peers import (
+    FROM,
+    HOST,
+    MESSAGE,
+    NAME,
+    TO,
+    aiosmtplib_client,
+    connected,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self
 
-TO = "b@bench.test"
 _STATUS = Path("/proc/self/status")
 
 
@@ -85,42 +91,10 @@ def _sendall(port: int, path: Path, watch: Watch) -> None:
     ready = b"." * ready.startswith(b".") + ready + b".\r\n"
     with BareSession(port) as session:
         watch.start()
-        session.open("DATA")
+        session.open(FROM, TO, "DATA")
         session.sock.sendall(ready)
-        session.reply()
+        session.replies(1)
         watch.stop()
-
-
-class BareSession:
-    """A socket, and only as much SMTP as it takes to be allowed to send."""
-
-    def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection((HOST, port))
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._replies = self.sock.makefile("rb")
-
-    def __enter__(self) -> Self:
-        self.reply()
-        self.sock.sendall(f"EHLO {NAME}\r\n".encode())
-        self.reply()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._replies.close()
-        self.sock.close()
-
-    def open(self, last: str) -> None:
-        """Send an envelope and what begins the content; read all but its reply."""
-        lines = f"MAIL FROM:<{FROM}>\r\nRCPT TO:<{TO}>\r\n{last}\r\n"
-        self.sock.sendall(lines.encode())
-        for _ in range(3 if last == "DATA" else 2):
-            self.reply()
-
-    def reply(self) -> None:
-        """Read one reply."""
-        while (line := self._replies.readline())[3:4] == b"-":
-            pass
-        assert line[:1] in {b"2", b"3"}, line
 
 
 CLIENTS: dict[str, Callable[[int, Path, Watch], None]] = {

@@ -1,8 +1,8 @@
 """How each client sends messages on one connection: smtpnb and its peers.
 
 Those in Python time what lies between EHLO and QUIT. curl and smtp-source are programs:
-what a run with one message takes is measured apart and taken off, so that what is left
-is the messages.
+the least that a run with one message takes is taken off, so that what is left is the
+messages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import importlib
 import importlib.util
 import smtplib
-import statistics
 import subprocess
 import time
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smtpnb import SmtpClient
+from tests.bench import bare
 from tests.bench.sink import tool
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 NAME = "bench.test"
 FROM = "a@bench.test"
+TO = "b@bench.test"
 _LINE = b"0123456789 abcdefghijklmnopqrstuvwxyz 0123456789 abcdefghijklmnopqrstu\r\n"
 MESSAGE = (b"Subject: bench\r\n\r\n" + 14 * _LINE)[:1022] + b"\r\n"
 _SECONDS = 0.07  # that a run should take
@@ -141,6 +142,16 @@ def by_smtp_source(load: Load, n: int) -> float:
     return _run([*command, "-t", "r@bench.test", f"inet:{HOST}:{load.port}"])
 
 
+def by_hand(load: Load, n: int, *, chunking: bool = False) -> float:
+    """Return the seconds of `n` messages whose octets are ready: the limit."""
+    to = load.recipients
+    if chunking:
+        opening = bare.envelope(FROM, to, f"BDAT {len(MESSAGE)} LAST")
+        return bare.window(load.port, n, opening + MESSAGE, len(to) + 2)
+    opening = bare.envelope(FROM, to, "DATA")
+    return bare.turns(load.port, n, opening, MESSAGE + b".\r\n")
+
+
 def _run(command: list[str]) -> float:
     started = time.perf_counter()
     subprocess.run(command, check=True, timeout=120, stdin=subprocess.DEVNULL)
@@ -170,24 +181,26 @@ def rates(load: Load, *, chunking: bool = False) -> dict[str, Callable[[], float
     """
     absent = missing()
     ours = partial(smtpnb, load, chunking=chunking)
-    runs = {"smtpnb": _rate(ours, 0.0)}
+    limit = partial(by_hand, load, chunking=chunking)
+    runs = {"smtpnb": _rate(ours, 0.0), "bare socket": _rate(limit, 0.0)}
     for name, send in _IN_PYTHON.items():
         if name not in absent:
             runs[name] = _rate(partial(send, load), 0.0)
     for name, send in _PROGRAMS.items():
         if name not in absent:
-            start = statistics.median(send(load, 1) for _ in range(5))
+            start = min(send(load, 1) for _ in range(7))
             runs[name] = _rate(partial(send, load), start)
     return runs
 
 
 def _rate(send: Callable[[int], float], start: float) -> Callable[[], float]:
-    extra = 1 if start else 0
+    """Return what measures messages a second, with so many that it takes its time.
 
-    def rate(n: int) -> float:
-        return n / max(send(n + extra) - start, 1e-9)
-
-    first = 20
-    for _ in range(2):  # the first ones are slow
-        first = max(10, min(int(rate(first) * _SECONDS), _MOST))
-    return partial(rate, first)
+    Args:
+        send: Sends so many and returns the seconds.
+        start: The seconds in it that are not for messages; a run with one has them.
+    """
+    n, extra = 10, 1 if start else 0
+    while n < _MOST and send(n + extra) - start < _SECONDS / 1.5:
+        n *= 2
+    return lambda: n / max(send(n + extra) - start, 1e-9)
