@@ -140,6 +140,16 @@ def test_the_picture_lists_the_changes_and_draws_the_latencies(tmp_path: Path) -
     assert "10.0 ms to 40.0 ms, 4.0 times as slow" in beside
 
 
+def test_the_two_sides_can_be_given_names(tmp_path: Path) -> None:
+    days = [Transcript([_asked(b"250 Ok\r\n", wait=ms)]) for ms in (10.0, 40.0)]
+    figure = plot_compare(compare(*days), "Monday $^$", "Tuesday")
+    figure.savefig(tmp_path / "compare.png")  # mathtext would raise
+    above, below = figure.axes
+    listed = {text.get_text() for text in above.texts}
+    assert {"Monday $^$", "Tuesday"} <= listed
+    assert "Monday $^$ hollow, Tuesday full" in below.get_xlabel()
+
+
 def test_of_many_steps_only_those_that_moved_are_drawn() -> None:
     hosts = [f"mx{at}.example.test" for at in range(13)]
     a = Transcript([_asked(b"250 Ok\r\n", wait=10.0, host=host) for host in hosts])

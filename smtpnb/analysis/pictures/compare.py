@@ -37,12 +37,14 @@ class _Move(NamedTuple):
     change: str
 
 
-def plot_compare(frame: pd.DataFrame) -> Figure:
+def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
     """Draw what changed between two servers or two days.
 
     Args:
         frame: From `compare`. At most 30 changes and 30 steps are drawn; of more
             than 12 steps only those whose latency changed.
+        a: What to call the first, or the earlier; "" for its name in the frame, or "a".
+        b: What to call the other one.
 
     Returns:
         The figure.
@@ -57,13 +59,19 @@ def plot_compare(frame: pd.DataFrame) -> Figure:
     parts = [style.ROW * n_lines + 0.2, style.ROW * max(len(moves), 1) + 0.9]
     figure = ShownFigure(figsize=(style.WIDTH, sum(parts)), layout="constrained")
     figure.alt = describe_compare(frame)
+    names = (a or _sides(frame)[0], b or _sides(frame)[1])
     # Two of its own, so that the labels below do not narrow the list above.
     two = figure.subfigures(2, 1, height_ratios=parts, squeeze=False)
     above, below = two[:, 0]
-    _list(above.subplots(), changes[:MAX_ROWS], len(changes), _sides(frame))
+    _list(above.subplots(), changes[:MAX_ROWS], len(changes), names)
     ax = below.subplots()
     if moves:
-        _dumbbells(ax, moves, len(every) - len(moves))
+        _dumbbells(ax, moves)
+        others = len(every) - len(moves)
+        note = f"; {others} steps about the same" if others else ""
+        hollow, full = (style.short(name, 20) for name in names)
+        said = f"median latency by step: {hollow} hollow, {full} full{note}"
+        ax.set_xlabel(said, parse_math=False)
     else:
         none = "latency is about the same" if every else "no latency on both sides"
         style.nothing_to_show(ax, none)
@@ -141,12 +149,12 @@ def _list(
     for y, (change, item, a, b) in enumerate(changes):
         ax.axhspan(y - 0.46, y + 0.46, color=_TINTS[change], linewidth=0)
         texts = (f"{_SIGNS[change]} {change}", item, a, b)
-        for x, text, longest in zip(_AT, texts, (12, 36, 36, 36), strict=True):
+        for x, text, longest in zip(_AT, texts, (12, 42, 36, 36), strict=True):
             shown = style.short(text, longest)
             ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
 
 
-def _dumbbells(ax: Axes, moves: list[_Move], others: int) -> None:
+def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
     # A step that took less than the clock can tell still has a place on the axis.
     known = [_Move(m.label, max(m.a, 0.001), max(m.b, 0.001), m.change) for m in moves]
     for y, move in enumerate(known):
@@ -166,8 +174,6 @@ def _dumbbells(ax: Axes, moves: list[_Move], others: int) -> None:
     ax.set_xlim(low, high * (high / low) ** 0.6)
     style.log_ms(ax)
     style.bare(ax)
-    note = f"; {others} steps about the same" if others else ""
-    ax.set_xlabel(f"median latency by step: a hollow, b full{note}")
 
 
 def _moved(move: _Move) -> str:
