@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from smtpnb.analysis.frames import table
 from smtpnb.analysis.source import events_of
 from smtpnb.analysis.volatile import Names, names_of, settle
-from smtpnb.analysis.waterfall import of_one
+from smtpnb.transcript.events import of_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

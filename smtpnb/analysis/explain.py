@@ -18,9 +18,9 @@ from smtpnb.analysis.classify import verdict
 from smtpnb.analysis.explanation import Explanation, one_line
 from smtpnb.analysis.source import events_of
 from smtpnb.analysis.status import status_meaning
-from smtpnb.analysis.waterfall import of_one
 from smtpnb.protocol.replies import Reply
 from smtpnb.transcript import transactions
+from smtpnb.transcript.events import of_one
 
 if TYPE_CHECKING:
     from smtpnb.analysis.advice import Advice

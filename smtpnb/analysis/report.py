@@ -19,10 +19,9 @@ import smtpnb
 from smtpnb.analysis.explain import explain
 from smtpnb.analysis.pseudonyms import pseudonymise as other_names
 from smtpnb.analysis.source import events_of
-from smtpnb.analysis.waterfall import of_one
 from smtpnb.text import for_terminal
 from smtpnb.transcript import views
-from smtpnb.transcript.events import Excerpt
+from smtpnb.transcript.events import Excerpt, of_one
 from smtpnb.transcript.exchanges import detail
 
 if TYPE_CHECKING:

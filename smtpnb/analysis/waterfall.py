@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.frames import table
 from smtpnb.analysis.source import events_of
+from smtpnb.transcript.events import of_one
 from smtpnb.transcript.exchanges import fold, since_ms
 
 if TYPE_CHECKING:
@@ -76,26 +77,6 @@ def bars(
     events = of_one(events_of(source), session)
     found = [*_setup(events), *_exchanges(events)]
     return sorted(found, key=lambda bar: bar.start_ms)
-
-
-def of_one(events: list[Event], session: int | str) -> list[Event]:
-    """Return the events of one session.
-
-    Args:
-        events: Of any number of sessions, in order.
-        session: As for `waterfall`.
-
-    Raises:
-        LookupError: There is no such session.
-    """
-    names = list(dict.fromkeys(event.session_id for event in events))
-    try:
-        name = names[session] if isinstance(session, int) else session
-    except IndexError:
-        name = ""
-    if name not in names:
-        raise LookupError(f"no session {session!r} among {len(names)}")
-    return [event for event in events if event.session_id == name]
 
 
 def _setup(events: list[Event]) -> Iterator[Bar]:

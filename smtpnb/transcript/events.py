@@ -40,6 +40,26 @@ def events(record: Record) -> list[Event]:
     return list(derivation.events())
 
 
+def of_one(events: Sequence[Event], session: int | str) -> list[Event]:
+    """Return the events of one session.
+
+    Args:
+        events: Of any number of sessions, in order.
+        session: Its number in order, -1 the last, or its session_id.
+
+    Raises:
+        LookupError: There is no such session.
+    """
+    names = list(dict.fromkeys(event.session_id for event in events))
+    try:
+        name = names[session] if isinstance(session, int) else session
+    except IndexError:
+        name = ""
+    if name not in names:
+        raise LookupError(f"no session {session!r} among {len(names)}")
+    return [event for event in events if event.session_id == name]
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Keep the collector of cycles away: it would walk a log again and again."""
@@ -101,6 +121,17 @@ class _Views(ABC):
         """
         return views.text(self._events(), times=times)
 
+    def session(self, which: int | str = -1) -> Excerpt:
+        """Return one session, as it is now.
+
+        Args:
+            which: Its number in order, -1 the last, or its session_id.
+
+        Raises:
+            LookupError: There is no such session.
+        """
+        return Excerpt(of_one(self._events(), which), 0)
+
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the events to a file that `load` reads.
 
@@ -131,7 +162,8 @@ class Excerpt(_Views):
     """A part of a transcript as it was at one moment.
 
     Attributes:
-        cursor: How many log entries had been seen then; for the next `since`.
+        cursor: How many log entries had been seen then; for the next `since`. 0 if
+            it is one session.
     """
 
     def __init__(self, events: Sequence[Event], cursor: int) -> None:
@@ -142,7 +174,8 @@ class Excerpt(_Views):
         return self._held
 
     def __repr__(self) -> str:
-        return f"<Excerpt: {len(self._held)} events, up to log entry {self.cursor}>"
+        upto = f", up to log entry {self.cursor}" if self.cursor else ""
+        return f"<Excerpt: {len(self._held)} events{upto}>"
 
 
 class SavedTranscript(_Views):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from smtpnb import Transcript
 from tests.transcript import logs
 
@@ -26,6 +28,19 @@ def test_the_hints_tell_who_spoke_and_how() -> None:
     assert "<~  250 STARTTLS" in said
     assert "<~* 535 5.7.8 no <secret 24 bytes>" in said
     assert said[-1] == "=== Connection closed (quit)"
+
+
+def test_one_session_can_be_taken_by_number_or_by_name() -> None:
+    records = [logs.plain(), logs.starttls(), logs.unknown()]
+    transcript = Transcript(records)
+    assert transcript.session().text() == _text(records[2])
+    assert transcript.session(0).text() == _text(records[0])
+    second = transcript.session(records[1].session_id)
+    assert second.text() == _text(records[1])
+    assert repr(second) == f"<Excerpt: {len(second)} events>"
+    for missing in (3, -4, "no such id"):
+        with pytest.raises(LookupError, match="among 3"):
+            transcript.session(missing)
 
 
 def test_content_is_one_line() -> None:
