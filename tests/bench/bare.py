@@ -6,6 +6,7 @@ It reads replies by counting lines, expects no refusal, and records nothing.
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,10 @@ class BareSession:
 
     def __init__(self, port: int) -> None:
         self._due = 0
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.sock = socket.create_connection(("127.0.0.1", port))
+        # The kernel's own: one of Python's would cost a poll for each call.
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", 60, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
