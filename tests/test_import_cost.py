@@ -42,6 +42,31 @@ def test_the_client_loads_few_modules_more_than_smtplib() -> None:
     assert len(strangers) <= 11, strangers
 
 
+# What sends whole messages loads when one is sent; each dialogue when it is used.
+LATER = {
+    "smtpnb.analysis",
+    "smtpnb.dialogues.conformance",
+    "smtpnb.mail",
+    "smtpnb.sandbox",
+    "smtpnb.transcript",
+    "smtpnb.wire.bodies",
+    "smtpnb.wire.by_command",
+    "smtpnb.wire.by_turn",
+    "smtpnb.wire.by_window",
+    "smtpnb.wire.courier",
+    "smtpnb.wire.envelope",
+}
+
+
+def test_the_client_loads_only_its_verbs() -> None:
+    assert not _loaded("from smtpnb import SmtpClient") & LATER
+    assert _loaded("import smtpnb.wire.by_window") >= LATER & {
+        "smtpnb.mail",
+        "smtpnb.wire.by_window",
+        "smtpnb.wire.courier",
+    }
+
+
 def test_a_transcript_loads_pandas_only_for_a_frame() -> None:
     code = "from smtpnb import SmtpClient; c = SmtpClient(); c.transcript.text()"
     assert not _loaded(code) & HEAVY
