@@ -1,7 +1,8 @@
 """Messages of 1 KB, one after another on one connection: how many a second.
 
-In `one_recipient` and `many_recipients` the server offers PIPELINING and not CHUNKING:
-the least is one turn a message. In `window` it offers both: messages need no turn.
+Everybody sends the same octets with the same envelope each time. In `one_recipient` and
+`many_recipients` the server offers PIPELINING and not CHUNKING: the least is one turn a
+message. In `window` it offers both: messages need no turn.
 
 "bare socket" is the limit of the machine: the same octets, ready in memory, sent by a
 loop that only counts the lines of the replies.
