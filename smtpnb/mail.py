@@ -90,16 +90,16 @@ class MailObject:
         self.forward_paths: tuple[str, ...] = (
             (forward_paths,) if isinstance(forward_paths, str) else tuple(forward_paths)
         )
-        if not self.forward_paths:
-            raise LocalProtocolError("a message needs a recipient; nothing was sent")
         paths: tuple[Any, ...] = (reverse_path, *self.forward_paths)
-        for path in paths:
-            if not isinstance(path, str):
-                kind = type(path).__name__
-                raise LocalProtocolError(
-                    f"a path is text, not {kind}: (reverse_path, forward_paths, "
-                    "content); nothing was sent"
-                )
+        if len(paths) == 1:
+            raise LocalProtocolError("a message needs a recipient; nothing was sent")
+        try:
+            "".join(paths)
+        except TypeError:
+            raise LocalProtocolError(
+                "a path is text: (reverse_path, forward_paths, content); nothing was "
+                "sent"
+            ) from None
         self.content = content
         self.crlf = crlf
         given = ret or envid or notify or parameters
@@ -295,7 +295,7 @@ class Delivery:
         # The rest is written by who sends it, and read when somebody asks.
         # The replies, as received: perhaps to RSET, then to MAIL, each RCPT, perhaps
         # DATA, and the end.
-        self._raw: list[bytes] = []
+        self._raw: tuple[bytes, ...] = ()
         self._lead = 0
         self.ended = False  # the last of them answers the end of the message
         # The count of octets sent beyond which the server may have taken it.
@@ -305,15 +305,12 @@ class Delivery:
         """Note that `lead` replies to something else (RSET) will come first."""
         self._lead = lead
 
-    def take(self, replies: list[bytes], *, ended: bool = False) -> None:
+    def take(self, replies: tuple[bytes, ...], *, ended: bool = False) -> None:
         """Take replies, as received; `ended` if the last one answers the end."""
-        if self._raw:
-            self._raw += replies
-        else:
-            self._raw = replies
+        self._raw += replies
         self.ended = ended
 
-    def granted(self, replies: list[bytes], sent: int) -> bool:
+    def granted(self, replies: tuple[bytes, ...], sent: int) -> bool:
         """Take replies if they are all that is due, and all of them say yes.
 
         Args:
@@ -325,12 +322,9 @@ class Delivery:
         """
         if max(replies) >= b"3" or self.end_at is None or sent <= self.end_at:
             return False
-        if self._raw:
-            if not self.wanted:
-                return False
-            self._raw += replies
-        else:
-            self._raw = replies
+        if self._raw and not self.wanted:
+            return False
+        self._raw += replies
         self.ended = True
         self.outcome = ACCEPTED
         return True
@@ -361,7 +355,7 @@ class Delivery:
         return any(map(_is_421, self._own))
 
     @property
-    def _own(self) -> list[bytes]:
+    def _own(self) -> tuple[bytes, ...]:
         return self._raw[self._lead :]
 
     @property

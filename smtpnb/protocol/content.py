@@ -65,18 +65,6 @@ def check_content(octets: bytes) -> None:
         )
 
 
-def normalised(octets: bytes) -> bytes:
-    """Return octets in which every CR, LF and CRLF became CRLF; most have only CRLF."""
-    pairs = octets.count(b"\r\n")
-    if octets.count(b"\r") != pairs:
-        # A bare CR is a line end too: left alone, it could end the data elsewhere.
-        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        pairs = 0
-    if octets.count(b"\n") != pairs:
-        octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    return octets
-
-
 def whole(octets: bytes) -> tuple[bytes, int]:
     """Return a whole message with CRLF line ends only, and at its end; and its lines.
 
@@ -84,13 +72,23 @@ def whole(octets: bytes) -> tuple[bytes, int]:
         LocalProtocolError: As `check_content`.
     """
     check_content(octets)
-    n_lines = octets.count(b"\r\n")
-    if n_lines != octets.count(b"\n") or n_lines != octets.count(b"\r"):
-        octets = normalised(octets)
-        n_lines = octets.count(b"\r\n")
+    octets, n_lines = normalised(octets)
     if octets and not octets.endswith(b"\r\n"):
         return octets + b"\r\n", n_lines + 1
     return octets, n_lines
+
+
+def normalised(octets: bytes) -> tuple[bytes, int]:
+    """Return octets in which every CR, LF and CRLF became CRLF; and how many there are.
+
+    Most have only CRLF, and are returned as they are.
+    """
+    pairs, lfs, crs = octets.count(b"\r\n"), octets.count(b"\n"), octets.count(b"\r")
+    if pairs == lfs == crs:
+        return octets, pairs
+    # A bare CR is a line end too: left alone, it could end the data elsewhere.
+    octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return octets.replace(b"\n", b"\r\n"), lfs + crs - pairs
 
 
 def stuffed(message: bytes) -> bytes:
@@ -132,10 +130,10 @@ class Encoder:
         check_content(octets)
         lines, dotted = self._look(octets)
         if lines is None:
-            octets = self._normalise(octets)
+            octets, lines = normalised(self._without_last_cr(octets))
         octets = self._stuff(octets, dotted=dotted)
         self.n_octets += len(octets)
-        self.n_lines += octets.count(b"\n") if lines is None else lines
+        self.n_lines += lines
         return octets
 
     def _look(self, octets: bytes) -> tuple[int | None, bool]:
@@ -167,15 +165,15 @@ class Encoder:
         self.n_lines += len(tail) // 2
         return tail
 
-    def _normalise(self, octets: bytes) -> bytes:
-        """Turn every CR, LF and CRLF into CRLF; a CR at the end waits for its LF."""
+    def _without_last_cr(self, octets: bytes) -> bytes:
+        """Take back the CR that waited for its LF; hold one at the end back."""
         if self._held_cr and octets:
             self._held_cr = False
             octets = b"\r" + octets
         if octets.endswith(b"\r"):
             self._held_cr = True
             octets = octets[:-1]
-        return normalised(octets)
+        return octets
 
     def _stuff(self, octets: bytes, *, dotted: bool) -> bytes:
         if not octets:

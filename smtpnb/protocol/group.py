@@ -77,12 +77,13 @@ class Draft:
         size: Octets so far.
     """
 
-    __slots__ = ("_commands", "_parts", "_wire", "size")
+    __slots__ = ("_commands", "_made", "_parts", "_wire", "size")
 
     def __init__(self, *groups: Group) -> None:
         self._commands: list[Command] = []
         self._wire: list[bytes] = []
         self._parts: list[Part] = []
+        self._made: Group | None = None
         self.size = 0
         for group in groups:
             self.add(group)
@@ -92,15 +93,19 @@ class Draft:
         self._commands += group.commands
         self._wire.append(group.wire)
         self._parts += group.parts
+        self._made = None
         self.size += len(group.wire)
 
     def add_content(self, octets: bytes, n_lines: int) -> None:
         """Add content, as it leaves, and how many lines it has."""
         self._wire.append(octets)
         self._parts.append((CONTENT, None, None, len(octets), n_lines))
+        self._made = None
         self.size += len(octets)
 
     def group(self) -> Group:
-        """Return what was added as one group."""
-        wire = b"".join(self._wire)
-        return Group(tuple(self._commands), wire, tuple(self._parts))
+        """Return what was added as one group; it is made once."""
+        if self._made is None:
+            wire = b"".join(self._wire)
+            self._made = Group(tuple(self._commands), wire, tuple(self._parts))
+        return self._made

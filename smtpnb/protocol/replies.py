@@ -223,7 +223,7 @@ class ReplyParser:
         self._line = self._scan = self._lines = 0
         return Reply(octets)
 
-    def next_replies(self, most: int) -> list[bytes]:
+    def next_replies(self, most: int) -> tuple[bytes, ...]:
         """Return the octets of the complete replies that are here, at most `most`.
 
         Raises:
@@ -241,7 +241,7 @@ class ReplyParser:
             if reply is None:
                 break
             replies.append(reply.octets)
-        return replies
+        return tuple(replies)
 
     def _one_line_each(self, most: int) -> list[bytes]:
         """Return all replies that are here if each is one plain line, else nothing.

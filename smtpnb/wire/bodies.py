@@ -59,7 +59,7 @@ def add_data(draft: Draft, courier: Courier, job: Job) -> Steps[None]:
         steps = transfer.pieces(pieces, courier.limit)
         early = yield from engine.guard("body", steps)
         if early is not None:
-            delivery.take([early.octets], ended=True)
+            delivery.take((early.octets,), ended=True)
             courier.settle(delivery, REFUSED)
             return
         tail = transfer.end_of_content()
@@ -97,7 +97,7 @@ def _chunks(courier: Courier, delivery: Delivery) -> Steps[None]:
             lines, octets = encoder.n_lines, encoder.feed(block)
             lines = encoder.n_lines - lines
             yield from _chunk(courier, delivery, octets, lines, last=False)
-            if delivery.ended or courier.over:  # a chunk was refused
+            if delivery.ended or courier.over():  # a chunk was refused
                 courier.settle(delivery, REFUSED)
                 return
             courier.tell_progress(encoder.n_octets)

@@ -34,7 +34,7 @@ class ByCommand(Courier):
             if self.engine.session.state is not State.READY:
                 yield from self._ask(Rset())
             yield from self._transaction(job)
-            if self.over:
+            if self.over():
                 return
 
     def _transaction(self, job: Job) -> Steps[None]:
@@ -43,10 +43,10 @@ class ByCommand(Courier):
         for command in envelope.first.commands:
             if isinstance(command, Data) and not delivery.wanted:
                 break
-            delivery.take([(yield from self._ask(command))])
-            if self.over or delivery.mail_refused:
+            delivery.take(((yield from self._ask(command)),))
+            if self.over() or delivery.mail_refused:
                 break
-        if not delivery.wanted or self.over:
+        if not delivery.wanted or self.over():
             self.settle(delivery, REFUSED)
         elif self.by_data:
             yield from send_by_data(self, job)

@@ -59,7 +59,7 @@ class ByWindow(Courier):
             if full or batch.draft.size >= _BATCH_OCTETS:
                 yield from self._flush(batch)
                 batch = _Batch()
-            if self.over:
+            if self.over():
                 return
         yield from self._flush(batch, last=True)
         yield from self.read_all()
@@ -73,7 +73,7 @@ class ByWindow(Courier):
         n = len(batch.messages)
         while self.n_due and self.n_due + n > self._window:
             yield from self.read()
-        if self.over or not n:
+        if self.over() or not n:
             return
         before = self.engine.sent
         for delivery, n_replies, end in batch.messages:
@@ -86,12 +86,12 @@ class ByWindow(Courier):
     def _large(self, job: Job) -> Steps[None]:
         """Send the envelope, and the content only if somebody wants it."""
         yield from self.read_all()
-        if self.over:
+        if self.over():
             return
         draft = Draft()
         self.add_envelope(draft, job, reset=self._needs_reset)
         yield from self.converse(draft)
-        if job[0].wanted and not self.over:
+        if job[0].wanted and not self.over():
             self.current = job[0]
             yield from send_by_bdat(self, job)
 

@@ -122,7 +122,7 @@ class Courier(ABC):
         engine.judge, engine.on_replies = self._judge, self._take
         try:
             yield from engine.guard(None, self._send(self._jobs(mails)))
-            if self._quits and not self.over:
+            if self._quits and not self.over():
                 yield from engine.quit(None)
         except BaseException as error:
             if isinstance(error, (SmtpError, Cancelled)):
@@ -174,7 +174,6 @@ class Courier(ABC):
 
     # Writing and reading
 
-    @property
     def over(self) -> bool:
         """Whether nothing more can be begun."""
         engine = self.engine
@@ -236,7 +235,7 @@ class Courier(ABC):
 
     # The books
 
-    def _take(self, replies: list[bytes]) -> None:
+    def _take(self, replies: tuple[bytes, ...]) -> None:
         """Take replies that were read together, each for what it answers."""
         self.engine.session.received_all(replies)
         start, due, sent = 0, self._due, self.engine.sent
@@ -257,7 +256,7 @@ class Courier(ABC):
                 self._answered(delivery, got, what, ended=len(got) == n)
 
     def _answered(
-        self, delivery: Delivery, got: list[bytes], what: int, *, ended: bool
+        self, delivery: Delivery, got: tuple[bytes, ...], what: int, *, ended: bool
     ) -> None:
         if what == CHUNK:
             if got[0] >= b"4" and not delivery.ended:

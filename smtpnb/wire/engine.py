@@ -188,7 +188,7 @@ class Engine(Link):
             self.log.note("lax", objection)
         replies: list[Reply] = []
 
-        def take(octets: list[bytes]) -> None:
+        def take(octets: tuple[bytes, ...]) -> None:
             for reply in map(Reply, octets):
                 self.session.received(reply)
                 replies.append(reply)

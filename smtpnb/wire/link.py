@@ -61,7 +61,7 @@ class Link:
         self._last: bytes | None = None
         self.exchange = 0
         self.redactor = Redactor()
-        self.on_replies: Callable[[list[bytes]], None] | None = None
+        self.on_replies: Callable[[tuple[bytes, ...]], None] | None = None
         self.halted = False
         self._parser = ReplyParser(self.redactor)
         self._received_at = 0

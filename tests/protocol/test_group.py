@@ -76,7 +76,8 @@ def _one_by_one(pieces: Sequence[bytes]) -> tuple[list[bytes], str]:
 
 
 def _many_at_once(pieces: Sequence[bytes], most: int) -> tuple[list[bytes], str]:
-    parser, replies = ReplyParser(), []
+    parser = ReplyParser()
+    replies: list[bytes] = []
     try:
         for piece in pieces:
             parser.feed(piece)
