@@ -40,12 +40,8 @@ class Options(NamedTuple):
     parameters: tuple[str, ...] = ()
 
 
-class Whole(NamedTuple):
-    """All of a content: CRLF line ends only, and at its end."""
-
-    octets: bytes
-    n_lines: int
-    ascii_only: bool
+# All of a content: CRLF line ends only, and at its end; how many lines; whether ASCII.
+Whole = tuple[bytes, int, bool]
 
 
 class MailObject:
@@ -122,15 +118,12 @@ class MailObject:
             LocalProtocolError: It holds NUL, or is no message.
         """
         if self._whole is None:
-            content = self.content
-            if isinstance(content, str):
-                content = octets_of(content)
-            elif not isinstance(content, bytes) and hasattr(content, "as_bytes"):
-                content = flattened(content)  # an EmailMessage
-            if not isinstance(content, bytes) or len(content) > most:
+            held = self.content
+            octets = held if isinstance(held, bytes) else _octets_of(held)
+            if octets is None or len(octets) > most:
                 return None
-            octets, n_lines = whole(content)
-            self._whole = Whole(octets, n_lines, octets.isascii())
+            octets, n_lines = whole(octets)
+            self._whole = octets, n_lines, octets.isascii()
         return self._whole
 
     @property
@@ -183,6 +176,13 @@ class MailObject:
         n = len(self.forward_paths)
         to = self.forward_paths[0] if n == 1 else f"{n} recipients"
         return f"<MailObject from <{self.reverse_path}> to {to}>"
+
+
+def _octets_of(content: Any) -> bytes | None:
+    """Return what is held in memory as octets; None for a file or an iterator."""
+    if isinstance(content, str):
+        return octets_of(content)
+    return flattened(content) if hasattr(content, "as_bytes") else None
 
 
 def mail_object(given: Any) -> MailObject:

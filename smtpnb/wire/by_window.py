@@ -119,5 +119,5 @@ class _Batch:
         delivery.begin(lead=int(reset))
         draft = self.draft
         draft.add(group)
-        draft.add_content(whole.octets, whole.n_lines)
+        draft.add_content(whole[0], whole[1])
         self.messages.append((delivery, len(group.commands), draft.size))

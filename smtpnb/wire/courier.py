@@ -165,7 +165,8 @@ class Courier(ABC):
                     mail.claim()
                     envelope = of(mail, mail.size, ascii_only=False)
                 else:
-                    size, ascii_only = len(whole.octets), whole.ascii_only
+                    octets, _, ascii_only = whole
+                    size = len(octets)
                     envelope = of(mail, size, ascii_only=ascii_only, last=by_bdat)
             except LocalProtocolError as error:
                 delivery.error = error
