@@ -9,6 +9,7 @@ This module knows nothing of envelopes.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.mail import REFUSED
@@ -91,16 +92,21 @@ def send_by_bdat(courier: Courier, job: Job) -> Steps[None]:
 
 def _chunks(courier: Courier, delivery: Delivery) -> Steps[None]:
     encoder = Encoder(stuff=False)
-    for piece in gathered(delivery.mail.pieces()):
-        for block in blocks(piece):
-            yield Wait((), 0)  # a link that takes everything must let a cancel in
-            lines, octets = encoder.n_lines, encoder.feed(block)
-            lines = encoder.n_lines - lines
-            yield from _chunk(courier, delivery, octets, lines, last=False)
-            if delivery.ended or courier.over():  # a chunk was refused
-                courier.settle(delivery, REFUSED)
-                return
-            courier.tell_progress(encoder.n_octets)
+    pieces = gathered(delivery.mail.pieces())
+    for block in chain.from_iterable(map(blocks, pieces)):
+        yield Wait((), 0)  # a link that takes everything must let a cancel in
+        lines, octets = encoder.n_lines, encoder.feed(block)
+        lines = encoder.n_lines - lines
+        yield from _chunk(courier, delivery, octets, lines, last=False)
+        if delivery.ended:  # this chunk was refused, or one before it
+            break
+        courier.tell_progress(encoder.n_octets)
+    # The end may not leave before every chunk was accepted: a server that refused one
+    # and takes the rest would deliver what is left of the message.
+    yield from courier.read_all()
+    if delivery.ended:
+        courier.settle(delivery, REFUSED)
+        return
     tail = encoder.finish()
     yield from _chunk(courier, delivery, tail, len(tail) // 2, last=True)
 

@@ -298,7 +298,7 @@ class Courier(ABC):
             if delivery is None or delivery.outcome != NOT_TRIED:
                 continue
             taken = delivery.end_at is not None and sent > delivery.end_at
-            said_no = delivery.mail_refused or delivery.said_421
+            said_no = delivery.mail_refused or delivery.said_421 or delivery.ended
             outcome = REFUSED if said_no else UNKNOWN if taken else ABORTED
             outcomes.add(outcome)
             self.settle(delivery, outcome)

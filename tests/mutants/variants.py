@@ -364,4 +364,14 @@ VARIANTS: Final = (
 """,
         "tests/sending/test_stream.py -k deadlock",
     ),
+    Variant(
+        "the last chunk does not wait for the others",
+        "wire/bodies.py",
+        """    yield from courier.read_all()
+    if delivery.ended:
+""",
+        """    if delivery.ended:
+""",
+        "tests/sending/test_content.py",
+    ),
 )

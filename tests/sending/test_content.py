@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpnb import LocalProtocolError, MailObject, SmtpClient
+from smtpnb import ConnectionLost, LocalProtocolError, MailObject, SmtpClient
 from tests.support.sink import Sink
 
 if TYPE_CHECKING:
@@ -156,6 +156,43 @@ def test_a_chunk_refused_in_the_middle(client: SmtpClient, sink: Sink) -> None:
     outcomes = [delivery.outcome for delivery in client.stream(mails)]
     assert outcomes == ["refused", "accepted"]
     assert [message.content for message in sink.accepted] == [b"next\r\n"]
+
+
+def test_the_end_waits_until_every_chunk_was_accepted(
+    client: SmtpClient, sink: Sink
+) -> None:
+    # Two chunks: few enough to leave before any reply is read. This server goes on
+    # taking chunks after it refused one, and would deliver the rest.
+    sink.refuse[b".000001 some"] = b"552 5.3.4 too big"
+    mails = [
+        ("a@example.org", "b@example.net", iter([LARGE[:100_000]])),
+        ("a@example.org", "b@example.net", b"next\r\n"),
+    ]
+    deliveries = client.stream(mails)
+    assert [delivery.outcome for delivery in deliveries] == ["refused", "accepted"]
+    assert str(deliveries[0].reply) == "552 5.3.4 too big"
+    assert [message.content for message in sink.accepted] == [b"next\r\n"]
+    assert b"BDAT 0 LAST" not in sink.lines
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_connection_lost_after_a_refused_chunk_leaves_it_refused(
+    pipelining: bool,
+) -> None:
+    refuse = {b".000001 some": b"552 5.3.4 too big"}
+    content = iter([LARGE[:100_000]])
+    with (
+        Sink(pipelining=pipelining, refuse=refuse, hang_up=b".003000 some") as sink,
+        SmtpClient(identity="c.example") as client,
+    ):
+        client.connect(sink.host, sink.port)
+        mails = [("a@example.org", "b@example.net", content)]
+        try:
+            deliveries = client.stream(mails)
+        except ConnectionLost as error:
+            deliveries = list(error.deliveries)
+        assert [delivery.outcome for delivery in deliveries] == ["refused"]
+    assert not sink.accepted
 
 
 def test_what_mail_says_beside_the_path(client: SmtpClient, sink: Sink) -> None:
