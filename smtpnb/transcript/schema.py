@@ -94,7 +94,7 @@ EXCHANGES: Final = (
     _c("argument", "text", "what followed the verb, secrets cut"),
     _c("ts", "utc", "wall clock when it began"),
     _c("t_ms", "float64", "when it began, since the session began"),
-    _c("send_ms", "float64", "handing all its octets to the kernel"),
+    _c("send_ms", "float64", "until the kernel took its last octet; 0: all at once"),
     _c("wait_ms", "float64", "last octet sent to first octet of the reply"),
     _c("receive_ms", "float64", "first to last octet of the reply"),
     _c("latency_ms", "float64", "wait_ms + receive_ms; NaN without a reply"),

@@ -96,21 +96,17 @@ class Link:
         """Write one line and record it, whatever becomes of it."""
         stream = self.connection
         before, started = stream.sent, clock()
+        left = started
         try:
             taken = stream.send_now(octets.wire)
             if taken < len(octets):  # hardly ever
                 yield from stream.write(octets.wire[taken:], deadline)
+                left = clock()
         finally:
             sent = stream.sent - before
+            shown = octets.shown
             self.log.add(
-                record.SEND,
-                started,
-                clock(),
-                self.exchange,
-                step,
-                verb,
-                octets.shown,
-                sent,
+                record.SEND, started, left, self.exchange, step, verb, shown, sent
             )
 
     def next_reply(self, deadline: float) -> Steps[Reply]:
@@ -177,7 +173,7 @@ class Link:
         view = memoryview(group.wire)
         taken = self.connection.send_now(view)
         if taken == len(view):  # nearly always
-            self.log.add(record.GROUP, started, clock(), first, group.parts)
+            self.log.add(record.GROUP, started, started, first, group.parts)
             return
         left = _Left(group.parts, first)
         left.octets = taken

@@ -12,7 +12,7 @@ The entries, all times in nanoseconds of one monotonic clock (`clock`)::
     (CONNECT, t0, t1, address, port, local_address, error)
     (TLS,     t0, t1, facts, error)         facts: a dict of plain values
     (SEND,    t0, t1, exchange, step, verb, shown octets, octets on the wire)
-                                            t1: the kernel took the last octet
+                                            t1: its last octet was handed over
     (GROUP,   t0, t1, exchange, parts)      what left together (RFC 2920), see below
     (CONTENT, t0, t1, exchange, n_octets, n_lines)
     (REPLY,   t0, t1, exchange, receives, octets)   first and last octet's time
@@ -35,6 +35,11 @@ they may be shared between groups.
 The octets of REPLIES are one or more complete replies, to the exchanges from the
 entry's own on, first in first out. t0 is the first octet of the first of them, t1 the
 last octet of the last; of the replies between nobody knows more than t1.
+
+Where the kernel took everything at once, t1 of SEND and GROUP is t0: the clock is not
+read after the call. When it returns, this thread may first have to wait for the
+interpreter, and a server in the same process (the sandbox) does its work meanwhile:
+that time is the server's, not the network's.
 
 An entry for each group and each receive is what keeps recording cheap: the events that
 an entry makes are bounded by what one send or one receive holds. `error` is text or

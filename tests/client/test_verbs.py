@@ -322,3 +322,15 @@ def test_the_repr_says_where_a_client_is(client: SmtpClient, sandbox: Sandbox) -
     assert repr(client) == f"<SmtpClient {place} CONNECTED TLSv1.3>"
     client.disconnect()
     assert repr(client) == f"<SmtpClient {place} CLOSED>"
+
+
+def test_handing_over_a_command_takes_no_time_of_the_servers(
+    client: SmtpClient,
+) -> None:
+    # The sandbox runs in this process: after `send` has returned, this thread may wait
+    # for the interpreter while the server already answers.
+    for _ in range(20):
+        client.noop()
+    noops = client.transcript.exchanges().query("verb == 'NOOP'")
+    assert (noops["send_ms"] == 0).all()
+    assert (noops["wait_ms"] > 0).all()
