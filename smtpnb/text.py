@@ -39,7 +39,7 @@ _ACTIVE_BUT_NEWLINE = _ACTIVE.replace("[\x00-", "[\x00-\x09\x0b-")
 def decode(octets: bytes) -> str:
     r"""Decode octets of a reply: UTF-8, and what is not UTF-8 as ``\xNN``.
 
-    RFC 6531 section 3.7.4.2 allows UTF-8 in replies; servers send Latin-1 as well.
+    RFC 6531 section 3.7.4 allows UTF-8 in replies; servers send Latin-1 as well.
     """
     return octets.decode("utf-8", "backslashreplace")
 

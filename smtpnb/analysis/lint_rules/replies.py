@@ -178,7 +178,7 @@ def _text_there(talk: Talk) -> Verdicts:
 
 
 def _text_ascii(talk: Talk) -> Verdicts:
-    # RFC 6531 section 3.7.4.2: a client that says SMTPUTF8 can read it.
+    # RFC 6531 section 3.7.4: a client that says SMTPUTF8 can read it.
     utf8 = any("SMTPUTF8" in turn.argument.upper() for turn in talk.turns)
     for turn in talk.replies:
         if utf8 or all(c in "\t\n" or " " <= c <= "~" for c in turn.text):
