@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: lab test lint types layers unit notebooks legs bench mutants fuzz pictures capture format clean
+.PHONY: outputs lab test lint types layers unit notebooks legs bench mutants fuzz pictures capture format clean
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab --allow-root notebooks/01-first-session.ipynb
@@ -58,6 +58,11 @@ leg-%: $(VENV)-%/.test
 # One part or more alone: make bench ONLY="window link"
 bench: $(VENV)/.bench
 	$(BIN)/python -m tests.bench $(ONLY)
+
+# The outputs that stand in the notebooks, made anew without times of execution.
+outputs: $(VENV)/.lab
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	    --ExecutePreprocessor.record_timing=False notebooks/0*.ipynb
 
 # Break the core on purpose, one way at a time: the tests must notice each.
 mutants: $(VENV)/.test
