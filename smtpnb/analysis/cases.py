@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.transcript import words
 from smtpnb.transcript.exchanges import detail, fold
 
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ _LINE = re.compile(
     r"\s*([2-5]\d\d)?(?:[ -]|\Z|(?<!\d))\s*([245]\.\d{1,3}\.\d{1,3})?(?![\d.])\s*(.*)",
     re.DOTALL,
 )
-_PATH = re.compile(r"<([^<>]*)>")
-_COLUMNS: Final = ("code", "enhanced", "text", "step", "argument", "host", "peer_ip",
-                   "error_type")  # fmt: skip
+_COLUMNS: Final = ("code", "enhanced", "text", "step", "verb", "argument", "host",
+                   "peer_ip", "error_type")  # fmt: skip
 
 
 class Case(NamedTuple):
@@ -53,9 +53,16 @@ class Case(NamedTuple):
     outcome: str | None = None
 
     @property
+    def digit(self) -> int | None:
+        """The first digit of the reply, of either code; None: no reply came."""
+        if self.code is not None:
+            return self.code // 100
+        return int(self.enhanced[0]) if self.enhanced else None
+
+    @property
     def refused(self) -> bool:
         """Whether something went wrong."""
-        return self.fault is not None or (self.code or 0) >= 400
+        return self.fault is not None or (self.digit or 0) >= 4
 
 
 def of_text(line: str) -> Case:
@@ -100,16 +107,20 @@ def of_row(row: Mapping[str, Any]) -> Case:
 def _of(row: Mapping[str, Any]) -> Case:
     """Return the case of an exchange given by plain values; a missing one is null."""
     code, enhanced, step = row.get("code"), row.get("enhanced"), str(row["step"])
-    path = _PATH.search(row.get("argument") or "") if step in {"mail", "rcpt"} else None
+    fault = row.get("error_type") if code is None else None
+    named = step in {"mail", "rcpt"}
+    # Content that ends in a dot is called so when the dot left; BDAT always is.
+    sent = step == "eod" and row.get("verb") != "BDAT"
     return Case(
         code=None if code is None else int(code),
         enhanced=enhanced,
         text=_without_code(row.get("text") or "", enhanced),
         step=step,
-        path=path and path.group(1),
+        path=words.path(row.get("argument") or "") if named else None,
         host=row.get("host"),
         peer_ip=row.get("peer_ip"),
-        fault=row.get("error_type") if code is None else None,
+        fault=fault,
+        outcome="unknown" if fault is not None and sent else None,
     )
 
 

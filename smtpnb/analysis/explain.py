@@ -96,10 +96,9 @@ def explain(thing: Any, *, session: int | str = -1) -> Explanation:
     if hasattr(thing, "exchanges") or "event" in getattr(thing, "columns", ()):
         return _session(of_one(events_of(thing), session))
     case = _case(thing)
-    if case.code is None and case.fault is None and (case.enhanced or "2")[0] != "2":
-        # An enhanced status code alone: its class is that of the reply.
-        return _refusal(case._replace(code=int(f"{case.enhanced[:1]}50")), _shown(case))  # type: ignore[index]
-    return _refusal(case, _shown(case)) if case.refused else _acceptance(case)
+    if case.refused:
+        return _refusal(case)
+    return _silence(case) if case.digit is None else _acceptance(case)
 
 
 def _case(thing: Any) -> Case:
@@ -158,11 +157,24 @@ def _where(case: Case) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
+def _silence(case: Case) -> Explanation:
+    """No reply came, and no fault is told of this very exchange."""
+    said = f"{_host(case)} has not answered {_what(case)}".rstrip()
+    return Explanation(
+        headline=f"{said}.",
+        who=_who(case),
+        where=_where(case),
+        permanence="Nothing is decided yet.",
+        next_steps=(),
+        evidence=(),
+    )
+
+
 def _acceptance(case: Case) -> Explanation:
     meaning = status_meaning(case.code, case.enhanced)
     steps: tuple[str, ...] = ()
     permanence = "Nothing was refused."
-    if (case.code or 200) // 100 == 3:
+    if case.digit == 3:
         said = "goes on: it waits for what comes next"
         permanence = "Nothing is decided yet."
     elif case.step == "eod":
@@ -180,7 +192,7 @@ def _acceptance(case: Case) -> Explanation:
     )
 
 
-def _refusal(case: Case, shown: str) -> Explanation:
+def _refusal(case: Case) -> Explanation:
     known, found, permanence = _judged(case)
     if case.fault:
         told_by_cause = case.step in {"dns", "connect", "tls"}
@@ -189,7 +201,7 @@ def _refusal(case: Case, shown: str) -> Explanation:
     else:
         what = _what(case)
         did = f"refused {what}" if what else "refused"
-        headline = f"{_host(case)} {did}: {known.cause} ({shown})."
+        headline = f"{_host(case)} {did}: {known.cause} ({_shown(case)})."
     steps = known.steps
     if case.outcome == "unknown":
         permanence = _UNKNOWN
@@ -215,7 +227,8 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
     if case.fault is not None:
         known = advice.FAULTS.get(case.fault, advice.OTHER_FAULT)
         return known, (f"fault {one_line(case.fault)}",), "Nothing was decided."
-    code = case.code or 550
+    # An enhanced status code alone tells the class of the reply.
+    code = case.code or (case.digit or 5) * 100 + 50
     found = verdict(code, case.enhanced, case.text)
     by_code = found.evidence.partition(",")[0] == "code"
     rule = "the reply code alone" if by_code else f"rule {found.evidence}"
@@ -269,8 +282,8 @@ def _session(events: list[Event]) -> Explanation:
     if not found:
         return _good(events, recipients, summary)
     found.sort(key=_importance)
-    lead = _refusal(found[0], _shown(found[0]))
-    others = [_refusal(case, _shown(case)) for case in found[1:]]
+    lead = _refusal(found[0])
+    others = [_refusal(case) for case in found[1:]]
     steps = dict.fromkeys(step for one in (lead, *others) for step in one.next_steps)
     evidence = [*lead.evidence, *(_said(case) for case in found[1:])]
     return lead._replace(

@@ -11,6 +11,7 @@ from smtpnb.analysis import Explanation, explain
 from smtpnb.analysis.advice import ADVICE, CREDENTIALS
 from smtpnb.analysis.explain import _RANK, _STEPS
 from smtpnb.analysis.rules import RULES
+from tests.analysis.rows import exchanges
 from tests.transcript.logs import (
     Log,
     cancelled_in_body,
@@ -267,6 +268,24 @@ def test_an_exchange_without_a_reply_is_explained_by_its_fault() -> None:
     frame = Transcript([unknown()]).exchanges()
     explanation = explain(frame.iloc[-1])
     assert explanation.headline.startswith("mx1.example.test: no answer came in time")
+    assert "may have been accepted" in explanation.permanence
+
+
+def test_an_exchange_that_nobody_answered_was_not_accepted() -> None:
+    frame = exchanges({"step": "rcpt", "argument": "TO:<a@b.test>"})
+    explanation = explain(frame)
+    assert explanation.headline == (
+        "mx.example has not answered the recipient <a@b.test>."
+    )
+    assert explanation.permanence == "Nothing is decided yet."
+    assert not explanation.evidence
+
+
+def test_content_that_broke_off_inside_a_chunk_is_not_called_sent() -> None:
+    frame = exchanges(
+        {"step": "eod", "verb": "BDAT", "error_type": "ConnectionLost"},
+    )
+    assert explain(frame).permanence == "Nothing was decided."
 
 
 def test_a_frame_of_events_is_explained_as_its_transcript() -> None:
