@@ -111,11 +111,12 @@ class Sending(Connection):
 
         Args:
             messages: `MailObject`s, tuples (reverse_path, forward_paths, content) or
-                `EmailMessage`s; taken one by one, as they are sent.
+                `EmailMessage`s; taken one by one, as they are sent. An iterator should
+                not wait: what was taken may leave with what comes next.
             window: With CHUNKING, how many may be under way: so many messages a lost
                 connection may leave unknown.
             on_delivery: Called with each delivery as soon as it is settled, in this
-                thread; it must not use the client.
+                thread; it must not use the client. If it raises, the stream ends.
             quit: As for `send`.
             timeout: Seconds for all of it; None for those of each step.
 

@@ -34,6 +34,7 @@ class ByCommand(Courier):
             if self.engine.session.state is not State.READY:
                 yield from self._ask(Rset())
             yield from self._transaction(job)
+            self.tell()
             if self.over():
                 return
 

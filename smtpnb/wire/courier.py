@@ -104,6 +104,7 @@ class Courier(ABC):
         self._on_delivery = on_delivery
         self._envelopes = Envelopes(engine.session, by_data=by_data)
         self._due: deque[tuple[Delivery | None, int, int]] = deque()
+        self._untold: list[Delivery] = []  # settled, but on_delivery was not called
 
     def send(self, mails: Iterable[Any]) -> Steps[list[Delivery]]:
         """Send all of them.
@@ -127,11 +128,13 @@ class Courier(ABC):
         except BaseException as error:
             if isinstance(error, (SmtpError, Cancelled)):
                 error.deliveries = tuple(self.deliveries)
+            self.tell()
             if not self._said_goodbye(error):
                 raise
         else:
             if self._quits and engine.connected:
                 engine.end("quit")
+            self.tell()
         finally:
             engine.judge = engine.on_replies = None
         return self.deliveries
@@ -211,9 +214,8 @@ class Courier(ABC):
 
     def converse(self, draft: Draft) -> Steps[None]:
         """Write what was drafted as one group, and take all replies that are owed."""
-        yield from self.engine.converse(draft.group(), self.limit)
-        if self.engine.halted:
-            self.stop_short()
+        yield from self.write(draft)
+        yield from self.read_all()
 
     def stop_short(self) -> None:
         """End the connection in the middle of a message that was refused already."""
@@ -222,10 +224,13 @@ class Courier(ABC):
 
     def read(self) -> Steps[None]:
         """Read and take what comes next: replies, or the end of the connection."""
-        return self.engine.read_group(self.limit)
+        yield from self.engine.read_group(self.limit)
+        if self.engine.halted:
+            self.stop_short()
+        self.tell()
 
     def read_all(self) -> Steps[None]:
-        """Read until no reply is owed."""
+        """Read until no reply is owed, or the connection has ended."""
         while self.engine.session.owed:
             yield from self.read()
 
@@ -251,10 +256,16 @@ class Courier(ABC):
             if delivery is None:
                 continue
             if what == END and len(got) == n and delivery.granted(got, sent):
-                if self._on_delivery is not None:  # nearly always accepted
-                    self._on_delivery(delivery)
+                self._untold.append(delivery)  # nearly always accepted
             else:
                 self._answered(delivery, got, what, ended=len(got) == n)
+
+    def tell(self) -> None:
+        """Tell what was settled. Not while replies are taken: a callback may raise."""
+        told, self._untold = self._untold, []
+        if self._on_delivery is not None:
+            for delivery in told:
+                self._on_delivery(delivery)
 
     def _answered(
         self, delivery: Delivery, got: tuple[bytes, ...], what: int, *, ended: bool
@@ -287,8 +298,7 @@ class Courier(ABC):
         delivery.outcome = outcome
         if delivery is self.current:
             self.current = None
-        if self._on_delivery is not None:
-            self._on_delivery(delivery)
+        self._untold.append(delivery)
 
     def _judge(self) -> str | None:
         """Settle what is under way when the connection ends; return the worst."""

@@ -302,6 +302,29 @@ def test_a_server_that_refuses_mail_and_wants_the_content_is_left() -> None:
         assert len(sink.accepted) == 1
 
 
+@pytest.mark.parametrize(("pipelining", "chunking"), WAYS)
+def test_a_callback_that_raises_ends_the_stream_and_the_connection(
+    pipelining: bool, chunking: bool
+) -> None:
+    told: list[Delivery] = []
+
+    def fail(delivery: Delivery) -> None:
+        told.append(delivery)
+        raise KeyError("no more")
+
+    with no_leaks(), Sink(pipelining=pipelining, chunking=chunking) as sink:
+        client = SmtpClient(identity="c.example")
+        client.connect(sink.host, sink.port)
+        with pytest.raises(KeyError):
+            client.stream(mails(70), on_delivery=fail)
+        assert client.state.name == "CLOSED"
+        assert told[0].outcome == "accepted"
+        taken = {m.reverse_path.decode() for m in sink.accepted}
+        for delivery in told:
+            if delivery.outcome not in {"accepted", "unknown"}:
+                assert delivery.mail.reverse_path not in taken
+
+
 def test_a_large_group_does_not_deadlock_two_full_windows() -> None:
     # 250 KB of commands and 500 KB of replies, which the buffers on the way do not
     # hold: who wrote all of it before reading would wait for ever, and so would the
