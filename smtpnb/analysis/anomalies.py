@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis.kinds import kinds
-from smtpnb.analysis.source import exchanges_of
+from smtpnb.analysis.source import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,11 +65,11 @@ def anomalies(
     """
     import pandas as pd  # loaded only when used
 
-    exchanges = _keyed(exchanges_of(source))
+    exchanges = _keyed(table_of(source, "exchanges"))
     if baseline is None:
         found = [_slow(exchanges, exchanges, threshold)]
     else:
-        known = _keyed(exchanges_of(baseline))
+        known = _keyed(table_of(baseline, "exchanges"))
         found = [_slow(exchanges, known, threshold)]
         exchanges = exchanges[exchanges["host"].isin(known["host"].unique())]
         codes = _new(exchanges, known, "number")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.frames import table
-from smtpnb.analysis.source import rows_by_host, sessions_of
+from smtpnb.analysis.source import rows_by_host, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def capabilities(source: Source) -> pd.DataFrame:
         (octets; null: no SIZE, or a SIZE without a limit, RFC 1870) and `auth_mechs`
         (the SASL mechanisms; null: no AUTH).
     """
-    sessions = sessions_of(source)
+    sessions = table_of(source, "sessions")
     offers: dict[tuple[str, str], Offer | None] = {}
     for host, rows in rows_by_host(sessions, ("tls_mode", *_COLUMNS)).items():
         offers |= dict.fromkeys((host, phase) for phase in PHASES)
@@ -55,12 +55,16 @@ def capabilities(source: Source) -> pd.DataFrame:
 
 
 def offered(row: dict[str, Any]) -> dict[str, Offer]:
-    """Return what one session was offered, by phase; no key: no answer to EHLO."""
+    """Return what one session was offered, by phase; no key: no answer to EHLO.
+
+    Args:
+        row: Of `sessions()`, with None for null.
+    """
     found = {}
     for column, phase in _COLUMNS.items():
         lines = row[column]
-        if lines is None or not hasattr(lines, "__iter__"):
-            continue  # null, whichever null it is
+        if lines is None:
+            continue
         if row["tls_mode"] == "implicit":
             phase = AFTER  # noqa: PLW2901  # all that was said, was said inside TLS
         pairs = (str(line).partition(" ") for line in lines)

@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.attempts import learn_from_attempts
+from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.kinds import kinds
 from smtpnb.analysis.rules import RULES
-from smtpnb.analysis.source import exchanges_of
+from smtpnb.analysis.source import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +115,7 @@ def classify(source: Source) -> pd.DataFrame:
     Raises:
         KeyError: The frame lacks a column.
     """
-    frame = exchanges_of(source)
+    frame = table_of(source, "exchanges")
     if "evidence" in frame.columns:
         return frame
     of_recipients = "final_code" in frame.columns
@@ -153,14 +154,13 @@ def _judged(replies: pd.DataFrame) -> pd.DataFrame:
     alike["number"] = alike.groupby(
         list(alike.columns), dropna=False, observed=True, sort=False
     ).ngroup()
-    unique = alike.drop_duplicates("number").sort_values("number").astype(object)
-    rows = unique.where(unique.notna(), None).to_dict("records")
-    verdicts = [_verdict(row) for row in rows]
+    unique = alike.drop_duplicates("number").sort_values("number")
+    verdicts = [_verdict(row) for row in plain_rows(unique)]
     table = pd.DataFrame(verdicts, columns=list(Verdict._fields), dtype=object)
     return table.iloc[alike["number"]].set_axis(replies.index)
 
 
-def _verdict(row: dict[Any, Any]) -> Verdict:
+def _verdict(row: dict[str, Any]) -> Verdict:
     fault = row["fault"]
     if row["code"] is None and fault is not None:
         retry_class = _FAULTS.get(fault, "unknown")

@@ -5,10 +5,11 @@ This module knows nothing of how exchanges came to be.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.source import exchanges_of
+from smtpnb.analysis.source import table_of
 from smtpnb.analysis.status import status_meaning
+from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ def reply_codes(source: Source, *, by: Sequence[str] = ("step",)) -> pd.DataFram
     Raises:
         KeyError: The frame lacks a column.
     """
-    exchanges = exchanges_of(source)
+    exchanges = table_of(source, "exchanges")
     keys = [*by, "code", "enhanced"]
     # Under names of their own, for a column may be counted by and counted.
     counted = exchanges[keys].copy(deep=False)
@@ -67,18 +68,13 @@ def reply_codes(source: Source, *, by: Sequence[str] = ("step",)) -> pd.DataFram
     ).reset_index()
     of_same = table.groupby([*by], dropna=False, observed=True)["n"]
     table["share"] = table["n"] / of_same.transform("sum")
-    meanings = [_meaning(*codes) for codes in _pairs(table)]
+    codes = (plain(table[name]) for name in ("code", "enhanced"))
+    meanings = [_meaning(*pair) for pair in zip(*codes, strict=True)]
     text = table["example_text"].dtype
     for at, name in enumerate(("class", "meaning")):
         table[name] = [pair[at] for pair in meanings]
         table[name] = table[name].astype(text)
     return table[[*keys, *FIGURES]]
-
-
-def _pairs(table: pd.DataFrame) -> zip[tuple[Any, Any]]:
-    codes = table[["code", "enhanced"]].astype(object)
-    codes = codes.where(codes.notna(), None)
-    return zip(codes["code"], codes["enhanced"], strict=True)
 
 
 def _meaning(code: int | None, enhanced: str | None) -> tuple[str, str]:

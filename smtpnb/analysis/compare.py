@@ -13,9 +13,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smtpnb.analysis.capabilities import AFTER, Offer, offered
-from smtpnb.analysis.frames import table
-from smtpnb.analysis.source import events_of
+from smtpnb.analysis.frames import plain_rows, table
+from smtpnb.analysis.source import table_of
 from smtpnb.analysis.volatile import Names, names_of, settle
+from smtpnb.transcript import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,12 +137,10 @@ def _change(
 
 
 def _side(source: Source, by: str) -> dict[str, _Facts]:
-    from smtpnb.transcript import tables  # loads pandas
-
-    events = events_of(source)
+    events = table_of(source, "events")
     sessions, exchanges = tables.sessions(events), tables.exchanges(events)
     of_session: dict[str, list[Event]] = {}
-    for event in events:
+    for event in tables.event_values(events):
         of_session.setdefault(event.session_id, []).append(event)
     exchanged = dict(iter(exchanges.groupby(by, observed=True, sort=False)))
     found: dict[str, _Facts] = {}
@@ -169,8 +168,8 @@ def _of_sessions(sessions: pd.DataFrame) -> _Facts:
             facts[name] = _Fact(day)
     offers: dict[str, Offer] = {}
     columns = ["tls_mode", "capabilities", "capabilities_tls"]
-    for row in zip(*(sessions[name] for name in columns), strict=True):
-        offers |= offered(dict(zip(columns, row, strict=True)))
+    for row in plain_rows(sessions[columns]):
+        offers |= offered(row)
     for phase, offer in offers.items():
         where = " after TLS" if phase == AFTER else ""
         for word, parameters in sorted(offer.items()):
@@ -194,11 +193,10 @@ def _replies(exchanges: pd.DataFrame) -> _Facts:
 
 def _named(exchanges: pd.DataFrame) -> Iterator[str]:
     """Yield code and enhanced status code of each exchange, or "none"."""
-    codes = exchanges["code"].astype(object)
-    for code, enhanced in zip(codes, exchanges["enhanced"], strict=True):
-        known = isinstance(code, int)
-        more = f" {enhanced}" if isinstance(enhanced, str) else ""
-        yield f"{code}{more}" if known else "none"
+    codes = (tables.plain(exchanges[name]) for name in ("code", "enhanced"))
+    for code, enhanced in zip(*codes, strict=True):
+        more = f" {enhanced}" if enhanced else ""
+        yield "none" if code is None else f"{code}{more}"
 
 
 def _texts(exchanges: pd.DataFrame, names: Names) -> _Facts:

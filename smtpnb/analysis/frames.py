@@ -1,4 +1,4 @@
-"""Rows of plain values made into the frame that an analysis promises.
+"""Rows of plain values made into the frame that an analysis promises, and back.
 
 The text in it is inert, as in the frames it was made from (a frame is an edge: pandas
 draws it), and null stays null on pandas 2.3 as well, where `astype("str")` would write
@@ -46,6 +46,14 @@ def table(rows: Iterable[Any], dtypes: Mapping[str, str]) -> pd.DataFrame:
             frame[name] = frame[name].map(_all_inert, na_action="ignore")
         frame[name] = frame[name].astype(named.get(dtype, dtype))
     return frame
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows by column, with None for null, whichever null it is."""
+    names = [str(name) for name in frame.columns]
+    values = frame.astype(object)
+    rows = values.where(values.notna(), None).to_numpy().tolist()
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _inert(value: Any) -> str:

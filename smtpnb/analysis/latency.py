@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.source import exchanges_of
+from smtpnb.analysis.source import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def latency(
     """
     if any(not 0 <= one <= 1 for one in q):
         raise ValueError("a quantile is between 0 and 1")
-    frame = exchanges_of(source)
+    frame = table_of(source, "exchanges")
     if "total_ms" in frame.columns:
         frame = _phases(frame, by)
     keys = [*by]
@@ -122,7 +122,7 @@ def slowest(source: Source, *, n: int = 20) -> pd.DataFrame:
     Raises:
         KeyError: The frame lacks a column.
     """
-    exchanges = exchanges_of(source).reset_index(drop=True)
+    exchanges = table_of(source, "exchanges").reset_index(drop=True)
     steps = exchanges.groupby("step", dropna=False, observed=True)["latency_ms"]
     found = exchanges.nlargest(n, "latency_ms")
     medians = steps.transform("median").loc[found.index]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.capabilities import AFTER, BEFORE, Offer, offered
 from smtpnb.analysis.frames import table
-from smtpnb.analysis.source import rows_by_host, sessions_of
+from smtpnb.analysis.source import rows_by_host, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from smtpnb.analysis.source import Source
 
-_SOON: Final = 14  # days in which a certificate must be renewed by hand
+SOON: Final = 14  # days in which a certificate must be renewed by hand
 
 _DTYPES: Final = {
     "host": "text",
@@ -97,7 +97,7 @@ def tls_posture(source: Source) -> pd.DataFrame:
         `findings` (the worst first, such as "FAIL 0 of 3: ...") and `grade` (their
         sum, such as "9 of 12"; null: nothing was seen). The rules: `tls_rules`.
     """
-    hosts = rows_by_host(sessions_of(source), _SEEN)
+    hosts = rows_by_host(table_of(source, "sessions"), _SEEN)
     return table([_judged(host, rows) for host, rows in hosts.items()], _DTYPES)
 
 
@@ -108,7 +108,7 @@ def tls_rules() -> pd.DataFrame:
 
 
 def _judged(host: str, rows: list[dict[str, Any]]) -> Facts:
-    row = {name: _plain(value) for name, value in _telling(rows).items()}
+    row = _telling(rows)
     facts = _facts(host, row)
     facts["tls_result"] = row["tls_result"] or _result(facts)
     verdicts = [(rule, rule.judge(facts)) for rule in _RULES]
@@ -138,15 +138,6 @@ def _telling(rows: list[dict[str, Any]]) -> dict[str, Any]:
         return 2 if tried else 1 if offered(row) else 0
 
     return max(reversed(rows), key=rank)
-
-
-def _plain(value: Any) -> Any:
-    """The value as Python's own, or None for any null; lists stay as they are."""
-    import pandas as pd  # loaded only when used
-
-    if isinstance(value, str) or hasattr(value, "__iter__"):
-        return value
-    return None if pd.isna(value) else getattr(value, "item", lambda: value)()
 
 
 def _facts(host: str, row: dict[str, Any]) -> Facts:
@@ -247,7 +238,7 @@ def _dates(facts: Facts) -> tuple[int, str] | None:
         return None
     if days < 0:
         return 0, f"the certificate expired {-days} days before"
-    return int(days >= _SOON), f"the certificate lasts {days} days"
+    return int(days >= SOON), f"the certificate lasts {days} days"
 
 
 def strong(key: str | None) -> bool | None:
@@ -293,7 +284,7 @@ _RULES: Final = (
     Rule(2, "TLS 1.3; TLS 1.2 earns 1", "RFC 8996, RFC 9325 3.1.1", _version),
     Rule(3, "the certificate verifies", "RFC 5280 6, RFC 9525", _verified),
     Rule(1, "the certificate names the host", "RFC 9525 6.3", _name),
-    Rule(1, f"the certificate lasts {_SOON} days or more", "RFC 5280 4.1.2.5", _dates),
+    Rule(1, f"the certificate lasts {SOON} days or more", "RFC 5280 4.1.2.5", _dates),
     Rule(1, "RSA 2048, EC 224 or better", "RFC 9325 4.5", _strength),
     Rule(1, "no AUTH outside TLS", "RFC 4954 4", _auth),
     Rule(2, "DANE or MTA-STS holds", "RFC 7672, RFC 8461", _policy),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smtpnb.analysis.classify import classify
-from smtpnb.analysis.source import transactions_of
+from smtpnb.analysis.source import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def retries(source: Source) -> pd.DataFrame:
     Raises:
         KeyError: The frame lacks a column.
     """
-    tried = classify(transactions_of(source)).dropna(subset=["attempt_key"])
+    tried = classify(table_of(source, "transactions")).dropna(subset=["attempt_key"])
     tried = tried.sort_values("ts", kind="stable")
     first = tried.drop_duplicates("attempt_key").set_index("attempt_key")
     last = tried.drop_duplicates("attempt_key", keep="last").set_index("attempt_key")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.source import sessions_of
+from smtpnb.analysis.source import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def slo(
     """
     if not 0 <= target < 1:
         raise ValueError("a target is a share below 1")
-    sessions = sessions_of(source)
+    sessions = table_of(source, "sessions")
     outcome = sessions["outcome"].astype(object)
     counts = outcome.notna() & ~outcome.isin(_SAYS_NOTHING)
     took = sessions["total_ms"] - sessions["other_ms"].fillna(0.0)

@@ -7,7 +7,9 @@ This module knows nothing of what is asked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from smtpnb.analysis.frames import plain_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,25 +30,16 @@ def events_of(source: Source) -> list[Event]:
     return event_values(source) if isinstance(source, pd.DataFrame) else list(source)
 
 
-def exchanges_of(source: Source) -> pd.DataFrame:
-    """Return the exchanges of a transcript, or the frame as it is."""
+def table_of(
+    source: Source, table: Literal["events", "exchanges", "sessions", "transactions"]
+) -> pd.DataFrame:
+    """Return one of the tables of a transcript, or a frame as it is."""
     import pandas as pd  # loaded only when used
 
-    return source if isinstance(source, pd.DataFrame) else source.exchanges()
-
-
-def sessions_of(source: Source) -> pd.DataFrame:
-    """Return the sessions of a transcript, or the frame as it is."""
-    import pandas as pd  # loaded only when used
-
-    return source if isinstance(source, pd.DataFrame) else source.sessions()
-
-
-def transactions_of(source: Source) -> pd.DataFrame:
-    """Return the transactions of a transcript, or the frame as it is."""
-    import pandas as pd  # loaded only when used
-
-    return source if isinstance(source, pd.DataFrame) else source.transactions()
+    if isinstance(source, pd.DataFrame):
+        return source
+    made: pd.DataFrame = getattr(source, table)()
+    return made
 
 
 def rows_by_host(
@@ -59,14 +52,13 @@ def rows_by_host(
         columns: The ones to return.
 
     Returns:
-        For each host its rows as plain dictionaries, in order of time.
+        For each host its rows by column, in order of time, None for null.
     """
-    columns = list(columns)
     found: dict[str, list[dict[str, Any]]] = {
         str(host): [] for host in dict.fromkeys(sessions["host"])
     }
     ordered = sessions.sort_values("ts", kind="stable")
-    values = zip(ordered["host"], *(ordered[name] for name in columns), strict=True)
-    for host, *row in values:
-        found[str(host)].append(dict(zip(columns, row, strict=True)))
+    rows = plain_rows(ordered[list(columns)])
+    for host, row in zip(ordered["host"], rows, strict=True):
+        found[str(host)].append(row)
     return found

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis.frames import table
-from smtpnb.analysis.source import sessions_of
+from smtpnb.analysis.source import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def timeline(source: Source, *, freq: str = "1min") -> pd.DataFrame:
     Raises:
         ValueError: pandas does not know the frequency.
     """
-    sessions = sessions_of(source)
+    sessions = table_of(source, "sessions")
     ended = sessions["outcome"].astype(object)
     known = sessions.assign(
         bin=sessions["ts"].dt.floor(freq),

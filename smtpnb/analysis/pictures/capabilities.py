@@ -7,10 +7,12 @@ in its cell.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis.capabilities import AFTER, BEFORE
+from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.pictures import style
+from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,19 +71,14 @@ def _drawn(frame: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]
 
 
 def _rows(frame: pd.DataFrame, words: list[str]) -> Iterator[tuple[str, list[str]]]:
-    offers = {
-        key: dict(zip(words, (_known(value) for value in row), strict=True))
-        for key, row in zip(
-            frame.index, frame[words].astype(object).to_numpy().tolist(), strict=True
-        )
-    }
-    sizes = frame["size_limit"]
+    offers = dict(zip(frame.index, plain_rows(frame[words]), strict=True))
+    sizes = dict(zip(frame.index, plain(frame["size_limit"]), strict=True))
     for (host, phase), offer in offers.items():
         other = offers.get((host, BEFORE if phase == AFTER else AFTER), {})
         if phase == AFTER and all(value is None for value in offer.values()):
             continue  # no TLS: a row of question marks would say nothing
         cells = [_cell(phase, offer[word], other.get(word)) for word in words]
-        size = _known(sizes.loc[(host, phase)])
+        size = sizes[host, phase]
         if size is not None and "SIZE" in words:
             cells[words.index("SIZE")] = _size(size)
         yield f"{style.short(host, 26)} {phase}", cells
@@ -89,12 +86,6 @@ def _rows(frame: pd.DataFrame, words: list[str]) -> Iterator[tuple[str, list[str
 
 def _size(octets: int) -> str:
     return f"{octets / 1e6:.0f} MB" if octets >= 10e6 else f"{octets / 1e6:.1f} MB"
-
-
-def _known(value: Any) -> Any:
-    import pandas as pd  # loaded only when used
-
-    return None if pd.isna(value) else value
 
 
 def _cell(phase: str, mine: bool | None, other: bool | None) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.pictures import style
-from smtpnb.analysis.posture import strong
+from smtpnb.analysis.posture import SOON, strong
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def plot_posture(frame: pd.DataFrame) -> Figure:
         style.nothing_to_show(ax, "no sessions")
         return figure
     edges = [sum(_WIDTHS[:at]) for at in range(len(_WIDTHS) + 1)]
-    for y, row in enumerate(_plain(drawn)):
+    for y, row in enumerate(plain_rows(drawn)):
         for at, (icon, text) in enumerate(_cells(row)):
             colour = _COLOURS[icon]
             box = (edges[at], _WIDTHS[at])
@@ -69,13 +70,6 @@ def plot_posture(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows with None for any null."""
-    known = frame.drop(columns="findings").astype(object)
-    rows = known.where(known.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
-
-
 def _cells(row: dict[str, Any]) -> list[tuple[str, str]]:
     version, days, key = row["tls_version"], row["days_left"], row["key"]
     return [
@@ -87,7 +81,7 @@ def _cells(row: dict[str, Any]) -> list[tuple[str, str]]:
         _truth(row["verified"]),
         _truth(row["name_match"]),
         (_UNKNOWN, "") if days is None
-        else (_BAD if days < 0 else _HALF if days < 14 else _GOOD, f"{days}"),
+        else (_BAD if days < 0 else _HALF if days < SOON else _GOOD, f"{days}"),
         (_UNKNOWN, "") if key is None
         else (_GOOD if strong(key) else _BAD, style.short(key, 12)),
         _result(row),
