@@ -17,7 +17,7 @@ This module knows nothing of threads, notebooks or tables.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from smtpnb.errors import (
     Cancelled,
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_IN_MESSAGE: Final = (State.DATA, State.CHUNKS)
+
 
 class Engine(Link):
     """Runs the steps of one connection.
@@ -66,17 +68,17 @@ class Engine(Link):
         lax: See `Session`.
 
     Attributes:
-        dot_at: While an end of data is under way: the count of `stream.sent` beyond
-            which the server may have taken the message.
+        end_at: While the end of a message is under way: the count of `sent` beyond
+            which the server may have taken it.
         judge: Tells what became of the messages under way, for whoever sends several;
-            None to judge by `dot_at`.
+            None to judge by `end_at`.
         facts: What TLS negotiated, or None.
     """
 
     def __init__(self, log: Record, timeouts: Timeouts, *, lax: bool = False) -> None:
         super().__init__(log, timeouts, lax=lax)
         self.facts: dict[str, Any] | None = None
-        self.dot_at: int | None = None
+        self.end_at: int | None = None
         self.judge: Callable[[], str | None] | None = None
         self._raw_unread = False
         self._fault: BaseException | None = None
@@ -218,19 +220,11 @@ class Engine(Link):
         self.session.check(command)
         draft = Draft(of_commands(command))
         draft.add_content(octets, octets.count(b"\n"))
-        end_at = self.sent + draft.size - 1
-
-        def judge() -> str:
-            if last and not self.session.owed and self.last_reply is not None:
-                return "accepted" if self.last_reply.ok else "refused"
-            return "unknown" if last and self.sent > end_at else "aborted"
-
-        self.judge = judge
-        try:
-            limit = self.deadline(command.step, timeout)
-            yield from self.guard("bdat", self.converse(draft.group(), limit))
-        finally:
-            self.judge = None
+        if last:
+            self.end_at = self.sent + draft.size - 1
+        limit = self.deadline(command.step, timeout)
+        yield from self.guard("bdat", self.converse(draft.group(), limit))
+        self.end_at = None
         assert self.last_reply is not None  # noqa: S101  # converse has read it
         return self.last_reply
 
@@ -244,7 +238,7 @@ class Engine(Link):
         self.exchange += 1
         self._raw_unread = True
         if self.session.state is State.DATA:
-            self.dot_at = -1  # the final dot may be anywhere in them
+            self.end_at = -1  # the final dot may be anywhere in them
         deadline = self.deadline("other", timeout)
         yield from self.guard("raw", self.write(line, "other", "", deadline))
 
@@ -260,7 +254,7 @@ class Engine(Link):
             self._raw_unread = True
             self.exchange += 1
         if self.session.state is not State.DATA:
-            self.dot_at = None
+            self.end_at = None
         return reply
 
     # STARTTLS
@@ -404,10 +398,11 @@ class Engine(Link):
         """Tell what is known of the message under way."""
         if self.judge is not None:
             return self.judge()
-        if self.session.state is State.DATA:
-            past = self.dot_at is not None and self.sent > self.dot_at
-            return "unknown" if past else "aborted"
-        if self.dot_at is not None and self.last_reply is not None:
+        session = self.session
+        if session.state in _IN_MESSAGE or session.awaited in {"body", "eod"}:
+            taken = self.end_at is not None and self.sent > self.end_at
+            return "unknown" if taken else "aborted"
+        if self.end_at is not None and self.last_reply is not None:
             return "accepted" if self.last_reply.ok else "refused"
         return None
 

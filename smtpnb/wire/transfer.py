@@ -54,7 +54,7 @@ class Transfer:
         self._progress = progress
         self._sent = 0
         self._ended = False
-        engine.dot_at = None
+        engine.end_at = None
 
     def goes_on_in(self, engine: Engine) -> bool:
         """Tell whether this is the message whose content is due in `engine`."""
@@ -162,12 +162,12 @@ class Transfer:
         command = EndOfData()
         octets = Octets(self._encoder.finish() + END_OF_DATA, command.octets().shown)
         # With the octet past the dot, a server may have taken the message.
-        engine.dot_at = stream.sent + len(octets) - 2
+        engine.end_at = stream.sent + len(octets) - 2
         engine.exchange += 1
         engine.session.sent(command)
         yield from engine.write(octets, command.step, command.verb, deadline)
         reply = yield from engine.reply(deadline)
-        engine.dot_at = None
+        engine.end_at = None
         return reply
 
     def _early_reply(self, deadline: float) -> Steps[Reply]:

@@ -144,8 +144,8 @@ VARIANTS: Final = (
     Variant(
         "after the dot the outcome is not unknown",
         "wire/engine.py",
-        "past = self.dot_at is not None and self.sent > self.dot_at",
-        "past = False",
+        "taken = self.end_at is not None and self.sent > self.end_at",
+        "taken = False",
         f"{HOSTILE}test_replies.py",
     ),
     Variant(
