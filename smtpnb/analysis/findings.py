@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from smtpnb.colours import AMBER, GREEN, RED
 from smtpnb.text import NO_LATEX, for_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Each at least 4 to 1 against white and against the dark of JupyterLab.
-_COLOURS: Final = {"FAIL": "#d93a30", "WARN": "#ad6800", "PASS": "#00875c"}
+_COLOURS: Final = {"FAIL": RED, "WARN": AMBER, "PASS": GREEN}
 _NEEDED: Final = frozenset(
     {"rule", "verdict", "what", "n", "exchange_no", "said", "reply", "rfc"}
 )

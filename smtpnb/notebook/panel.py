@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as w
 
 from smtpnb.client import SmtpClient
+from smtpnb.colours import AMBER, GREEN, RED
 from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.worker import Worker
 from smtpnb.text import for_html
@@ -45,10 +46,10 @@ _VERBS: Final = {
     "QUIT": "say goodbye and close",
 }
 _COLOURS: Final = {
-    "accepted": "#00734f",
-    "refused": "#b3261e",
-    "cancelled": "#9a5b00",
-    "failed": "#b3261e",
+    "accepted": GREEN,
+    "refused": RED,
+    "cancelled": AMBER,
+    "failed": RED,
 }
 _SAMPLE: Final = "From: Ann <ann@client.example>\nSubject: hello\n\nfrom the panel\n"
 _NARROW: Final = {"width": "auto", "min_width": "5.5em"}

@@ -157,7 +157,9 @@ class Reply:
         return f"<Reply {self}>"
 
     def _repr_html_(self) -> str:
-        colour = {2: "#00734f", 3: "#0060a0", 4: "#9a5b00", 5: "#b3261e"}
+        from smtpnb.colours import AMBER, BLUE, GREEN, RED  # loaded only when used
+
+        colour = {2: GREEN, 3: BLUE, 4: AMBER, 5: RED}
         body = "\n".join(for_html(line) for line in self.lines)
         return (
             '<pre class="smtpnb-reply" style="margin:0">'

@@ -12,11 +12,12 @@ knows nothing of the log, nor of frames.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.colours import BLUE, GREEN, GREY, VERMILION
 from smtpnb.text import for_html, for_terminal
+from smtpnb.transcript import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,16 +28,15 @@ MAX_HTML_LINES: Final = 200
 
 _INFO: Final = "=== "
 _FAULT: Final = "*** "
-# The sign's colour, legible on white and on black, told apart by the colour-blind.
 _COLOURS: Final = {
-    " -> ": "#3b82c4",
-    " ~> ": "#3b82c4",
-    "<-  ": "#2a8f62",
-    "<~  ": "#2a8f62",
-    "<** ": "#d55e00",
-    "<~* ": "#d55e00",
-    _FAULT: "#d55e00",
-    _INFO: "#808080",
+    " -> ": BLUE,
+    " ~> ": BLUE,
+    "<-  ": GREEN,
+    "<~  ": GREEN,
+    "<** ": VERMILION,
+    "<~* ": VERMILION,
+    _FAULT: VERMILION,
+    _INFO: GREY,
 }
 
 
@@ -60,7 +60,7 @@ def lines(events: Iterable[Event]) -> Iterator[Line]:
         else:
             if event.seq == 0:
                 yield Line(0.0, _INFO, f"Session with {event.host} port {event.port}")
-            for sign, text in _VIEWS[event.event](event, _detail(event)):
+            for sign, text in _VIEWS[event.event](event, exchanges.detail(event)):
                 yield Line(event.t_ms, sign, text)
     if blocks:
         yield _content(blocks)
@@ -101,10 +101,6 @@ def html(events: Iterable[Event]) -> str:
     )
 
 
-def _detail(event: Event) -> dict[str, Any]:
-    return json.loads(event.detail) if event.detail else {}
-
-
 def _count(n: int, word: str) -> str:
     number = f"{n:,}".replace(",", " ")
     return f"{number} {word}" if n == 1 else f"{number} {word}s"
@@ -119,7 +115,7 @@ def _same_content(first: Event, event: Event) -> bool:
 
 def _content(blocks: list[Event]) -> Line:
     octets = sum(block.n_bytes or 0 for block in blocks)
-    counts = [_detail(block).get("lines") for block in blocks]
+    counts = [exchanges.detail(block).get("lines") for block in blocks]
     last = blocks[-1]
     said = f"content: {_count(octets, 'octet')}"
     n_lines = [count for count in counts if count is not None]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from smtpnb.colours import BLUE, GREY, VERMILION
 from smtpnb.text import NO_LATEX, for_html, for_terminal
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 200
 
-# Legible on white and on black, and told apart by the colour-blind.
-_COLOURS: Final = {"=": "#808080", "!": "#d55e00", "<": "#3b82c4", ">": "#3b82c4"}
+_COLOURS: Final = {"=": GREY, "!": VERMILION, "<": BLUE, ">": BLUE}
 _MEANINGS: Final = {
     "=": "the same",
     "!": "different",
