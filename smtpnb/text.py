@@ -63,6 +63,17 @@ def for_terminal(text: str, *, newlines: bool = False) -> str:
     return re.sub(_ACTIVE_BUT_NEWLINE if newlines else _ACTIVE, _escape, text)
 
 
+def one_line(text: str) -> str:
+    """Return the lines of a text as one inert line."""
+    return " / ".join(for_terminal(line.strip()) for line in text.split("\n"))
+
+
+def cut(text: str, longest: int) -> str:
+    """Return text inert, cut with "..." at a length in characters."""
+    shown = for_terminal(text)
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+
+
 def for_html(text: str, *, newlines: bool = False) -> str:
     """Return text that is inert inside an HTML element or a quoted attribute."""
     from html import escape  # its table of entities is large: loaded when first used

@@ -23,7 +23,7 @@ BEFORE: Final = "before TLS"
 AFTER: Final = "after TLS"
 PHASES: Final = (BEFORE, AFTER)
 _COLUMNS: Final = {"capabilities": BEFORE, "capabilities_tls": AFTER}
-_FACTS: Final = {"size_limit": "Int64", "auth_mechs": "text"}
+FACTS: Final = {"size_limit": "Int64", "auth_mechs": "text"}
 
 Offer = dict[str, str]
 """Keywords in upper case, and their parameters."""
@@ -51,7 +51,7 @@ def capabilities(source: Source) -> pd.DataFrame:
     words = sorted({word for offer in offers.values() if offer for word in offer})
     dtypes = {"host": "text", "phase": "text"} | dict.fromkeys(words, "boolean")
     found = [_row(key, offer, words) for key, offer in offers.items()]
-    return table(found, dtypes | _FACTS).set_index(["host", "phase"])
+    return table(found, dtypes | FACTS).set_index(["host", "phase"])
 
 
 def offered(row: dict[str, Any]) -> dict[str, Offer]:

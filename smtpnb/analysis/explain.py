@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import advice, cases
 from smtpnb.analysis.classify import verdict
-from smtpnb.analysis.explanation import Explanation, one_line
+from smtpnb.analysis.explanation import Explanation
 from smtpnb.analysis.source import events_of
 from smtpnb.analysis.status import status_meaning
 from smtpnb.protocol.replies import Reply
+from smtpnb.text import one_line
 from smtpnb.transcript import transactions
 from smtpnb.transcript.events import of_one
 

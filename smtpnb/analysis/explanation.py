@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from smtpnb.text import NO_LATEX, for_html, for_terminal
+from smtpnb.text import NO_LATEX, for_html
 
 _CELL: Final = "text-align:left;vertical-align:top"
 
@@ -72,8 +72,3 @@ class Explanation(NamedTuple):
             f"<p><b>{for_html(self.headline)}</b></p>"
             f"<table>{''.join(rows)}</table></div>"
         )
-
-
-def one_line(text: str) -> str:
-    """Return text of a server as one inert line."""
-    return " / ".join(for_terminal(line.strip()) for line in text.split("\n"))

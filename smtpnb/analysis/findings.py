@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from smtpnb.colours import AMBER, GREEN, RED
-from smtpnb.text import NO_LATEX, for_html
+from smtpnb.text import NO_LATEX, cut, for_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,11 +102,9 @@ def _times(row: dict[str, Any]) -> str:
 
 def _shown(row: dict[str, Any]) -> str:
     """The evidence in one line: where it stands, what was said, what came."""
-    reply = _short(str(row["reply"]).replace("\n", " | "))
+    reply = cut(str(row["reply"]).replace("\n", " | "), _LONGEST)
     if pd.isna(row["exchange_no"]):
         return reply
-    return f"exchange {row['exchange_no']}: {_short(str(row['said']))} -> {reply}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return (
+        f"exchange {row['exchange_no']}: {cut(str(row['said']), _LONGEST)} -> {reply}"
+    )

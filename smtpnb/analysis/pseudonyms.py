@@ -46,15 +46,12 @@ _NAME = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# RFC 5321 section 4.1.2: what is named by MAIL and RCPT; a quoted part may hold ">".
-_PATH = re.compile(r':[ ]*<((?:"(?:\\.|[^"\\])*"|[^">])*)>')
 _V4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 # Ids that need no name of their own: nothing else refers to them.
 _IDS: Final = tuple(
     volatile
     for volatile in VOLATILE
     if re.search(r"\{(session |message )?id\}", volatile.stands)
-    or volatile.written_by == "Amazon SES"
 )
 # A role or a plain word is nobody's name; as local parts they stay when alone.
 _ROLES: Final = (
@@ -104,8 +101,7 @@ class Pseudonyms:
             if event.event == "reply":
                 self._learn_queue_id(event.text)
             elif event.event == "command" and event.step in {"mail", "rcpt"}:
-                for path in _PATH.findall(event.text or "")[:1]:
-                    self._learn_path(path)
+                self._learn_path(words.path(event.text or "") or "")
         ends = names_of(events)
         for host in sorted(ends.hosts | ends.clients):
             if not _NAME.fullmatch(host) or _is_word(host):

@@ -19,7 +19,7 @@ import smtpnb
 from smtpnb.analysis.explain import explain
 from smtpnb.analysis.pseudonyms import pseudonymise as other_names
 from smtpnb.analysis.source import events_of
-from smtpnb.text import for_terminal
+from smtpnb.text import cut
 from smtpnb.transcript import views
 from smtpnb.transcript.events import Excerpt, of_one
 from smtpnb.transcript.exchanges import detail
@@ -158,12 +158,8 @@ def _fenced(lines: Sequence[str]) -> str:
         half = MAX_LINES // 2
         middle = f"[{left_out} lines left out]"
         lines = [*lines[:half], middle, *lines[-half:]]
-    shown = [_cut(for_terminal(line)) for line in lines]
+    shown = [cut(line, MAX_LINE) for line in lines]
     longest = max((len(run) for line in shown for run in re.findall("`+", line)),
                   default=0)  # fmt: skip
     fence = "`" * max(longest + 1, 3)
     return "\n".join([f"{fence}text", *shown, fence])
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 3]}..."

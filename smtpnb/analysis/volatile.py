@@ -78,7 +78,7 @@ VOLATILE: Final = (
     ),
     _v("Dovecot", _START + r"[\w+/-]{16,32}(:\w{1,6})? (Saved)\b", r"{session id} \2"),
     _v("qmail", r"\bok \d{9,11} qp \d{1,10}", "ok {date} qp {pid}"),
-    _v("Amazon SES", r"\bOk [0-9a-f]{16}(?:-[0-9a-f]{1,12}){5,6}", "Ok {queue id}"),
+    _v("Amazon SES", r"\bOk [0-9a-f]{16}(?:-[0-9a-f]{1,12}){5,6}", "Ok {message id}"),
     _v("", r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.\d{1,3})?", "{id}"),
     _v(
         "",

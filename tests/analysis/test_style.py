@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
@@ -39,7 +40,9 @@ def test_none_is_white_and_more_is_always_darker(hue: str) -> None:
     assert against_white[-1] > 10
 
 
-@pytest.mark.parametrize("colour", style.OKABE_ITO)
+@pytest.mark.parametrize(
+    "colour", [value for value in vars(style).values() if str(value).startswith("#")]
+)
 def test_each_colour_bears_text(colour: str) -> None:
     assert _contrast(style.readable_on(colour), colour) >= 4.5
 
@@ -82,6 +85,17 @@ def test_an_axis_of_few_decades_still_has_ticks() -> None:
     figure.draw_without_rendering()
     ticks = [text.get_text() for text in ax.get_yticklabels()]
     assert {"20 ms", "50 ms"} <= set(ticks)
+
+
+def test_one_moment_alone_has_the_hour_around_it() -> None:
+    figure, ax = style.new_figure("one moment")
+    moment = pd.Series(pd.to_datetime(["2026-11-24 06:00"], utc=True))
+    ax.plot(moment, [1], "o")
+    style.dates(ax, moment, "a note")
+    figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    assert (high - low) * 24 == pytest.approx(1)
+    assert ax.get_xlabel() == "UTC, 2026-11-24 06:00 to 2026-11-24 06:00\na note"
 
 
 def test_markup_in_a_label_is_drawn_as_it_stands(tmp_path: Path) -> None:

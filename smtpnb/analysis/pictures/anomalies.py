@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_ROWS: Final = 25
-_LEAST_MS: Final = 0.001
 
 
 def plot_anomalies(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
@@ -60,8 +59,8 @@ def plot_anomalies(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
 
 
 def _points(ax: Axes, at: int, slow: pd.DataFrame) -> None:
-    values = slow["value"].clip(lower=_LEAST_MS)
-    normal = max(float(slow["baseline"].median()), _LEAST_MS)
+    values = slow["value"].clip(lower=style.LEAST_MS)
+    normal = max(float(slow["baseline"].median()), style.LEAST_MS)
     ax.plot([normal, values.max()], [at, at], color=style.GRID, linewidth=1.2)
     ax.plot([normal], [at], "|", color=style.BLUE, ms=12, mew=2)
     ax.plot(values, [at] * len(values), "o", color=style.VERMILION, ms=4.5, alpha=0.7)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.capabilities import AFTER, BEFORE
+from smtpnb.analysis.capabilities import AFTER, BEFORE, FACTS
 from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.pictures import style
 from smtpnb.transcript.tables import plain
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 40
 MAX_WORDS: Final = 16
-_FACTS: Final = ("size_limit", "auth_mechs")
 # How dark a word's cell is, 0 to 1.
 _SHADES: Final = {"yes": 0.45, "new": 0.8, "gone": 0.2, "no": 0.0, "?": 0.0}
 
@@ -63,7 +62,7 @@ def plot_capabilities(frame: pd.DataFrame) -> Figure:
 
 def _drawn(frame: pd.DataFrame) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """The keywords that most hosts offer, and the rows that were answered."""
-    known = frame.drop(columns=list(_FACTS))
+    known = frame.drop(columns=list(FACTS))
     counts = known.sum().sort_values(ascending=False, kind="stable")
     words = [str(word) for word in counts.index[:MAX_WORDS]]
     rows = list(_rows(frame, words))[:MAX_ROWS]
@@ -104,7 +103,7 @@ def describe_capabilities(frame: pd.DataFrame) -> str:
     Args:
         frame: From `capabilities`.
     """
-    known = frame.drop(columns=list(_FACTS)).dropna(how="all")
+    known = frame.drop(columns=list(FACTS)).dropna(how="all")
     if known.empty or not len(known.columns):
         return "Nobody answered EHLO."
     hosts = known.index.get_level_values("host").nunique()

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 30
 MAX_COLUMNS: Final = 12
 _OTHERS: Final = "others"
+# In the order of a session.
+_STEPS: Final = (
+    *("dns", "connect", "greeting", "ehlo", "starttls", "tls", "auth"),
+    *("mail", "rcpt", "data", "body", "eod", "rset", "noop", "vrfy", "expn", "help"),
+    *("quit", "close", "other"),
+)
 
 
 def plot_reply_codes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
@@ -101,7 +107,7 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     ranks = []
     for name in _by(frame):
         values = list(frame[name].astype(object))
-        order = style.STEPS if name == "step" else tuple(dict.fromkeys(values))
+        order = _STEPS if name == "step" else tuple(dict.fromkeys(values))
         places = {value: place for place, value in enumerate(order)}
         ranks.append([places.get(value, len(places)) for value in values])
     rows = list(zip(*ranks, strict=True)) or [()] * len(frame)

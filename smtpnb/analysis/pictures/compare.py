@@ -24,7 +24,11 @@ MAX_SAME: Final = 12  # with more steps, those that stayed the same are left out
 _LATENCIES: Final = ("p50_ms", "p95_ms")
 _OF_TLS: Final = ("tls_", "cert_")
 _SIGNS: Final = {"added": "+", "removed": "\u2212", "changed": "\u2260"}
-_TINTS: Final = {"added": "#b9e3d5", "removed": "#f3c3a0", "changed": "#f8f1a6"}
+_TINTS: Final = {
+    "added": style.PALE_GREEN,
+    "removed": style.PALE_ORANGE,
+    "changed": style.PALE_YELLOW,
+}
 _AT: Final = (0.005, 0.115, 0.42, 0.71)  # where the columns of the list begin
 
 
@@ -156,7 +160,8 @@ def _list(
 
 def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
     # A step that took less than the clock can tell still has a place on the axis.
-    known = [_Move(m.label, max(m.a, 0.001), max(m.b, 0.001), m.change) for m in moves]
+    least = style.LEAST_MS
+    known = [m._replace(a=max(m.a, least), b=max(m.b, least)) for m in moves]
     for y, move in enumerate(known):
         colour = style.GREY
         if move.change == "changed":

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.colours import BLUE, GREY, VERMILION
-from smtpnb.text import NO_LATEX, for_html, for_terminal
+from smtpnb.text import NO_LATEX, for_html, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,11 +77,11 @@ class SideBySide:
         lines = [describe_dialogue(self._frame)]
         for step, sign, left, right in self._rows():
             if sign == "=":
-                lines.append(f"  = {step}: {_line(left)}")
+                lines.append(f"  = {step}: {one_line(left)}")
             else:
                 sides = zip("<>", (left, right), strict=True)
                 said = [(side, text) for side, text in sides if text]
-                lines += [f"  {s} {step}: {_line(text)}" for s, text in said]
+                lines += [f"  {s} {step}: {one_line(text)}" for s, text in said]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -133,10 +133,6 @@ def _sign(left: Any, right: Any, same: Any) -> str:
 
 def _said(text: Any) -> str:
     return text if isinstance(text, str) else ""
-
-
-def _line(text: str) -> str:
-    return " / ".join(for_terminal(line) for line in text.split("\n"))
 
 
 def _row(step: str, sign: str, left: str, right: str) -> str:

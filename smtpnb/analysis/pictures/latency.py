@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_ROWS: Final = 40
-_LEAST_MS: Final = 0.001  # the clock's resolution: a log axis has no zero
 _COUNTS: Final = ("n", "n_timeouts", "n_lost", "mean_ms", "max_ms")
 
 
@@ -45,7 +44,7 @@ def plot_latency(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     quantiles = _quantiles(frame)
     for at, row in enumerate(shown.to_dict("records")):
         if row["n"]:
-            _strip(ax, at, [max(row[name], _LEAST_MS) for name in quantiles], row)
+            _strip(ax, at, [max(row[name], style.LEAST_MS) for name in quantiles], row)
     style.name_rows(ax, [_label(row, frame) for row in shown.to_dict("records")], 60)
     style.bare(ax)
     if shown["n"].sum():
@@ -71,7 +70,7 @@ def _strip(ax: Axes, at: int, values: list[float], row: dict[Hashable, Any]) -> 
             va="center",
             fontsize=8,
         )
-    slowest = max(row["max_ms"], _LEAST_MS)
+    slowest = max(row["max_ms"], style.LEAST_MS)
     ax.plot([slowest], [at], "x", color=style.VERMILION, ms=5, mew=1.4)
     style.beside_bar(ax, slowest, at, style.took(slowest))
 
@@ -164,7 +163,7 @@ def plot_slowest(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
         ax.barh(at, row["latency_ms"], height=0.66, color=colour)
         style.beside_bar(ax, row["latency_ms"], at, _beside(row))
     style.name_rows(ax, [f"{row['host']}  {row['step']}" for row in rows])
-    ax.set_xlim(0, max(rows[0]["latency_ms"] * 1.3, _LEAST_MS))
+    ax.set_xlim(0, max(rows[0]["latency_ms"] * 1.3, style.LEAST_MS))
     ax.set_xlabel("ms", fontsize=9)
     style.bare(ax)
     style.legend_above(ax, {style.SKY: "accepted", style.VERMILION: "refused"})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from smtpnb.analysis.lint_rules.verdict import LEVELS
 from smtpnb.analysis.pictures import style
 
 if TYPE_CHECKING:
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 40
 MAX_COLUMNS: Final = 12
 _NOT_ASKED: Final = "-"
-_WORST_FIRST: Final = ("FAIL", "WARN", "PASS")
 _COLOURS: Final = {
-    "FAIL": "#ee9a6c",
-    "WARN": "#f6d48f",
-    "PASS": "#d3ece4",
+    "FAIL": style.PALE_ORANGE,
+    "WARN": style.PALE_YELLOW,
+    "PASS": style.PALE_GREEN,
     _NOT_ASKED: "#ffffff",
 }
 _LONGEST_SENTENCE: Final = 80
@@ -83,7 +83,7 @@ def _worst(findings: pd.DataFrame, by: str) -> dict[tuple[str, str], str]:
     for rule, name, verdict in zip(*columns, strict=True):
         key = str(rule), str(name)
         both = (worst.get(key, verdict), str(verdict))
-        worst[key] = min(both, key=_WORST_FIRST.index)
+        worst[key] = min(both, key=LEVELS.index)
     return worst
 
 
@@ -118,7 +118,7 @@ def describe_lint(findings: pd.DataFrame, *, by: str = "server") -> str:
     for name, part in findings.groupby(by, sort=False, observed=True):
         counts = {
             verdict: list(dict.fromkeys(part.loc[part["verdict"] == verdict, "rule"]))
-            for verdict in ("FAIL", "WARN", "PASS")
+            for verdict in LEVELS
         }
         words = [
             f"{verdict} {len(rules)}"

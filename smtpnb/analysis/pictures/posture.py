@@ -22,9 +22,9 @@ _HALF: Final = "!"
 _BAD: Final = "\u2717"
 _UNKNOWN: Final = "?"
 _COLOURS: Final = {
-    _GOOD: "#b9e3d5",
-    _HALF: "#f8f1a6",
-    _BAD: "#f3c3a0",
+    _GOOD: style.PALE_GREEN,
+    _HALF: style.PALE_YELLOW,
+    _BAD: style.PALE_ORANGE,
     _UNKNOWN: "#ffffff",
 }
 _COLUMNS: Final = ("offered", "version", "verified", "name", "days left", "key",

@@ -54,10 +54,8 @@ def plot_slo(
     left = frame["budget_left"].iloc[-1]
     ax.set_title(f"target {target:.6g}, budget left {left:.0%}", fontsize=9, loc="left")
     style.bare(ax, grid="y")
-    style.dates(ax)
+    style.dates(ax, times)
     ax.tick_params(axis="x", labelsize=9)
-    first, last = times.min(), times.max()
-    ax.set_xlabel(f"UTC, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}", fontsize=8)
     return style.figure_of(ax)
 
 

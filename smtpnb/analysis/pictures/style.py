@@ -13,13 +13,15 @@ This module knows nothing of SMTP. It loads matplotlib only inside its functions
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from smtpnb.text import for_terminal
+from smtpnb.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.colors import LinearSegmentedColormap
@@ -38,24 +40,19 @@ VERMILION: Final = "#d55e00"
 PURPLE: Final = "#cc79a7"
 GREY: Final = "#999999"
 GRID: Final = "#dddddd"
-# In an order in which neighbours differ most; black is for text.
-OKABE_ITO: Final = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY)
+# For cells with a word in them: good, halfway, bad.
+PALE_GREEN: Final = "#b9e3d5"
+PALE_YELLOW: Final = "#f8f1a6"
+PALE_ORANGE: Final = "#f3c3a0"
 
 WIDTH: Final = 8.6  # inches: a notebook's column at the resolution of `figure`
 ROW: Final = 0.27  # inches a row of text needs
 LONGEST_LABEL: Final = 44
+LEAST_MS: Final = 0.001  # the clock's resolution: a logarithmic axis has no zero
 _SCALES: Final = {
     "orange": ("#ffffff", "#fde3c8", "#f9b26c", "#d55e00", "#6b2f00"),
     "blue": ("#ffffff", "#d9ebf7", "#8cc3e8", "#0072b2", "#00304d"),
 }
-
-
-# In the order of a session.
-STEPS: Final = (
-    *("dns", "connect", "greeting", "ehlo", "starttls", "tls", "auth"),
-    *("mail", "rcpt", "data", "body", "eod", "rset", "noop", "vrfy", "expn", "help"),
-    *("quit", "close", "other"),
-)
 
 
 def new_figure(
@@ -107,8 +104,7 @@ def readable_on(colour: Any) -> str:
 
 def short(text: object, longest: int = LONGEST_LABEL) -> str:
     """Return text as a label: inert, and cut with "..." at a length in characters."""
-    shown = for_terminal(str(text))
-    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+    return cut(str(text), longest)
 
 
 def took(ms: float) -> str:
@@ -232,13 +228,25 @@ def _tick(ms: float, _: int | None) -> str:
     return f"{ms:g} ms" if ms >= 0.999 else f"{ms * 1000:g} us"
 
 
-def dates(ax: Axes) -> None:
-    """Write moments along the x axis, each part of a date no oftener than needed."""
+def dates(ax: Axes, times: pd.Series[pd.Timestamp], note: str = "") -> None:
+    """Write moments along the x axis, each part of a date no oftener than needed.
+
+    Args:
+        ax: Where.
+        times: The moments; below stand the first and the last.
+        note: A line more below.
+    """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(maxticks=8)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
+    first, last = times.min(), times.max()
+    if first == last:  # matplotlib would show four years around it
+        half = timedelta(minutes=30)
+        ax.set_xlim(first - half, last + half)  # type: ignore[arg-type]
+    when = f"UTC, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+    ax.set_xlabel(f"{when}\n{note}".rstrip(), fontsize=8)
 
 
 def bare(ax: Axes, *, grid: str = "x") -> None:

@@ -48,9 +48,9 @@ def plot_timeline(frame: pd.DataFrame) -> Figure:
         _strip(ax, frame[frame["host"] == host], _step(frame))
     low, high = frame["p50_ms"].min(), frame["p95_ms"].max()
     for ax in strips:
-        ax.set_ylim(max(low, 0.001) * 0.6, max(high, 0.001) * 3.2)
+        ax.set_ylim(max(low, style.LEAST_MS) * 0.6, max(high, style.LEAST_MS) * 3.2)
         style.log_ms(ax, "y")
-    _dates(strips[-1], frame)
+    style.dates(strips[-1], frame["bin"], _MEANS)
     return figure
 
 
@@ -88,13 +88,6 @@ def _strip(ax: Axes, rows: pd.DataFrame, step: float) -> None:
     ax.set_title(title, loc="left", fontsize=9, parse_math=False, pad=3)
     style.bare(ax, grid="both")
     ax.tick_params(axis="both", labelsize=8)
-
-
-def _dates(ax: Axes, frame: pd.DataFrame) -> None:
-    style.dates(ax)
-    first, last = frame["bin"].min(), frame["bin"].max()
-    when = f"UTC, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
-    ax.set_xlabel(f"{when}\n{_MEANS}", fontsize=8)
 
 
 def describe_timeline(frame: pd.DataFrame) -> str:

@@ -82,7 +82,7 @@ def _draw(ax: Axes, found: list[Bar]) -> None:
         ax.barh(at, bar.wait_ms, left=sent, height=0.66, color=_colour(bar))
         style.beside_bar(ax, sent + bar.wait_ms, at, _value(bar))
     style.name_rows(ax, [bar.label for bar in found])
-    ax.set_xlim(0, max(_end(found) * _ROOM_FOR_FIGURES, 0.001))
+    ax.set_xlim(0, max(_end(found) * _ROOM_FOR_FIGURES, style.LEAST_MS))
     style.bare(ax)
     style.legend_above(ax, _MEANINGS)
 
@@ -102,12 +102,8 @@ def _refused(bar: Bar) -> bool:
 
 
 def _value(bar: Bar) -> str:
-    took = _took(bar.dt_ms)
+    took = style.took(bar.dt_ms)
     return took if bar.step in SETUP else f"{took}  {bar.code or 'no reply'}"
-
-
-def _took(ms: float) -> str:
-    return f"{ms / 1000:.2f} s" if ms >= 1000 else f"{ms:.2f} ms"
 
 
 def describe_waterfall(
@@ -129,9 +125,11 @@ def describe_waterfall(
     if not found:
         return "Nothing took any time."
     longest = sorted(found, key=lambda bar: -bar.dt_ms)[:3]
-    slow = ", ".join(f"{style.short(bar.label)} {_took(bar.dt_ms)}" for bar in longest)
+    slow = ", ".join(
+        f"{style.short(bar.label)} {style.took(bar.dt_ms)}" for bar in longest
+    )
     steps = "step" if len(found) == 1 else "steps"
-    took = _took(_end(_without_pauses(found)))
+    took = style.took(_end(_without_pauses(found)))
     said = [f"{len(found)} {steps} in {took}.", f"The longest: {slow}."]
     refused = [
         f"{style.short(bar.label)} ({bar.code or 'no reply'})"
