@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient as SmtpClient
+    from smtpnb.delivery import Delivery as Delivery
+    from smtpnb.delivery import Recipient as Recipient
     from smtpnb.dialogues.conformance import conformance as conformance
     from smtpnb.errors import (
         Cancelled as Cancelled,
@@ -54,9 +56,7 @@ if TYPE_CHECKING:
     from smtpnb.errors import (
         TransportError as TransportError,
     )
-    from smtpnb.mail import Delivery as Delivery
     from smtpnb.mail import MailObject as MailObject
-    from smtpnb.mail import Recipient as Recipient
     from smtpnb.protocol.replies import Reply as Reply
     from smtpnb.protocol.sasl import Login as Login
     from smtpnb.protocol.sasl import Plain as Plain
@@ -91,7 +91,8 @@ _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
     "smtpnb.dialogues.conformance": "conformance",
     "smtpnb.errors": _ERRORS,
-    "smtpnb.mail": "Delivery MailObject Recipient",
+    "smtpnb.delivery": "Delivery Recipient",
+    "smtpnb.mail": "MailObject",
     "smtpnb.protocol.replies": "Reply",
     "smtpnb.protocol.sasl": "Login Plain",
     "smtpnb.protocol.secret": "Secret",

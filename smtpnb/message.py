@@ -34,16 +34,29 @@ def octets_of(content: bytes | bytearray | memoryview | str) -> bytes:
     return bytes(content)
 
 
+def held(content: Content) -> bytes | None:
+    """Return content that is in memory as octets; None for a file or an iterable.
+
+    Raises:
+        LocalProtocolError: As `octets_of`.
+    """
+    if isinstance(content, (bytes, bytearray, memoryview, str)):
+        return octets_of(content)
+    if not hasattr(content, "as_bytes"):
+        return None
+    message: Any = content  # an EmailMessage
+    octets: bytes = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+    return octets
+
+
 def pieces_of(content: Content) -> Iterable[bytes]:
     """Return the content as pieces; what can be checked in advance is.
 
     Raises:
         LocalProtocolError: The content holds NUL, or is no content at all.
     """
-    if hasattr(content, "as_bytes"):  # an EmailMessage
-        content = flattened(content)
-    if isinstance(content, (bytes, bytearray, memoryview, str)):
-        octets = octets_of(content)
+    octets = held(content)
+    if octets is not None:
         check_content(octets)
         return (octets,)
     if hasattr(content, "read"):
@@ -56,12 +69,6 @@ def pieces_of(content: Content) -> Iterable[bytes]:
             "a message is octets, text, an EmailMessage, a binary file or an iterable "
             f"of octets, not {kind}; nothing was sent"
         ) from None
-
-
-def flattened(message: Any) -> bytes:
-    """Return an `EmailMessage` as octets with CRLF line ends."""
-    octets: bytes = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
-    return octets
 
 
 def _blocks_of(file: Any) -> Iterator[bytes]:

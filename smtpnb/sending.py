@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from smtpnb.mail import Delivery, MailObject
+    from smtpnb.delivery import Delivery
+    from smtpnb.mail import MailObject
     from smtpnb.message import Content
     from smtpnb.protocol.commands import Command
     from smtpnb.protocol.replies import Reply

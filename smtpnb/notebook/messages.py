@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
-    from smtpnb.mail import Delivery
+    from smtpnb.delivery import Delivery
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
     from smtpnb.protocol.replies import Reply

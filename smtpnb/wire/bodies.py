@@ -12,7 +12,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.mail import REFUSED
+from smtpnb.delivery import REFUSED
 from smtpnb.protocol.commands import Bdat
 from smtpnb.protocol.content import Encoder, blocks, gathered, stuffed
 from smtpnb.protocol.group import Draft, of_commands
@@ -24,7 +24,7 @@ from smtpnb.wire.transfer import Transfer
 from smtpnb.wire.wait import Wait
 
 if TYPE_CHECKING:
-    from smtpnb.mail import Delivery
+    from smtpnb.delivery import Delivery
     from smtpnb.wire.courier import Courier, Job
     from smtpnb.wire.wait import Steps
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smtpnb.mail import REFUSED
+from smtpnb.delivery import REFUSED
 from smtpnb.protocol.commands import Command, Data, Rset
 from smtpnb.protocol.session import State
 from smtpnb.wire.bodies import send_by_bdat, send_by_data

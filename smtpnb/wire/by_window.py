@@ -23,7 +23,7 @@ from smtpnb.wire.courier import END, Courier
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from smtpnb.mail import Delivery
+    from smtpnb.delivery import Delivery
     from smtpnb.wire.courier import Job
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps

@@ -19,6 +19,14 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from smtpnb.delivery import (
+    ABORTED,
+    ACCEPTED,
+    NOT_TRIED,
+    REFUSED,
+    UNKNOWN,
+    Delivery,
+)
 from smtpnb.errors import (
     Cancelled,
     ConnectionLost,
@@ -26,16 +34,7 @@ from smtpnb.errors import (
     RemoteProtocolError,
     SmtpError,
 )
-from smtpnb.mail import (
-    ABORTED,
-    ACCEPTED,
-    NOT_TRIED,
-    REFUSED,
-    UNKNOWN,
-    Delivery,
-    Whole,
-    mail_object,
-)
+from smtpnb.mail import Whole, mail_object
 from smtpnb.protocol.session import State
 from smtpnb.wire.envelope import QUIT, Envelope, Envelopes
 from smtpnb.wire.wait import now

@@ -7,10 +7,12 @@ import socket
 import sys
 import tracemalloc
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import smtpnb
 from smtpnb import MailObject, SmtpClient
 from smtpnb.protocol.content import BLOCK
 from tests.support.scripted import GREETING, Hear, Listen, Say, ScriptedServer, Swallow
@@ -18,11 +20,11 @@ from tests.support.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import BinaryIO
 
-    from smtpnb.mail import Delivery
+    from smtpnb.delivery import Delivery
 
+PACKAGE = Path(smtpnb.__file__).parent
 FROM, TO = "a@example.org", "b@example.net"
 LINE = b".0123456789 abcdefghijklmnopqrstuvwxyz 0123456789 abcdefghijklmnopqrst\r\n"
 LAST = b"the last line\r\n"
@@ -204,6 +206,6 @@ def test_a_stream_keeps_little_of_each_message() -> None:
         finally:
             tracemalloc.stop()
     assert len(settled) == MANY
-    ours = snapshot.filter_traces([tracemalloc.Filter(True, "*/smtpnb/*")])
+    ours = snapshot.filter_traces([tracemalloc.Filter(True, f"{PACKAGE}/*")])
     octets = sum(trace.size for trace in ours.traces)
     assert octets / MANY <= 1024

@@ -31,7 +31,7 @@ from tests.support.sink import Sink
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smtpnb.mail import Delivery
+    from smtpnb.delivery import Delivery
 
 WAYS = [
     pytest.param(True, True, id="window"),
