@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smtpnb.text import for_terminal
+from smtpnb.transcript.schema import typeset_no_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ def table(rows: Iterable[Any], dtypes: Mapping[str, str]) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
+    typeset_no_frames()
     text = pd.StringDtype("pyarrow", na_value=np.nan)
     named: dict[str, Any] = {
         "text": text,

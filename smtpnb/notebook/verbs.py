@@ -361,13 +361,14 @@ def transcript(_: Sessions, client: SmtpClient, request: Request) -> Any:
     return getattr(client.transcript, what)()
 
 
-def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+def ask_conformance(_: Sessions, client: SmtpClient, request: Request) -> Any:
     """Run the dialogue that asks, and judge its session."""
+    from smtpnb.analysis.lint import lint  # loads pandas when it is used
+
     if "--expect" in request.options:
         raise UsageError("conformance has many replies: --expect does not go with it")
     client.run(conformance(rude="--rude" in request.options))
-    found = lint(sessions, client, request)
-    return found[found["session_id"] == list(client.transcript)[-1].session_id]
+    return lint(client.transcript.session())
 
 
 def lint(_: Sessions, client: SmtpClient, request: Request) -> Any:

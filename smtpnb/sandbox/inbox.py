@@ -115,6 +115,9 @@ class Inbox:
         """Return a DataFrame with one row per message; see `Message`."""
         import pandas as pd  # half a second that nobody else should pay
 
+        from smtpnb.transcript.schema import typeset_no_frames
+
+        typeset_no_frames()
         with self._changed:
             messages = tuple(self._messages)
         return pd.DataFrame(

@@ -271,7 +271,7 @@ def complete(
     import pandas as pd  # loaded only when used
     import pyarrow as pa  # loaded only when used
 
-    _typeset_no_frames()
+    typeset_no_frames()
     frame = {}
     for column, field in zip(columns, arrow(columns), strict=True):
         if column.name in values:
@@ -326,7 +326,7 @@ def _is_encoded_text(kind: Any) -> bool:
 
 
 @cache
-def _typeset_no_frames() -> None:
+def typeset_no_frames() -> None:
     """Have pandas tell notebooks that frames hold no LaTeX; say so once.
 
     JupyterLab would typeset what a server says between dollar signs, in these frames

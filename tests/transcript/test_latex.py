@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 import smtpnb
+from smtpnb.analysis.frames import table
+from smtpnb.sandbox.inbox import Inbox
 from smtpnb.text import NO_LATEX
-from smtpnb.transcript import tables
+from smtpnb.transcript import schema, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOUSE = Path(smtpnb.__file__).parent
 SHOWN = [
@@ -33,3 +39,14 @@ def test_a_frame_and_what_is_made_of_it_are_never_typeset() -> None:
         shown = frame._repr_html_()  # type: ignore[operator]
         assert f'class="dataframe {known}"' in shown
     assert pd.get_option("styler.html.mathjax") is False
+
+
+@pytest.mark.parametrize("make", [lambda: table([], {"text": "text"}), Inbox().table])
+def test_other_frames_of_ours_are_not_typeset_either(
+    make: Callable[[], pd.DataFrame],
+) -> None:
+    schema.typeset_no_frames.cache_clear()
+    with pd.option_context("display.html.use_mathjax", True):
+        shown = make()._repr_html_()  # type: ignore[operator]
+    schema.typeset_no_frames.cache_clear()  # the option is as it was
+    assert "tex2jax_ignore" in shown
