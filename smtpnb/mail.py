@@ -46,12 +46,13 @@ class MailObject:
         envid: ENVID=, already as xtext.
         notify: NOTIFY= for each recipient, such as "SUCCESS,FAILURE".
         parameters: More parameters of MAIL, as they stand on the wire.
-        crlf: All line ends of the content are known to be CRLF. By BDAT it is sent as
-            it is, a file without passing through this process; by DATA it is looked
-            at all the same, since there a line end can end the message.
+        crlf: All line ends of the file are known to be CRLF: by BDAT in clear the
+            kernel sends it (`sendfile`), and nobody looks at it. Every other content is
+            looked at all the same, since by DATA a line end can end the message.
     """
 
     __slots__ = (
+        "_held",
         "_start",
         "_whole",
         "content",
@@ -91,13 +92,13 @@ class MailObject:
         self.crlf = crlf
         given = ret or envid or notify or parameters
         self.options = Options(ret, envid, notify, tuple(parameters)) if given else None
+        # Made when first needed, and kept however often the object is sent.
+        self._held: bytes | None = content if isinstance(content, bytes) else None
         self._whole: Whole | None = None
         self._start: int | None = None  # where a file was when it was first sent
 
     def whole(self, most: int) -> Whole | None:
         """Return all of the content as it is to leave.
-
-        It is made once, however often the object is sent.
 
         Args:
             most: The octets it may have.
@@ -109,7 +110,9 @@ class MailObject:
             LocalProtocolError: It holds NUL, or is no message.
         """
         if self._whole is None:
-            octets = held(self.content)
+            octets = self._held
+            if octets is None:
+                octets = self._held = held(self.content)
             if octets is None or len(octets) > most:
                 return None
             octets, n_lines = whole(octets)
@@ -118,13 +121,13 @@ class MailObject:
 
     @property
     def size(self) -> int | None:
-        """The octets of the content, as far as they are known in advance."""
-        content: Any = self.content
-        if isinstance(content, (bytes, bytearray, memoryview)):
-            return memoryview(content).nbytes
+        """The octets of the content, as far as they are known; ask `whole` first."""
+        if self._held is not None:
+            return len(self._held)
+        file: Any = self.content
         try:
-            start = int(content.tell()) if self._start is None else self._start
-            return os.fstat(content.fileno()).st_size - start
+            start = int(file.tell()) if self._start is None else self._start
+            return os.fstat(file.fileno()).st_size - start
         except (AttributeError, OSError):  # no file, or none with a descriptor
             return None
 
@@ -135,12 +138,12 @@ class MailObject:
             LocalProtocolError: It is an iterator, and was sent before.
         """
         content: Any = self.content
+        first = self._start is None
         if hasattr(content, "seek"):
-            if self._start is None:
-                self._start = int(content.tell())
-        elif self._start is None:
+            self._start = int(content.tell()) if first else self._start
+        elif first:
             self._start = 0
-        elif not isinstance(content, str) and iter(content) is content:
+        elif self._held is None and iter(content) is content:
             raise LocalProtocolError("its content is an iterator, and was sent before")
 
     def pieces(self) -> Iterable[bytes]:
@@ -149,7 +152,7 @@ class MailObject:
         Raises:
             LocalProtocolError: As `pieces_of`.
         """
-        content: Any = self.content
+        content: Any = self.content if self._held is None else self._held
         if self._start is not None and hasattr(content, "seek"):
             content.seek(self._start)
         return pieces_of(content)

@@ -91,11 +91,11 @@ def normalised(octets: bytes) -> tuple[bytes, int]:
     return octets.replace(b"\n", b"\r\n"), lfs + crs - pairs
 
 
-def stuffed(message: bytes) -> bytes:
-    """Return a `whole` message as DATA carries it: the first dot of a line doubled."""
-    if message.startswith(b"."):
-        message = b"." + message
-    return message.replace(b"\r\n.", b"\r\n..")
+def stuffed(octets: bytes, *, at_line_start: bool = True) -> bytes:
+    """Return octets with the first dot of each line doubled; only CRLF ends a line."""
+    if at_line_start and octets.startswith(b"."):
+        octets = b"." + octets
+    return octets.replace(b"\r\n.", b"\r\n..")
 
 
 class Encoder:
@@ -131,7 +131,10 @@ class Encoder:
         lines, dotted = self._look(octets)
         if lines is None:
             octets, lines = normalised(self._without_last_cr(octets))
-        octets = self._stuff(octets, dotted=dotted)
+        if octets:
+            if dotted:
+                octets = stuffed(octets, at_line_start=self._at_line_start)
+            self._at_line_start = octets.endswith(b"\n")
         self.n_octets += len(octets)
         self.n_lines += lines
         return octets
@@ -144,16 +147,18 @@ class Encoder:
 
         Returns:
             How many lines there are, all ending in CRLF, or None if that is not
-            certain; whether one may begin with a dot.
+            certain; whether a dot may have to be doubled.
         """
         numpy = sys.modules.get("numpy")
         if numpy is None or len(octets) < _WORTH_AN_ARRAY or self._held_cr:
-            return None, True
+            return None, self._stuffs
         found = numpy.frombuffer(octets, numpy.uint8)
         lf, cr = found == ord("\n"), found == ord("\r")
         if lf[0] or cr[-1] or not numpy.array_equal(cr[:-1], lf[1:]):
-            return None, True
-        dotted = self._stuffs and (lf[:-1] & (found[1:] == ord("."))).any()
+            return None, self._stuffs
+        dotted = self._stuffs and (
+            octets.startswith(b".") or (lf[:-1] & (found[1:] == ord("."))).any()
+        )
         return int(numpy.count_nonzero(lf)), bool(dotted)
 
     def finish(self) -> bytes:
@@ -174,14 +179,3 @@ class Encoder:
             self._held_cr = True
             octets = octets[:-1]
         return octets
-
-    def _stuff(self, octets: bytes, *, dotted: bool) -> bytes:
-        if not octets:
-            return octets
-        starts = self._at_line_start
-        self._at_line_start = octets.endswith(b"\n")
-        if not self._stuffs:
-            return octets
-        if starts and octets.startswith(b"."):
-            octets = b"." + octets
-        return octets.replace(b"\r\n.", b"\r\n..") if dotted else octets
