@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from smtpnb.transcript.events import Event, Excerpt, Transcript
+    from smtpnb.analysis.source import Source
+    from smtpnb.transcript.derive import Event
 
 SETUP: Final = {"dns": "DNS", "connect": "connect", "tls": "TLS handshake"}
 _DTYPES: Final = {
@@ -49,9 +50,7 @@ class Bar(NamedTuple):
     text: str | None
 
 
-def waterfall(
-    source: Transcript | Excerpt | pd.DataFrame, *, session: int | str = -1
-) -> pd.DataFrame:
+def waterfall(source: Source, *, session: int | str = -1) -> pd.DataFrame:
     """Return one row for each resolution, connection, handshake and exchange.
 
     Args:
@@ -70,9 +69,7 @@ def waterfall(
     return table(bars(source, session), _DTYPES)
 
 
-def bars(
-    source: Transcript | Excerpt | pd.DataFrame, session: int | str = -1
-) -> list[Bar]:
+def bars(source: Source, session: int | str = -1) -> list[Bar]:
     """Return the rows of `waterfall` as plain values; the same arguments and errors."""
     events = of_one(events_of(source), session)
     found = [*_setup(events), *_exchanges(events)]

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from html.parser import HTMLParser
-
 import pytest
 
 from smtpnb import Transcript
 from smtpnb.analysis import describe_dialogue, diff_dialogue, side_by_side
+from tests.analysis.page import Page
 from tests.transcript.logs import Log, cancelled_in_body, opened, plain, starttls
 
 
@@ -89,16 +88,6 @@ def test_without_a_session_there_is_nothing_to_compare() -> None:
         diff_dialogue(_one(), _one(plain()))
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        assert {name for name, _ in attrs} <= {"style", "title", "class"}
-
-
 def test_markup_of_a_server_does_nothing_beside_another() -> None:
     evil = opened()
     evil.say(
@@ -109,9 +98,9 @@ def test_markup_of_a_server_does_nothing_beside_another() -> None:
     shown = side_by_side(
         diff_dialogue(_one(evil.close()), _one(plain())), "<b>a</b>", '"><script>'
     )
-    parser = _Tags()
-    parser.feed(shown._repr_html_())
-    assert parser.tags == {"div", "p", "table", "tr", "th", "td", "b"}
+    page = Page(shown._repr_html_())
+    assert page.attributes <= {"style", "title", "class"}
+    assert page.tags == {"div", "p", "table", "tr", "th", "td", "b"}
     assert "\u202e" not in shown._repr_html_()
     assert "\u202e" not in str(shown)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from smtpnb.analysis import Explanation, explain
 from smtpnb.analysis.advice import ADVICE, CREDENTIALS
 from smtpnb.analysis.explain import _RANK, _STEPS
 from smtpnb.analysis.rules import RULES
+from tests.analysis.page import Page
 from tests.analysis.rows import exchanges
 from tests.transcript.logs import (
     Log,
@@ -309,15 +309,6 @@ def test_every_step_has_a_rank() -> None:
     assert set(_RANK) == set(_STEPS)
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-
-
 def test_text_of_a_server_does_nothing_in_an_explanation() -> None:
     session = Log("evil.test\u202e<script>")
     session.connect()
@@ -328,9 +319,8 @@ def test_text_of_a_server_does_nothing_in_an_explanation() -> None:
         b"550-5.1.1 <script>alert(1)</script>\x1b[2J\r\n550 5.1.1 \xe2\x80\xae\r\n",
     )
     explanation = _of(session.close())
-    parser = _Tags()
-    parser.feed(explanation._repr_html_())
-    assert parser.tags <= {"div", "p", "b", "table", "tr", "th", "td", "ul", "li"}
+    page = Page(explanation._repr_html_())
+    assert page.tags <= {"div", "p", "b", "table", "tr", "th", "td", "ul", "li"}
     for field in (explanation.text, str(explanation), *map(str, explanation)):
         assert field.replace("\n", "").isprintable()
 

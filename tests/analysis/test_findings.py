@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pandas as pd
 import pytest
@@ -11,10 +10,8 @@ import pytest
 from smtpnb.analysis import lint
 from smtpnb.analysis.findings import Findings, summary
 from smtpnb.transcript import Transcript
+from tests.analysis.page import Page
 from tests.transcript.logs import Log
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 HOSTILE: Final = b"<script>alert(1)</script>\x1b]52;c;eA==\x07\xe2\x80\xae"
 
@@ -48,23 +45,8 @@ def test_the_text_says_verdict_sentence_rule_section_and_evidence(
     assert repr(findings) == str(findings)
 
 
-class _Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.words: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: Iterable[object]) -> None:
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-
 def test_the_html_says_the_same_in_words(findings: Findings) -> None:
-    page = _Tags()
-    page.feed(findings._repr_html_())
-    said = " ".join(page.words)
+    said = Page(findings._repr_html_()).words
     for words in (
         "FAIL",
         "RCPT was accepted without MAIL",
@@ -76,9 +58,8 @@ def test_the_html_says_the_same_in_words(findings: Findings) -> None:
 
 def test_text_of_a_server_is_inert_in_every_view() -> None:
     found = lint(transcript(HOSTILE))
-    page = _Tags()
-    page.feed(found._repr_html_())
-    assert set(page.tags) <= {"div", "p", "table", "tr", "td", "b", "code", "br"}
+    page = Page(found._repr_html_())
+    assert page.tags <= {"div", "p", "table", "tr", "td", "b", "code", "br"}
     for view in (str(found), found._repr_html_(), "".join(found["reply"])):
         assert "\x1b" not in view
         assert "\x07" not in view

@@ -10,7 +10,10 @@ from smtpnb.analysis.registry import REPLY_CODES
 from smtpnb.transcript.exchanges import detail
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from smtpnb.analysis.lint_rules.talk import Talk, Turn
+    from smtpnb.transcript.derive import Event
 
 MAX_REPLY_LINE: Final = 512
 IDLE_MS: Final = 300_000.0
@@ -143,28 +146,36 @@ def _line_end(talk: Talk) -> Verdicts:
             yield passed(turn)
 
 
-def _framing(talk: Talk) -> Verdicts:
-    turns = {turn.no: turn for turn in talk.turns}
+def _faults(talk: Talk, kind: str) -> Iterator[Event]:
+    """The events of one class of error."""
     for event in talk.events:
-        if (
-            event.event == "error"
-            and detail(event).get("kind") == "RemoteProtocolError"
-        ):
-            turn = turns.get(event.exchange_no if event.exchange_no is not None else -1)
-            yield failed(turn, "what came is no reply", event.text or "")
+        if event.event == "error" and detail(event).get("kind") == kind:
+            yield event
+
+
+def _unasked(talk: Talk) -> Iterator[str]:
+    """What the server said without being asked."""
+    for event in talk.events:
+        if detail(event).get("what") == "surplus":
+            yield event.text or ""
+
+
+def _framing(talk: Talk) -> Verdicts:
+    turns: dict[int | None, Turn] = {turn.no: turn for turn in talk.turns}
+    for event in _faults(talk, "RemoteProtocolError"):
+        turn = turns.get(event.exchange_no)
+        yield failed(turn, "what came is no reply", event.text or "")
     for turn in talk.replies:
         yield passed(turn)
 
 
 def _one_reply(talk: Talk) -> Verdicts:
-    for event in talk.events:
-        if detail(event).get("what") == "surplus":
-            text = event.text or ""
-            # RFC 5321 section 3.8 lets a server that shuts down say so at any time.
-            if text.startswith("421"):
-                yield passed(None, text)
-            else:
-                yield failed(None, "the server spoke without being asked", text)
+    for text in _unasked(talk):
+        # RFC 5321 section 3.8 lets a server that shuts down say so at any time.
+        if text.startswith("421"):
+            yield passed(None, text)
+        else:
+            yield failed(None, "the server spoke without being asked", text)
     for turn in talk.replies:
         yield passed(turn)
 
@@ -198,28 +209,25 @@ def _in_time(talk: Talk) -> Verdicts:
 
 
 def _stays(talk: Talk) -> Verdicts:
-    lost = [e for e in talk.events if detail(e).get("kind") == "ConnectionLost"]
     for turn in talk.turns:
         if turn.verb == "QUIT" and turn.code is not None:
             yield passed(turn)
         lost_here = turn.fault == "ConnectionLost" and not turn.before.closing
         if lost_here and turn.verb != "QUIT":
             yield failed(turn, f"it closed at {turn.name} instead of answering")
-    answered = list(talk.replies)
-    for event in lost:
-        if event.exchange_no is None and answered:
-            last = answered[-1]
-            idle = event.t_ms - last.t_ms - (last.latency_ms or 0.0)
-            if last.code != 421 and idle < IDLE_MS and not _said_421(talk):
-                yield failed(last, f"it closed after {last.name} without a 421")
+    yield from _closes_in_silence(talk)
 
 
-def _said_421(talk: Talk) -> bool:
-    """Whether a 421 came unasked."""
-    return any(
-        detail(event).get("what") == "surplus" and (event.text or "").startswith("421")
-        for event in talk.events
-    )
+def _closes_in_silence(talk: Talk) -> Verdicts:
+    """Judge a connection that was lost while nothing was asked."""
+    last = talk.replies[-1] if talk.replies else None
+    said_why = any(text.startswith("421") for text in _unasked(talk))
+    if last is None or last.code == 421 or said_why:
+        return
+    for event in _faults(talk, "ConnectionLost"):
+        idle = event.t_ms - last.t_ms - (last.latency_ms or 0.0)
+        if event.exchange_no is None and idle < IDLE_MS:
+            yield failed(last, f"it closed after {last.name} without a 421")
 
 
 def _closes_after_421(talk: Talk) -> Verdicts:

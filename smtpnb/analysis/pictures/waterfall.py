@@ -14,12 +14,11 @@ from smtpnb.analysis.pictures import style
 from smtpnb.analysis.waterfall import SETUP, bars
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from smtpnb.analysis.source import Source
     from smtpnb.analysis.waterfall import Bar
-    from smtpnb.transcript.events import Excerpt, Transcript
 
 _SETUP_COLOUR: Final = style.GREY
 _SENT_COLOUR: Final = style.ORANGE
@@ -35,7 +34,7 @@ _ROOM_FOR_FIGURES: Final = 1.18  # beside the last bar
 
 
 def plot_waterfall(
-    source: Transcript | Excerpt | pd.DataFrame,
+    source: Source,
     *,
     session: int | str = -1,
     pauses: bool = False,
@@ -106,9 +105,7 @@ def _value(bar: Bar) -> str:
     return took if bar.step in SETUP else f"{took}  {bar.code or 'no reply'}"
 
 
-def describe_waterfall(
-    source: Transcript | Excerpt | pd.DataFrame, *, session: int | str = -1
-) -> str:
+def describe_waterfall(source: Source, *, session: int | str = -1) -> str:
     """Say in words what `plot_waterfall` shows: the text beside the picture.
 
     Args:
