@@ -330,6 +330,8 @@ class SmtpClient(Sending):
                 return authenticate(engine, said)
             case commands.Auth() | commands.AuthResponse():
                 raise LocalProtocolError("yield the mechanism instead, Plain(...)")
+            case commands.Bdat():
+                raise LocalProtocolError("a dialogue sends no chunks: client.bdat()")
             case commands.StartTls():
                 name = engine.log.host.strip("[]")
                 return engine.starttls(self._trust, name, None)

@@ -139,6 +139,7 @@ class Sending(Connection):
         if engine.session.state is State.CONNECTED:
             yield from self._hello(engine, given["timeout"])
         engine.session.check(commands.Mail(""))
+        engine.require_replies_read()
         courier = self._courier(engine, window, progress=self.on_progress, **given)
         return (yield from courier.send(messages))
 
@@ -230,7 +231,7 @@ class Pipeline:
         return self.add(commands.Noop())
 
     def quit(self) -> int:
-        """Add QUIT; it must be the last. Disconnect afterwards."""
+        """Add QUIT; it must be the last, and the connection is closed then."""
         return self.add(commands.Quit())
 
     def __enter__(self) -> Self:

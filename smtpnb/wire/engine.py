@@ -28,8 +28,10 @@ from smtpnb.errors import (
 )
 from smtpnb.protocol.commands import (
     AuthCancel,
+    AuthResponse,
     Bdat,
     Command,
+    EndOfData,
     Quit,
     StartTls,
 )
@@ -48,7 +50,7 @@ from smtpnb.wire.stream import Stream
 from smtpnb.wire.wait import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
@@ -57,6 +59,15 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _IN_MESSAGE: Final = (State.DATA, State.CHUNKS)
+
+# What a command of a group cannot bring along, and the verb that does.
+_MORE_THAN_A_LINE: Final[Mapping[type[Command], str]] = {
+    StartTls: "starttls",
+    Bdat: "bdat",
+    EndOfData: "end_data",
+    AuthResponse: "auth",
+    AuthCancel: "auth",
+}
 
 
 class Engine(Link):
@@ -138,11 +149,7 @@ class Engine(Link):
         """
         in_auth = self.session.state is State.AUTH
         self.session.check(command)
-        if self._raw_unread and not self.session.lax:
-            raise LocalProtocolError(
-                "raw octets were sent: read their replies first (read_reply); "
-                "nothing was sent"
-            )
+        self.require_replies_read()
         octets = command.octets(lax=self.session.lax)
         if in_auth and not isinstance(command, AuthCancel):
             # Whatever this line is, it stands where the secret stands.
@@ -156,6 +163,14 @@ class Engine(Link):
                 command.step, self._exchange(command, octets, deadline)
             )
         )
+
+    def require_replies_read(self) -> None:
+        """Raise LocalProtocolError if replies to raw octets may still come."""
+        if self._raw_unread and not self.session.lax:
+            raise LocalProtocolError(
+                "raw octets were sent: read their replies first (read_reply); "
+                "nothing was sent"
+            )
 
     def _exchange(
         self, command: Command, octets: Octets, deadline: float
@@ -184,7 +199,16 @@ class Engine(Link):
         Raises:
             LocalProtocolError: They must not leave in one group; nothing left.
         """
+        for command in commands:
+            if type(command) in _MORE_THAN_A_LINE:
+                raise LocalProtocolError(
+                    f"{command.verb} is more than its line, and has a verb of its own: "
+                    f"{_MORE_THAN_A_LINE[type(command)]}(); nothing was sent"
+                )
+        if self.session.state is State.AUTH:  # lax or not: a line here is a secret
+            raise LocalProtocolError("no group leaves in the middle of AUTH")
         lifted = self.session.check_group(commands)
+        self.require_replies_read()
         made = of_commands(*commands, lax=self.session.lax)
         for objection in lifted:
             self.log.note("lax", objection)
@@ -201,6 +225,8 @@ class Engine(Link):
             yield from self.guard(None, self.converse(made, limit))
         finally:
             self.on_replies = None
+        if isinstance(commands[-1], Quit):
+            self.end("quit")
         return tuple(replies)
 
     def chunk(
@@ -218,6 +244,9 @@ class Engine(Link):
         """
         command = Bdat(len(octets), last=last)
         self.session.check(command)
+        self.require_replies_read()
+        if self.session.lifted:
+            self.log.note("lax", self.session.lifted)
         draft = Draft(of_commands(command))
         draft.add_content(octets, octets.count(b"\n"))
         if last:

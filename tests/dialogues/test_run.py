@@ -19,6 +19,7 @@ from smtpnb import (
 )
 from smtpnb.protocol.commands import (
     Auth,
+    Bdat,
     Data,
     Ehlo,
     EndOfData,
@@ -113,6 +114,16 @@ def test_a_refusal_of_ours_is_thrown_in_and_can_be_survived(client: SmtpClient) 
         return 0
 
     assert client.run(dialogue()) == 250
+
+
+def test_a_chunk_is_refused_in_a_dialogue(client: SmtpClient) -> None:
+    def dialogue() -> Dialogue[str]:
+        yield Ehlo("client.example")
+        with pytest.raises(LocalProtocolError, match="a dialogue sends no chunks"):
+            yield Bdat(5, last=True)
+        return (yield Noop()).text
+
+    assert client.run(dialogue())
 
 
 def test_a_fault_is_thrown_in_and_comes_out(

@@ -21,7 +21,7 @@ from tests.support.scripted import GREETING, Hear, Hold, Listen, Say, ScriptedSe
 from tests.support.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from smtpnb import Reply
 
@@ -114,6 +114,60 @@ def test_without_the_offer_no_group_leaves() -> None:
             send(client, *group)
         client.lax = True
         assert [reply.code for reply in send(client, *group)] == [250, 250]
+
+
+MORE_THAN_A_LINE = [
+    (commands.StartTls(), "starttls"),
+    (commands.Bdat(5, last=True), "bdat"),
+    (commands.EndOfData(), "end_data"),
+    (commands.AuthResponse(memoryview(b"secret")), "auth"),
+]
+
+
+@pytest.mark.parametrize(("command", "verb"), MORE_THAN_A_LINE, ids=str)
+def test_what_is_more_than_its_line_has_a_verb_of_its_own(
+    client: SmtpClient, sink: Sink, command: commands.Command, verb: str
+) -> None:
+    client.lax = True  # it lifts order and offers, not sense
+    before = list(sink.lines)
+    with pytest.raises(LocalProtocolError, match=rf"of its own: {verb}\(\)"):
+        send(client, commands.Rset(), command)
+    assert sink.lines == before
+
+
+def test_quit_in_a_group_closes(client: SmtpClient) -> None:
+    assert [r.code for r in send(client, commands.Rset(), commands.Quit())] == [
+        250,
+        221,
+    ]
+    assert client.state is State.CLOSED
+    assert client.transcript.sessions()["outcome"].tolist() == ["success"]
+
+
+WAYS: dict[str, Callable[[SmtpClient], object]] = {
+    "group": lambda client: send(client, commands.Rset(), commands.Noop()),
+    "stream": lambda client: client.stream([("a@b.example", "c@d.example", b"x")]),
+    "bdat": lambda client: client.bdat(b"x", last=True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_leaves_while_replies_to_raw_octets_may_come(way: str) -> None:
+    offers = Say(b"250-scripted\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    ok = (Hear(), Say(b"250 ok\r\n"))
+    script = (GREETING, Hear(), offers, *ok, *ok, Hear(), Listen())
+    with ScriptedServer(script) as server, SmtpClient() as client:
+        client.connect(server.host, server.port)
+        client.ehlo("c.example")
+        if way == "bdat":
+            client.mail_from("a@example.org")
+            client.rcpt_to("b@example.net")
+        client.raw(b"NOOP\r\n")
+        with pytest.raises(LocalProtocolError, match="read their replies first"):
+            WAYS[way](client)
+        client.disconnect()
+        server.wait_until_gone()
+        assert server.heard.endswith(b"NOOP\r\n")
 
 
 def test_auth_does_not_leave_in_a_group(client: SmtpClient) -> None:
