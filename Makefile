@@ -4,7 +4,7 @@
 # make bench prints the benchmarks; make mutants breaks the core on purpose and wants the
 # tests to notice; make fuzz lets atheris think up replies for ten minutes; make pictures
 # takes the screenshots of the README; make capture asks real servers anew for the data
-# of the second notebook.
+# of the second notebook; make outputs runs the notebooks and keeps what they show.
 
 PYTHON ?= python3
 VENV := .venv
@@ -62,7 +62,8 @@ bench: $(VENV)/.bench
 # The outputs that stand in the notebooks, made anew without times of execution.
 outputs: $(VENV)/.lab
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
-	    --ExecutePreprocessor.record_timing=False notebooks/0*.ipynb
+	    --ExecutePreprocessor.record_timing=False \
+	    --ExecutePreprocessor.store_widget_state=False notebooks/0*.ipynb
 
 # Break the core on purpose, one way at a time: the tests must notice each.
 mutants: $(VENV)/.test
