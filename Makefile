@@ -75,9 +75,10 @@ FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --folder .fuzz
 
-# The pictures of the README, made by the tests that look at them.
+# The pictures of the README: a screenshot, made by the test that looks at it, and a plot.
 pictures: $(VENV)/.test
-	SMTPNB_PICTURES=notebooks/img $(BIN)/pytest -q tests/browser
+	SMTPNB_PICTURES=notebooks/img $(BIN)/pytest -q tests/browser/test_panel.py
+	$(BIN)/python -m tests.pictures
 
 # The transcripts in notebooks/data: wants postfix, dovecot, smtp-sink, and root.
 capture: $(VENV)/.test

@@ -72,10 +72,7 @@ def _envelope(page: Page) -> None:
     _press(page, "rcpt", "250 2.1.5")
 
 
-def _picture(page: Page, name: str, tmp_path: Path) -> None:
-    """Take a picture of the panel; `make pictures` keeps it."""
-    folder = Path(os.environ.get("SMTPNB_PICTURES") or tmp_path)
-    target = folder / f"{name}.png"
+def _picture(page: Page, target: Path) -> None:
     page.locator(".smtpnb-panel").screenshot(path=target)
     assert target.stat().st_size > 10_000
 
@@ -107,7 +104,8 @@ def test_a_session_is_stepped_through_and_the_message_arrives(
     newest = page.locator("pre.smtpnb-transcript span").last
     expect(newest).to_contain_text("250 2.6.0 Message 1 taken")
     expect(newest).to_be_in_viewport()
-    _picture(page, "panel", tmp_path)
+    kept = os.environ.get("SMTPNB_PICTURES")  # make pictures
+    _picture(page, Path(kept or tmp_path) / "panel.png")
     _press(page, "quit", "221 2.0.0")
     expect(page.locator(".smtpnb-status")).to_contain_text("CLOSED")
     page.close()
@@ -147,7 +145,7 @@ def test_a_narrow_page_shows_every_button(
         assert box is not None
         assert box["width"] > 40
         assert box["x"] + box["width"] <= panel["x"] + panel["width"] + 1
-    _picture(page, "panel-narrow", tmp_path)
+    _picture(page, tmp_path / "narrow.png")
     page.close()
 
 
