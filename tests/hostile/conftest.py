@@ -32,6 +32,7 @@ class Account:
 
 
 _ACCOUNTS: dict[str, Account] = defaultdict(Account)
+_FIGURES: list[str] = []
 
 
 class Trial:
@@ -52,6 +53,12 @@ def quick_collections() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def figure() -> Callable[[str], None]:
+    """Have a line printed below the table."""
+    return _FIGURES.append
 
 
 @pytest.fixture
@@ -98,3 +105,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f"{name:<26}{passed:>12}{account.slowest_s:>9.2f} s{peak:>8.2f} MB"
             f"{p99:>12}{cancel:>10}"
         )
+    for line in _FIGURES:
+        terminalreporter.line(line)

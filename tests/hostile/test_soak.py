@@ -84,7 +84,7 @@ def test_no_message_is_accepted_that_was_reported_cancelled(
     assert max(late) < 0.25
 
 
-def test_many_sessions_leave_nothing_behind() -> None:
+def test_many_sessions_leave_nothing_behind(figure: Callable[[str], None]) -> None:
     with Sandbox() as sandbox:
         sizes = []
         counts = []
@@ -102,5 +102,9 @@ def test_many_sessions_leave_nothing_behind() -> None:
     fds, threads = zip(*counts, strict=True)
     assert max(fds) <= fds[1] + 1  # one that the server is about to close
     assert set(threads[1:]) == {threads[1]}
-    # Less than 1 kB a cycle, once everything has been loaded.
-    assert (sizes[-1] - sizes[1]) / (CYCLES - 200) < 1000
+    growth = (sizes[-1] - sizes[1]) / (CYCLES - 200)
+    figure(
+        f"{CYCLES} sessions: descriptors {min(fds)} to {max(fds)}, threads "
+        f"{min(threads)} to {max(threads)}, memory {growth:+.0f} octets a session"
+    )
+    assert growth < 1000  # once everything has been loaded
