@@ -14,50 +14,50 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient as SmtpClient
-    from smtpnb.delivery import Delivery as Delivery
-    from smtpnb.delivery import Recipient as Recipient
     from smtpnb.dialogues.conformance import conformance as conformance
-    from smtpnb.errors import (
+    from smtpnb.message.delivery import Delivery as Delivery
+    from smtpnb.message.delivery import Recipient as Recipient
+    from smtpnb.message.envelope import MailObject as MailObject
+    from smtpnb.protocol.errors import (
         Cancelled as Cancelled,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         ConnectError as ConnectError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         ConnectionLost as ConnectionLost,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         DeadlineExceeded as DeadlineExceeded,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         LocalProtocolError as LocalProtocolError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         PermanentReplyError as PermanentReplyError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         RemoteProtocolError as RemoteProtocolError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         ReplyError as ReplyError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         ResolveError as ResolveError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         SmtpError as SmtpError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         TlsError as TlsError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         TransientReplyError as TransientReplyError,
     )
-    from smtpnb.errors import (
+    from smtpnb.protocol.errors import (
         TransportError as TransportError,
     )
-    from smtpnb.mail import MailObject as MailObject
-    from smtpnb.protocol.replies import Reply as Reply
+    from smtpnb.protocol.reply import Reply as Reply
     from smtpnb.protocol.sasl import Login as Login
     from smtpnb.protocol.sasl import Plain as Plain
     from smtpnb.protocol.secret import Secret as Secret
@@ -90,10 +90,10 @@ _ERRORS: Final = (
 _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
     "smtpnb.dialogues.conformance": "conformance",
-    "smtpnb.errors": _ERRORS,
-    "smtpnb.delivery": "Delivery Recipient",
-    "smtpnb.mail": "MailObject",
-    "smtpnb.protocol.replies": "Reply",
+    "smtpnb.protocol.errors": _ERRORS,
+    "smtpnb.message.delivery": "Delivery Recipient",
+    "smtpnb.message.envelope": "MailObject",
+    "smtpnb.protocol.reply": "Reply",
     "smtpnb.protocol.sasl": "Login Plain",
     "smtpnb.protocol.secret": "Secret",
     "smtpnb.protocol.session": "State",
@@ -101,6 +101,7 @@ _HOMES: Final = {
     "smtpnb.transcript": "SavedTranscript Transcript load",
     "smtpnb.transcript.export": "to_csv",
     "smtpnb.transcript.scan": "scan",
+    "smtpnb.notebook.panel": "Panel",
     "smtpnb.wire.tls": "TlsPolicy",
     "smtpnb.wire.wait": "INTERACTIVE RFC5321 Timeouts",
 }

@@ -20,14 +20,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from smtpnb.dialogues.converse import converse
-from smtpnb.errors import LocalProtocolError
-from smtpnb.message import octets_of, pieces_of
+from smtpnb.message.content import octets_of, pieces_of
 from smtpnb.protocol import commands
 from smtpnb.protocol.content import check_content
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
 from smtpnb.sending import Sending
-from smtpnb.wire.authenticate import authenticate
+from smtpnb.wire.auth import authenticate
 from smtpnb.wire.resolve import checked_host
 from smtpnb.wire.transfer import Transfer
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from smtpnb.dialogues.converse import Dialogue, Said
-    from smtpnb.message import Content
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.message.content import Content
+    from smtpnb.protocol.reply import Reply
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from smtpnb.errors import Cancelled, LocalProtocolError, SmtpError
 from smtpnb.protocol.capabilities import Capabilities
+from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
 from smtpnb.protocol.session import State
 from smtpnb.wire.cancel import CancelToken
 from smtpnb.wire.drive import run
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
     from smtpnb.transcript import Transcript
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps, Timeouts

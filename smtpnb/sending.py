@@ -1,7 +1,7 @@
 """Whole messages and groups: what a client does with more than one command at a time.
 
 `send` and `stream` are composites. They choose the way with the fewest turns that the
-server allows (`smtpnb.wire.courier`), and say EHLO first where nothing was said yet;
+server allows (`smtpnb.transfer`), and say EHLO first where nothing was said yet;
 nothing else is added. `pipeline` is a group of the user's own.
 
 This module knows nothing of how the messages travel.
@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.connection import Connection
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol import commands
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.session import State
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from smtpnb.delivery import Delivery
-    from smtpnb.mail import MailObject
-    from smtpnb.message import Content
+    from smtpnb.message.content import Content
+    from smtpnb.message.delivery import Delivery
+    from smtpnb.message.envelope import MailObject
     from smtpnb.protocol.commands import Command
-    from smtpnb.protocol.replies import Reply
-    from smtpnb.wire.courier import Courier
+    from smtpnb.protocol.reply import Reply
+    from smtpnb.transfer.courier import Courier
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
@@ -79,7 +79,10 @@ class Sending(Connection):
             LocalProtocolError: It must not be sent; nothing was.
             SmtpError, Cancelled: As ever; `outcome` says what is known of the message.
         """
-        from smtpnb.mail import MailObject, addressed  # loaded when first used
+        from smtpnb.message.envelope import (  # loaded when first used
+            MailObject,
+            addressed,
+        )
 
         if isinstance(message, MailObject):
             mail = message
@@ -152,14 +155,14 @@ class Sending(Connection):
         offered = engine.session.capabilities
         by_data = not (self.chunking and "CHUNKING" in offered)
         if not (self.pipelining and "PIPELINING" in offered):
-            from smtpnb.wire.by_command import ByCommand
+            from smtpnb.transfer.by_command import ByCommand
 
             return ByCommand(engine, by_data=by_data, **given)
         if by_data:
-            from smtpnb.wire.by_turn import ByTurn
+            from smtpnb.transfer.by_turn import ByTurn
 
             return ByTurn(engine, **given)
-        from smtpnb.wire.by_window import ByWindow
+        from smtpnb.transfer.by_window import ByWindow
 
         return ByWindow(engine, window=window, **given)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from smtpnb import colours
+from smtpnb.edges import colours
 
 COLOURS = [value for name, value in vars(colours).items() if name.isupper()]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from smtpnb import errors
-from smtpnb.errors import (
+from smtpnb.protocol import errors
+from smtpnb.protocol.errors import (
     Cancelled,
     ConnectError,
     ConnectionLost,
@@ -25,7 +25,7 @@ from smtpnb.errors import (
     TransientReplyError,
     TransportError,
 )
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.reply import Reply
 
 # The tree: each class, what it is besides, and what it is not.
 TREE: dict[type[Exception], tuple[type[Exception], ...]] = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smtpnb import files
+from smtpnb.edges import files
 
 
 def _write(path: Path, octets: bytes = b"new", *, overwrite: bool = False) -> None:

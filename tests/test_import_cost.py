@@ -46,24 +46,24 @@ def test_the_client_loads_few_modules_more_than_smtplib() -> None:
 LATER = {
     "smtpnb.analysis",
     "smtpnb.dialogues.conformance",
-    "smtpnb.mail",
+    "smtpnb.message.envelope",
     "smtpnb.sandbox",
     "smtpnb.transcript",
-    "smtpnb.wire.bodies",
-    "smtpnb.wire.by_command",
-    "smtpnb.wire.by_turn",
-    "smtpnb.wire.by_window",
-    "smtpnb.wire.courier",
-    "smtpnb.wire.envelope",
+    "smtpnb.transfer.bodies",
+    "smtpnb.transfer.by_command",
+    "smtpnb.transfer.by_turn",
+    "smtpnb.transfer.by_window",
+    "smtpnb.transfer.courier",
+    "smtpnb.transfer.envelopes",
 }
 
 
 def test_the_client_loads_only_its_verbs() -> None:
     assert not _loaded("from smtpnb import SmtpClient") & LATER
-    assert _loaded("import smtpnb.wire.by_window") >= LATER & {
-        "smtpnb.mail",
-        "smtpnb.wire.by_window",
-        "smtpnb.wire.courier",
+    assert _loaded("import smtpnb.transfer.by_window") >= LATER & {
+        "smtpnb.message.envelope",
+        "smtpnb.transfer.by_window",
+        "smtpnb.transfer.courier",
     }
 
 

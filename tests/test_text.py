@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smtpnb.text import decode, for_html, for_terminal
+from smtpnb.edges.text import decode, for_html, for_terminal
 
 
 def span(*bounds: int) -> set[int]:

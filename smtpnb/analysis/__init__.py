@@ -8,43 +8,43 @@ This package knows nothing of sockets, sessions under way, or IPython.
 
 from __future__ import annotations
 
-from smtpnb.analysis.anomalies import anomalies
-from smtpnb.analysis.capabilities import capabilities
-from smtpnb.analysis.classify import classify
-from smtpnb.analysis.codes import reply_codes
-from smtpnb.analysis.compare import compare
-from smtpnb.analysis.dialogue import diff_dialogue
-from smtpnb.analysis.explain import explain
-from smtpnb.analysis.explanation import Explanation
-from smtpnb.analysis.latency import latency, slowest
-from smtpnb.analysis.lint import lint, lint_rules
-from smtpnb.analysis.pictures.anomalies import describe_anomalies, plot_anomalies
-from smtpnb.analysis.pictures.capabilities import (
+from smtpnb.analysis.compare.compare import compare
+from smtpnb.analysis.compare.dialogue import diff_dialogue
+from smtpnb.analysis.compare.plot_compare import describe_compare, plot_compare
+from smtpnb.analysis.compare.plot_dialogue import describe_dialogue, side_by_side
+from smtpnb.analysis.explain.explain import explain
+from smtpnb.analysis.explain.explanation import Explanation
+from smtpnb.analysis.hosts.capabilities import capabilities
+from smtpnb.analysis.hosts.plot_capabilities import (
     describe_capabilities,
     plot_capabilities,
 )
-from smtpnb.analysis.pictures.classify import describe_classify, plot_classify
-from smtpnb.analysis.pictures.codes import describe_reply_codes, plot_reply_codes
-from smtpnb.analysis.pictures.compare import describe_compare, plot_compare
-from smtpnb.analysis.pictures.dialogue import describe_dialogue, side_by_side
-from smtpnb.analysis.pictures.latency import (
+from smtpnb.analysis.hosts.plot_posture import describe_posture, plot_posture
+from smtpnb.analysis.hosts.posture import tls_posture, tls_rules
+from smtpnb.analysis.lint.lint import lint, lint_rules
+from smtpnb.analysis.lint.plot_lint import describe_lint, plot_lint
+from smtpnb.analysis.replies.classify import classify
+from smtpnb.analysis.replies.codes import reply_codes
+from smtpnb.analysis.replies.plot_classify import describe_classify, plot_classify
+from smtpnb.analysis.replies.plot_codes import describe_reply_codes, plot_reply_codes
+from smtpnb.analysis.replies.retries import retries
+from smtpnb.analysis.replies.status import StatusMeaning, status_meaning, status_table
+from smtpnb.analysis.report.report import report
+from smtpnb.analysis.times.anomalies import anomalies
+from smtpnb.analysis.times.latency import latency, slowest
+from smtpnb.analysis.times.plot_anomalies import describe_anomalies, plot_anomalies
+from smtpnb.analysis.times.plot_latency import (
     describe_latency,
     describe_slowest,
     plot_latency,
     plot_slowest,
 )
-from smtpnb.analysis.pictures.lint import describe_lint, plot_lint
-from smtpnb.analysis.pictures.posture import describe_posture, plot_posture
-from smtpnb.analysis.pictures.slo import describe_slo, plot_slo
-from smtpnb.analysis.pictures.timeline import describe_timeline, plot_timeline
-from smtpnb.analysis.pictures.waterfall import describe_waterfall, plot_waterfall
-from smtpnb.analysis.posture import tls_posture, tls_rules
-from smtpnb.analysis.report import report
-from smtpnb.analysis.retries import retries
-from smtpnb.analysis.slo import slo
-from smtpnb.analysis.status import StatusMeaning, status_meaning, status_table
-from smtpnb.analysis.timeline import timeline
-from smtpnb.analysis.waterfall import waterfall
+from smtpnb.analysis.times.plot_slo import describe_slo, plot_slo
+from smtpnb.analysis.times.plot_timeline import describe_timeline, plot_timeline
+from smtpnb.analysis.times.plot_waterfall import describe_waterfall, plot_waterfall
+from smtpnb.analysis.times.slo import slo
+from smtpnb.analysis.times.timeline import timeline
+from smtpnb.analysis.times.waterfall import waterfall
 
 __all__ = [
     "Explanation",

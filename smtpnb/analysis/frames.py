@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smtpnb.text import for_terminal
+from smtpnb.edges.text import for_terminal
 from smtpnb.transcript.schema import typeset_no_frames
 
 if TYPE_CHECKING:

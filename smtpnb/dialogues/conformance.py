@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from smtpnb.errors import ConnectionLost, DeadlineExceeded, RemoteProtocolError
 from smtpnb.protocol.commands import Command, Custom, Ehlo, Quit
+from smtpnb.protocol.errors import ConnectionLost, DeadlineExceeded, RemoteProtocolError
 from smtpnb.protocol.line import line
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.reply import Reply
 
 if TYPE_CHECKING:
     from smtpnb.dialogues.converse import Dialogue

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from smtpnb.errors import Cancelled, SmtpError
 from smtpnb.protocol.commands import Command
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.errors import Cancelled, SmtpError
+from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.sasl import Mechanism
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from smtpnb.errors import ReplyError
+from smtpnb.protocol.errors import ReplyError
 
 if TYPE_CHECKING:
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
 
 
 def matcher(expected: str) -> str:

@@ -12,7 +12,6 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Float, Unicode
 
-from smtpnb.errors import Cancelled, SmtpError
 from smtpnb.notebook import expect
 from smtpnb.notebook.completion import matcher_for
 from smtpnb.notebook.grammar import Request, parse, usage
@@ -21,7 +20,8 @@ from smtpnb.notebook.live import live
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.sessions import Sessions
 from smtpnb.notebook.verbs import VERBS, send_cell
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.errors import Cancelled, SmtpError
+from smtpnb.protocol.reply import Reply
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient

@@ -11,10 +11,10 @@ from IPython.core.error import UsageError
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
-    from smtpnb.delivery import Delivery
+    from smtpnb.message.delivery import Delivery
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
 
 
 def send(_: Sessions, client: SmtpClient, request: Request) -> Delivery:

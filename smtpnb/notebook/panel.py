@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as w
 
 from smtpnb.client import SmtpClient
-from smtpnb.colours import AMBER, GREEN, RED
+from smtpnb.edges.colours import AMBER, GREEN, RED
+from smtpnb.edges.text import for_html
 from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.worker import Worker
-from smtpnb.text import for_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from smtpnb.connection import Target
-    from smtpnb.message import Content
+    from smtpnb.message.content import Content
     from smtpnb.notebook.worker import Look
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
 
 FLUSH_S: Final = 0.1
 # A verb's button, and what it is called in the table of the session.

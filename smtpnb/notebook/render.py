@@ -1,6 +1,6 @@
 """What a magic shows beside the reply: the state, plain text, and errors in one line.
 
-Text of a server is escaped where it becomes text of ours: `smtpnb.text` for HTML and
+Text of a server is escaped where it becomes text of ours: `edges.text` for HTML and
 terminals, `errors` for messages.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from smtpnb.text import NO_LATEX, for_html, for_terminal
+from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
 
 if TYPE_CHECKING:
     import pandas as pd

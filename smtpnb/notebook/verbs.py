@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.error import UsageError
 
 from smtpnb.dialogues.conformance import conformance
-from smtpnb.errors import Cancelled, SmtpError
 from smtpnb.notebook import messages
 from smtpnb.notebook.grammar import TABLES
 from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.render import Shown
+from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.sasl import Login, Plain
 from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.sasl import Mechanism
 
 GOODBYE_S: Final = 5.0
@@ -363,7 +363,7 @@ def transcript(_: Sessions, client: SmtpClient, request: Request) -> Any:
 
 def ask_conformance(_: Sessions, client: SmtpClient, request: Request) -> Any:
     """Run the dialogue that asks, and judge its session."""
-    from smtpnb.analysis.lint import lint  # loads pandas when it is used
+    from smtpnb.analysis.lint.lint import lint  # loads pandas when it is used
 
     if "--expect" in request.options:
         raise UsageError("conformance has many replies: --expect does not go with it")
@@ -373,7 +373,7 @@ def ask_conformance(_: Sessions, client: SmtpClient, request: Request) -> Any:
 
 def lint(_: Sessions, client: SmtpClient, request: Request) -> Any:
     """Judge all sessions of the client."""
-    from smtpnb.analysis.lint import lint  # loads pandas when it is used
+    from smtpnb.analysis.lint.lint import lint  # loads pandas when it is used
 
     return lint(client.transcript)
 

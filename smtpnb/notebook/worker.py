@@ -13,13 +13,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from smtpnb.errors import Cancelled
+from smtpnb.protocol.errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from smtpnb.client import SmtpClient
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
 
 
 class Look(NamedTuple):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.errors import LocalProtocolError
 
 # RFC 5321 section 4.5.3.1, in octets.
 MAX_LOCAL_PART: Final = 64

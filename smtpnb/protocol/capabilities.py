@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from smtpnb.text import for_terminal
+from smtpnb.edges.text import for_terminal
 
 if TYPE_CHECKING:
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
 
 
 class Capabilities(Mapping[str, tuple[str, ...]]):

@@ -14,8 +14,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.addresses import forward_path, reverse_path
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.line import line
 from smtpnb.protocol.secret import Octets, placeholder
 

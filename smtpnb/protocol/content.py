@@ -19,7 +19,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.secret import Octets, placeholder
 
 # RFC 5321 section 4.5.3.1.4 says 512 octets, extensions enlarge it, and RFC 4954

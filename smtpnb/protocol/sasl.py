@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.secret import Secret
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,10 +28,10 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.commands import Auth, Bdat, Command, Custom, Mail, Rcpt
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smtpnb.edges.text import for_terminal
 from smtpnb.sandbox.faults import Fault
 from smtpnb.sandbox.server import TLS_MODES, Sandbox
-from smtpnb.text import for_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

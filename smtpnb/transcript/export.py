@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from smtpnb import files
-from smtpnb.text import for_cell
+from smtpnb.edges import files
+from smtpnb.edges.text import for_cell
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb import files
+from smtpnb.edges import files
 from smtpnb.transcript import schema, store
 from smtpnb.wire.record import RUN_ID
 

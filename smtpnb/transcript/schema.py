@@ -19,7 +19,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.text import for_terminal
+from smtpnb.edges.text import for_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

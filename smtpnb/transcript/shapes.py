@@ -14,9 +14,9 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
+from smtpnb.edges.text import decode
 from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.replies import Reply
-from smtpnb.text import decode
+from smtpnb.protocol.reply import Reply
 
 # What smtpnb.protocol.secret.placeholder leaves behind.
 _CUT: Final = re.compile(rb"<secret \d+ bytes>")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from smtpnb.text import for_terminal
+from smtpnb.edges.text import for_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from smtpnb import files
+from smtpnb.edges import files
 from smtpnb.transcript import schema
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@
     <**   they refused                            <~*   they refused, inside TLS
 
 The sign alone carries the meaning; colour only repeats it. Text of a server passes
-`smtpnb.text` on its way out, one place for a terminal and one for HTML. This module
+`edges.text` on its way out, one place for a terminal and one for HTML. This module
 knows nothing of the log, nor of frames.
 """
 
@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.colours import BLUE, GREEN, GREY, VERMILION
-from smtpnb.text import for_html, for_terminal
+from smtpnb.edges.colours import BLUE, GREEN, GREY, VERMILION
+from smtpnb.edges.text import for_html, for_terminal
 from smtpnb.transcript import exchanges
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from smtpnb.errors import Cancelled
+from smtpnb.protocol.errors import Cancelled
 from smtpnb.wire.wait import Ready, Steps, Wait, now
 
 if TYPE_CHECKING:

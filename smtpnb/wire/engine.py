@@ -19,13 +19,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
-from smtpnb.errors import (
-    Cancelled,
-    ConnectionLost,
-    LocalProtocolError,
-    RemoteProtocolError,
-    SmtpError,
-)
 from smtpnb.protocol.commands import (
     AuthCancel,
     AuthResponse,
@@ -35,13 +28,21 @@ from smtpnb.protocol.commands import (
     Quit,
     StartTls,
 )
+from smtpnb.protocol.errors import (
+    Cancelled,
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SmtpError,
+)
 from smtpnb.protocol.group import Draft, of_commands
 from smtpnb.protocol.line import raw_octets
-from smtpnb.protocol.replies import MAX_REPLY, Reply, ReplyParser
+from smtpnb.protocol.parser import MAX_REPLY, ReplyParser
+from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.secret import Octets, placeholder
 from smtpnb.protocol.session import State
 from smtpnb.wire import record
-from smtpnb.wire.connect import connect
+from smtpnb.wire.dial import connect
 from smtpnb.wire.faults import explain
 from smtpnb.wire.link import Link
 from smtpnb.wire.record import clock

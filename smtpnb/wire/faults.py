@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.errors import Cancelled, DeadlineExceeded
+from smtpnb.protocol.errors import Cancelled, DeadlineExceeded
 
 if TYPE_CHECKING:
-    from smtpnb.errors import SmtpError
+    from smtpnb.protocol.errors import SmtpError
 
 _DOING: Final = {
     "resolve": "looking up the name",

@@ -17,8 +17,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smtpnb.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
-from smtpnb.protocol.replies import Reply, ReplyParser
+from smtpnb.protocol.errors import (
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
+from smtpnb.protocol.parser import ReplyParser
+from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.secret import Redactor
 from smtpnb.protocol.session import Session, State
 from smtpnb.wire import record

@@ -14,8 +14,8 @@ import socket
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.errors import DeadlineExceeded, LocalProtocolError, ResolveError
 from smtpnb.protocol.addresses import a_label
+from smtpnb.protocol.errors import DeadlineExceeded, LocalProtocolError, ResolveError
 from smtpnb.wire import helper, record
 from smtpnb.wire.record import clock
 

@@ -24,14 +24,14 @@ import ssl
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.errors import (
+from smtpnb.protocol.errors import (
     ConnectionLost,
     DeadlineExceeded,
     LocalProtocolError,
     RemoteProtocolError,
     TlsError,
 )
-from smtpnb.protocol.replies import MAX_REPLY
+from smtpnb.protocol.parser import MAX_REPLY
 from smtpnb.wire.tls import failure, negotiated
 from smtpnb.wire.wait import READ, WRITE, Wait, until_ready
 

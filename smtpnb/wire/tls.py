@@ -19,7 +19,7 @@ import ssl
 from functools import lru_cache
 from typing import Any, Literal
 
-from smtpnb.errors import LocalProtocolError, TlsError
+from smtpnb.protocol.errors import LocalProtocolError, TlsError
 
 Verify = Literal["require", "report"]
 

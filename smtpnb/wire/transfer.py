@@ -13,9 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smtpnb.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.commands import EndOfData
 from smtpnb.protocol.content import END_OF_DATA, Encoder, blocks, gathered
+from smtpnb.protocol.errors import (
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from smtpnb.protocol.secret import Octets
 from smtpnb.protocol.session import State
 from smtpnb.wire import record
@@ -25,7 +29,7 @@ from smtpnb.wire.wait import Wait, now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from smtpnb.protocol.replies import Reply
+    from smtpnb.protocol.reply import Reply
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Generator
 from typing import Final, NamedTuple, TypeVar
 
-from smtpnb.errors import DeadlineExceeded
+from smtpnb.protocol.errors import DeadlineExceeded
 
 READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smtpnb.analysis.classify import RETRY_CLASSES, classify
-from smtpnb.protocol.replies import Reply
+from smtpnb.analysis.replies.classify import RETRY_CLASSES, classify
+from smtpnb.protocol.reply import Reply
 from tests.analysis.rows import exchanges
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from smtpnb.analysis import classify, describe_classify, plot_classify, retries
-from smtpnb.analysis.classify import RETRY_CLASSES, verdict
-from smtpnb.analysis.rules import RULES
+from smtpnb.analysis.replies.classify import RETRY_CLASSES, verdict
+from smtpnb.analysis.replies.rules import RULES
 from tests.analysis.rows import SECOND, T0, exchanges, transactions
 
 if TYPE_CHECKING:

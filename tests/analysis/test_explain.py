@@ -7,9 +7,9 @@ import pytest
 
 from smtpnb import Reply, Transcript
 from smtpnb.analysis import Explanation, explain
-from smtpnb.analysis.advice import ADVICE, CREDENTIALS
-from smtpnb.analysis.explain import _RANK, _STEPS
-from smtpnb.analysis.rules import RULES
+from smtpnb.analysis.explain.advice import ADVICE, CREDENTIALS
+from smtpnb.analysis.explain.explain import _RANK, _STEPS
+from smtpnb.analysis.replies.rules import RULES
 from tests.analysis.page import Page
 from tests.analysis.rows import exchanges
 from tests.transcript.logs import (

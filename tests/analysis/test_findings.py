@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from smtpnb.analysis import lint
-from smtpnb.analysis.findings import Findings, summary
+from smtpnb.analysis.lint.findings import Findings, summary
 from smtpnb.transcript import Transcript
 from tests.analysis.page import Page
 from tests.transcript.logs import Log

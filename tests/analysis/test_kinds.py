@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smtpnb.analysis.kinds import kinds
+from smtpnb.analysis.replies.kinds import kinds
 from tests.analysis.rows import exchanges
 
 

@@ -15,7 +15,7 @@ from tests.transcript.logs import FACTS, Log
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from smtpnb.analysis.findings import Findings
+    from smtpnb.analysis.lint.findings import Findings
     from smtpnb.wire.record import Record
 
 GREETING: Final = "220 mx.example.test ESMTP"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smtpnb import Sandbox, SmtpClient, Transcript
 from smtpnb.analysis import report
-from smtpnb.analysis.pseudonyms import pseudonymise
+from smtpnb.analysis.report.pseudonyms import pseudonymise
 from smtpnb.transcript import events
 from smtpnb.wire import record as log
 from tests.transcript.logs import (

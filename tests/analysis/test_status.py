@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from smtpnb.analysis import status_meaning, status_table
-from smtpnb.analysis.registry import DETAILS, REPLY_CODES
+from smtpnb.analysis.replies.registry import DETAILS, REPLY_CODES
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from smtpnb.analysis.pictures import style
+from smtpnb.analysis import style
 
 if TYPE_CHECKING:
     from pathlib import Path

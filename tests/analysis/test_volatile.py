@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from smtpnb.analysis.volatile import VOLATILE, Names, Volatile, names_of, settle
+from smtpnb.analysis.compare.volatile import VOLATILE, Names, Volatile, names_of, settle
 from smtpnb.transcript import events
 from tests.transcript.logs import Log, plain
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from smtpnb.text import for_terminal
+from smtpnb.edges.text import for_terminal
 from tests.browser.payloads import N_PAYLOADS, PLACES, SPOKEN, VECTORS, pairs, said
 from tests.support.scripted import Hear, Hold, Say, ScriptedServer, Tls
 

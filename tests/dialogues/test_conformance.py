@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smtpnb.dialogues.conformance import Answer, conformance
-from smtpnb.errors import ConnectionLost, LocalProtocolError
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.errors import ConnectionLost, LocalProtocolError
+from smtpnb.protocol.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

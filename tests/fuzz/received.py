@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from typing import NamedTuple
 
-from smtpnb.errors import LocalProtocolError, RemoteProtocolError
+from smtpnb.edges.text import for_terminal
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.commands import (
     Auth,
@@ -29,10 +29,11 @@ from smtpnb.protocol.commands import (
     Rset,
     StartTls,
 )
-from smtpnb.protocol.replies import MAX_LINES, MAX_REPLY, Reply, ReplyParser
+from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
+from smtpnb.protocol.parser import MAX_LINES, MAX_REPLY, ReplyParser
+from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.secret import Redactor
 from smtpnb.protocol.session import TABLE, Session, State
-from smtpnb.text import for_terminal
 
 ECHO = b"\x01"
 SECRET = b"pa55 w\xc3\xb6rd of nobody"

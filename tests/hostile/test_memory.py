@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smtpnb import RemoteProtocolError, SmtpClient
-from smtpnb.protocol.replies import ReplyParser
+from smtpnb.protocol.parser import ReplyParser
 from tests.hostile.phases import ENVELOPE, connect, rcpt
 from tests.support.scripted import DATA, Listen, Say, ScriptedServer, Swallow
 

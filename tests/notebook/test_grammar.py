@@ -10,7 +10,7 @@ from smtpnb.notebook.completion import candidates
 from smtpnb.notebook.grammar import COMMANDS, parse, usage
 from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.verbs import VERBS
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.reply import Reply
 
 
 def evaluate(expression: str) -> Any:

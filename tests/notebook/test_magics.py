@@ -10,10 +10,10 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
 from smtpnb import LocalProtocolError, Reply, Sandbox, SmtpClient, State
-from smtpnb.errors import DeadlineExceeded, ReplyError
+from smtpnb.edges.text import NO_LATEX
 from smtpnb.notebook.live import LiveLine
 from smtpnb.notebook.magics import load, unload
-from smtpnb.text import NO_LATEX
+from smtpnb.protocol.errors import DeadlineExceeded, ReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

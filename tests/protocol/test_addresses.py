@@ -6,7 +6,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.addresses import (
     MAX_DOMAIN,
     MAX_LOCAL_PART,
@@ -15,6 +14,7 @@ from smtpnb.protocol.addresses import (
     forward_path,
     reverse_path,
 )
+from smtpnb.protocol.errors import LocalProtocolError
 
 ACCEPTED = [
     "a@b",

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.replies import MAX_LINE, MAX_REPLY, Reply, ReplyParser
+from smtpnb.protocol.parser import MAX_LINE, MAX_REPLY, ReplyParser
+from smtpnb.protocol.reply import Reply
 
 # Written after real servers. Above the blank line what is expected, below it the
 # greeting and the reply to EHLO as received, but for the line ends.

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol import commands
 from smtpnb.protocol.commands import (
     Auth,
@@ -32,6 +31,7 @@ from smtpnb.protocol.commands import (
     StartTls,
     Vrfy,
 )
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.line import MAX_COMMAND_LINE
 
 if TYPE_CHECKING:

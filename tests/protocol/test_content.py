@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol import content
 from smtpnb.protocol.content import (
     BLOCK,
@@ -17,6 +16,7 @@ from smtpnb.protocol.content import (
     Encoder,
     check_content,
 )
+from smtpnb.protocol.errors import LocalProtocolError
 
 
 def encode(*pieces: bytes) -> bytes:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpnb.errors import RemoteProtocolError
 from smtpnb.protocol.commands import (
     Bdat,
     Command,
@@ -18,8 +17,10 @@ from smtpnb.protocol.commands import (
     Rcpt,
     Rset,
 )
+from smtpnb.protocol.errors import RemoteProtocolError
 from smtpnb.protocol.group import Draft, of_commands
-from smtpnb.protocol.replies import Reply, ReplyParser
+from smtpnb.protocol.parser import ReplyParser
+from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Session, State
 
 if TYPE_CHECKING:

@@ -10,19 +10,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smtpnb.errors import (
+from smtpnb.protocol.errors import (
     PermanentReplyError,
     RemoteProtocolError,
     TransientReplyError,
 )
-from smtpnb.protocol.replies import (
-    MAX_LINE,
-    MAX_LINES,
-    MAX_REPLY,
-    EnhancedStatus,
-    Reply,
-    ReplyParser,
-)
+from smtpnb.protocol.parser import MAX_LINE, MAX_LINES, MAX_REPLY, ReplyParser
+from smtpnb.protocol.reply import EnhancedStatus, Reply
 from smtpnb.protocol.secret import Redactor
 
 # What a parser said: the octets of each reply, then the error, then what is pending.

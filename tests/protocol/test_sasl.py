@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from smtpnb.errors import LocalProtocolError
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.sasl import Login, Mechanism, Plain
 from smtpnb.protocol.secret import Secret
 

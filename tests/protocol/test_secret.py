@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.commands import Auth, AuthResponse, Custom
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.sasl import Login, Plain
 from smtpnb.protocol.secret import MIN_CUT, Octets, Redactor, Secret, placeholder
 

@@ -12,7 +12,6 @@ from hypothesis.stateful import (
     rule,
 )
 
-from smtpnb.errors import LocalProtocolError
 from smtpnb.protocol.commands import (
     Auth,
     AuthCancel,
@@ -34,7 +33,8 @@ from smtpnb.protocol.commands import (
     StartTls,
     Vrfy,
 )
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import TABLE, Session, State, event_of, reply_class
 
 OFFERED = (

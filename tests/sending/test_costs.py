@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from smtpnb.delivery import Delivery
+    from smtpnb.message.delivery import Delivery
 
 PACKAGE = Path(smtpnb.__file__).parent
 FROM, TO = "a@example.org", "b@example.net"

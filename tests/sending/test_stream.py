@@ -31,7 +31,7 @@ from tests.support.sink import Sink
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smtpnb.delivery import Delivery
+    from smtpnb.message.delivery import Delivery
 
 WAYS = [
     pytest.param(True, True, id="window"),

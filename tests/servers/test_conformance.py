@@ -16,7 +16,7 @@ from smtpnb.analysis import lint
 from tests.servers.dovecot import PASSWORD
 
 if TYPE_CHECKING:
-    from smtpnb.analysis.findings import Findings
+    from smtpnb.analysis.lint.findings import Findings
     from tests.servers.dovecot import Dovecot
     from tests.servers.postfix import Postfix
 

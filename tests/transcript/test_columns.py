@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtpnb import Transcript
-from smtpnb.protocol.replies import Reply
+from smtpnb.protocol.reply import Reply
 from smtpnb.transcript import events, schema, tables
 from smtpnb.transcript.derive import Derivation
 from smtpnb.transcript.exchanges import fold

@@ -10,8 +10,8 @@ import pytest
 
 import smtpnb
 from smtpnb.analysis.frames import table
+from smtpnb.edges.text import NO_LATEX
 from smtpnb.sandbox.inbox import Inbox
-from smtpnb.text import NO_LATEX
 from smtpnb.transcript import schema, tables
 
 if TYPE_CHECKING:

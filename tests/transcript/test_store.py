@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from smtpnb import Transcript, load
-from smtpnb.text import for_terminal
+from smtpnb.edges.text import for_terminal
 from smtpnb.transcript import schema, store
 from tests.transcript.logs import EHLO, Log, opened, plain
 

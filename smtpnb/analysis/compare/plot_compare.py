@@ -1,0 +1,219 @@
+"""Two servers or two days as a picture: a list of what changed, and how latency moved.
+
+Above, a line for each change: a sign and a word, the item, what it was, what it is.
+Below, for each step the median before (hollow) and after (full), with the factor beside
+it, on a logarithmic axis; of many steps only those that moved.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from smtpnb.analysis import style
+from smtpnb.analysis.compare.compare import NOISE_RATIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_ROWS: Final = 30
+MAX_SAME: Final = 12  # with more steps, those that stayed the same are left out
+_LATENCIES: Final = ("p50_ms", "p95_ms")
+_OF_TLS: Final = ("tls_", "cert_")
+_SIGNS: Final = {"added": "+", "removed": "\u2212", "changed": "\u2260"}
+_TINTS: Final = {
+    "added": style.PALE_GREEN,
+    "removed": style.PALE_ORANGE,
+    "changed": style.PALE_YELLOW,
+}
+_AT: Final = (0.005, 0.115, 0.42, 0.71)  # where the columns of the list begin
+
+
+class _Move(NamedTuple):
+    """The median latency of one step, before and after, in ms."""
+
+    label: str
+    a: float
+    b: float
+    change: str
+
+
+def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
+    """Draw what changed between two servers or two days.
+
+    Args:
+        frame: From `compare`. At most 30 changes and 30 steps are drawn; of more
+            than 12 steps only those whose latency changed.
+        a: What to call the first, or the earlier; "" for its name in the frame, or "a".
+        b: What to call the other one.
+
+    Returns:
+        The figure.
+    """
+    from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
+
+    changes, every = list(_changes(frame)), list(_moves(frame))
+    moves = every
+    if len(every) > MAX_SAME:
+        moves = [move for move in every if move.change == "changed"][:MAX_ROWS]
+    n_lines = 1 + max(min(len(changes), MAX_ROWS), 1)
+    parts = [style.ROW * n_lines + 0.2, style.ROW * max(len(moves), 1) + 0.9]
+    figure = ShownFigure(figsize=(style.WIDTH, sum(parts)), layout="constrained")
+    figure.alt = describe_compare(frame)
+    names = (a or _sides(frame)[0], b or _sides(frame)[1])
+    # Two of its own, so that the labels below do not narrow the list above.
+    two = figure.subfigures(2, 1, height_ratios=parts, squeeze=False)
+    above, below = two[:, 0]
+    _list(above.subplots(), changes[:MAX_ROWS], len(changes), names)
+    ax = below.subplots()
+    if moves:
+        _dumbbells(ax, moves)
+        others = len(every) - len(moves)
+        note = f"; {others} steps about the same" if others else ""
+        hollow, full = (style.short(name, 20) for name in names)
+        said = f"median latency by step: {hollow} hollow, {full} full{note}"
+        ax.set_xlabel(said, parse_math=False)
+    else:
+        none = "latency is about the same" if every else "no latency on both sides"
+        style.nothing_to_show(ax, none)
+    return figure
+
+
+def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
+    """Yield change, item, a and b of what changed, but for latencies and counts.
+
+    What follows from another change is left out: without TLS on one side nothing is
+    offered after it, and a reply that never came has no text.
+    """
+    several = len(set(frame["by"])) > 1
+    no_tls = set(frame["by"][_lost_tls(frame)])
+    for by, item, a, b, change in _columns(frame):
+        follows = item.startswith("text") and change != "changed"
+        if by in no_tls and item != "tls_mode":
+            follows |= item.startswith(_OF_TLS) or item.endswith("after TLS")
+        counted = item.startswith(_LATENCIES) or (
+            item == "sessions" and change == "changed"
+        )
+        if change == "same" or follows or counted:
+            continue
+        kind, _, rest = item.partition(" ")
+        if kind == "reply" and rest.endswith(" none"):
+            item = f"no reply at {rest.removesuffix(' none')}"  # noqa: PLW2901  # in words
+        label = f"{by}: {item}" if several else item
+        shown = [text if isinstance(text, str) else "" for text in (a, b)]
+        yield change, label, shown[0], shown[1]
+
+
+def _lost_tls(frame: pd.DataFrame) -> pd.Series[bool]:
+    changed = (frame["item"] == "tls_mode") & (frame["change"] == "changed")
+    return changed & ((frame["a"] == "none") | (frame["b"] == "none"))
+
+
+def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, str, Any, Any, str]]:
+    columns = (frame[name] for name in ("by", "item", "a", "b", "change"))
+    for by, item, a, b, change in zip(*columns, strict=True):
+        yield str(by), str(item), a, b, str(change)
+
+
+def _moves(frame: pd.DataFrame) -> Iterator[_Move]:
+    several = len(set(frame["by"])) > 1
+    rows = frame[frame["item"].str.startswith("p50_ms") & frame["delta"].notna()]
+    for by, item, a, b, change in _columns(rows):
+        step = item.partition(" ")[2]
+        label = f"{by}: {step}" if several else step
+        yield _Move(label, float(a), float(b), change)
+
+
+def _sides(frame: pd.DataFrame) -> tuple[str, str]:
+    """What to call a and b: the two that were paired, or just that."""
+    names = set(frame["by"])
+    a, arrow, b = str(next(iter(names), "")).partition(" -> ")
+    return (a, b) if arrow and len(names) == 1 else ("a", "b")
+
+
+def _list(
+    ax: Axes,
+    changes: list[tuple[str, str, str, str]],
+    n: int,
+    sides: tuple[str, str],
+) -> None:
+    ax.set_axis_off()
+    ax.set_xlim(0, 1)
+    ax.set_ylim(max(len(changes), 1) - 0.5, -1.5)
+    more = f", {n - len(changes)} more in the frame" if n > len(changes) else ""
+    head = (f"n = {n} changes{more}", "", *sides)
+    for x, text in zip(_AT, head, strict=True):
+        shown = style.short(text, 44 if x == _AT[0] else 34)
+        ax.text(x, -1, shown, fontsize=9, va="center", weight="bold", parse_math=False)
+    if not changes:
+        ax.text(_AT[0], 0, "nothing but latency changed", fontsize=9, va="center")
+    for y, (change, item, a, b) in enumerate(changes):
+        ax.axhspan(y - 0.46, y + 0.46, color=_TINTS[change], linewidth=0)
+        texts = (f"{_SIGNS[change]} {change}", item, a, b)
+        for x, text, longest in zip(_AT, texts, (12, 42, 36, 36), strict=True):
+            shown = style.short(text, longest)
+            ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
+
+
+def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
+    # A step that took less than the clock can tell still has a place on the axis.
+    least = style.LEAST_MS
+    known = [m._replace(a=max(m.a, least), b=max(m.b, least)) for m in moves]
+    for y, move in enumerate(known):
+        colour = style.GREY
+        if move.change == "changed":
+            colour = style.VERMILION if move.b > move.a else style.BLUE
+        ax.plot([move.a, move.b], [y, y], color=colour, linewidth=2.5)
+        ax.plot([move.a], [y], "o", color=colour, markerfacecolor="white", markersize=6)
+        ax.plot([move.b], [y], "o", color=colour, markersize=6)
+        text = f"{style.took(move.a)} to {style.took(move.b)}, {_moved(move)}"
+        style.beside_bar(ax, max(move.a, move.b) * 1.03, y, text)
+    style.name_rows(ax, [move.label for move in known])
+    ends = [end for move in known for end in (move.a, move.b)]
+    ax.set_xscale("log")
+    # A third of the width for what is written beside the points.
+    low, high = min(ends) / 1.5, max(ends) * 1.5
+    ax.set_xlim(low, high * (high / low) ** 0.6)
+    style.log_ms(ax)
+    style.bare(ax)
+
+
+def _moved(move: _Move) -> str:
+    low, high = sorted((move.a, move.b))
+    if move.change != "changed":
+        return "about the same" if high < NOISE_RATIO * low else "within noise"
+    factor = f"{high / low:.0f}" if high >= 10 * low else f"{high / low:.1f}"
+    return f"{factor} times as {'slow' if move.b > move.a else 'fast'}"
+
+
+def describe_compare(frame: pd.DataFrame) -> str:
+    """Say in words what `plot_compare` shows.
+
+    Args:
+        frame: From `compare`.
+    """
+    if frame.empty:
+        return "There is nothing to compare."
+    changes, moves = list(_changes(frame)), list(_moves(frame))
+    said = []
+    for kind in _SIGNS:
+        items = [item for change, item, *_ in changes if change == kind]
+        if items:
+            some = ", ".join(style.short(item) for item in items[:8])
+            more = f" and {len(items) - 8} more" if len(items) > 8 else ""
+            said.append(f"{len(items)} {kind}: {some}{more}.")
+    if not changes:
+        said.append("Nothing but latency changed.")
+    moved = [
+        f"{style.short(m.label)} {style.took(m.a)} to {style.took(m.b)}"
+        for m in moves
+        if m.change == "changed"
+    ]
+    if moved:
+        said.append(f"Median latency moved: {', '.join(moved[:8])}.")
+    elif moves:
+        said.append("Latency is about the same.")
+    return " ".join(said)

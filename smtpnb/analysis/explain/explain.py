@@ -1,0 +1,339 @@
+"""Explain a reply or a session as an experienced postmaster would.
+
+Who refused, at which step, how permanent it is, and what to do: from the tables of
+`advice`, by the reason that `classify` finds. Of a session the thing that mattered most
+leads: a message whose fate is unknown before a fault, a fault before a refusal, a
+refusal of the whole message before one of a recipient.
+
+This module knows nothing of frames beyond one row.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Final
+
+from smtpnb.analysis.explain import advice, cases
+from smtpnb.analysis.explain.explanation import Explanation
+from smtpnb.analysis.inputs import events_of
+from smtpnb.analysis.replies.classify import verdict
+from smtpnb.analysis.replies.status import status_meaning
+from smtpnb.edges.text import one_line
+from smtpnb.protocol.reply import Reply
+from smtpnb.transcript import transactions
+from smtpnb.transcript.events import of_one
+
+if TYPE_CHECKING:
+    from smtpnb.analysis.explain.advice import Advice
+    from smtpnb.analysis.explain.cases import Case
+    from smtpnb.transcript.derive import Event
+
+_MOST_EVIDENCE: Final = 6
+_MOST_STEPS: Final = 6
+
+# What was refused at a step, where that is, and what it means for the message.
+_STEPS: Final = {
+    "dns": ("the look-up of its name", "before connecting", "nothing was sent"),
+    "connect": ("the connection", "on connecting", "nothing was sent"),
+    "greeting": ("the session", "at the greeting", "before we said a word"),
+    "ehlo": ("our greeting (EHLO)", "at EHLO", "before any message"),
+    "starttls": ("STARTTLS", "at STARTTLS", "before any message"),
+    "tls": ("the TLS handshake", "in the TLS handshake", "before any message"),
+    "auth": ("the authentication", "at AUTH", "before any message"),
+    "mail": ("the sender", "at MAIL FROM", "before any recipient was named"),
+    "rcpt": ("a recipient", "at RCPT TO", "this recipient only, not its neighbours"),
+    "data": ("the message", "at DATA", "for all recipients, before it was sent"),
+    "body": ("the message", "while sending the message", "it did not arrive whole"),
+    "eod": ("the message", "at the final dot", "the whole message, for all recipients"),
+    "quit": ("QUIT", "at QUIT", "what was accepted before stays accepted"),
+}
+_NOWHERE: Final = ("", "", "")
+# The most important first.
+_RANK: Final = ("eod", "body", "data", "mail", "rcpt", "auth", "tls", "starttls",
+                "greeting", "connect", "dns", "ehlo", "quit")  # fmt: skip
+
+_FOR_GOOD: Final = (
+    "For good (5yz): the same again will get the same answer. Mend the cause first; a "
+    "queue returns the message to its sender."
+)
+_FOR_NOW: Final = (
+    "For now (4yz): a queue keeps the message and tries again, for days if need be "
+    "(RFC 5321 section 4.5.4.1)."
+)
+_UNTIL_MENDED: Final = (
+    "For now by its code (4yz), but it will stay so until the cause is mended."
+)
+_GREYLISTED: Final = (
+    "For some minutes: who comes back later from the same address is let in."
+)
+_LIMIT_FOR_GOOD: Final = (
+    "For good by its code (5yz), but a limit passes: wait, then try slower."
+)
+_STAYS: Final = frozenset({"policy", "auth", "tls", "permanent"})
+
+
+def explain(thing: Any, *, session: int | str = -1) -> Explanation:
+    """Explain a code, a reply, an exchange, or a whole session.
+
+    Args:
+        thing: A reply code (550), an enhanced status code ("5.7.26"), both with or
+            without a text ((450, "4.2.0"), or a line as it was pasted: "550 5.1.1 User
+            unknown"), a `Reply`, a row of `exchanges()`, a transcript, or a frame of
+            its `events()`.
+        session: Of a transcript: which session, its number in order, -1 the last, or
+            its session_id.
+
+    Returns:
+        What a postmaster would say; it shows itself in a notebook and as text.
+
+    Raises:
+        KeyError: A row lacks a column of exchanges.
+        LookupError: There is no such session.
+        TypeError: It is none of these.
+        ValueError: A text or number is no code.
+    """
+    if isinstance(thing, bool) or thing is None:
+        raise TypeError(f"nothing to explain: {thing!r}")
+    if hasattr(thing, "exchanges") or "event" in getattr(thing, "columns", ()):
+        return _session(of_one(events_of(thing), session))
+    case = _case(thing)
+    if case.refused:
+        return _refusal(case)
+    return _silence(case) if case.digit is None else _acceptance(case)
+
+
+def _case(thing: Any) -> Case:
+    if isinstance(thing, Integral):
+        return cases.of_code(int(thing))
+    if isinstance(thing, str):
+        return cases.of_text(thing)
+    if isinstance(thing, Reply):
+        return cases.of_reply(thing)
+    if hasattr(thing, "_asdict"):  # a row of itertuples()
+        return cases.of_row(thing._asdict())
+    if isinstance(thing, tuple):
+        return cases.of_code(*thing)
+    if hasattr(thing, "columns"):
+        if len(thing) != 1:
+            raise ValueError(f"explain one exchange at a time, not {len(thing)}")
+        return cases.of_row(thing.to_dict("records")[0])
+    if hasattr(thing, "keys"):  # a row as a Series or a dictionary
+        return cases.of_row(thing)
+    raise TypeError(f"cannot explain {type(thing).__name__}")
+
+
+def _shown(case: Case) -> str:
+    """The codes, as people write them."""
+    parts = (case.code and str(case.code), case.enhanced)
+    return " ".join(part for part in parts if part)
+
+
+def _host(case: Case) -> str:
+    return one_line(case.host) if case.host else "The server"
+
+
+def _who(case: Case) -> str:
+    if not case.host:
+        return ""
+    if not case.peer_ip or case.peer_ip == case.host:
+        return one_line(case.host)
+    return f"{one_line(case.host)} ({one_line(case.peer_ip)})"
+
+
+def _what(case: Case) -> str:
+    what = _STEPS.get(case.step, _NOWHERE)[0]
+    if case.path is not None:
+        role = "sender" if case.step == "mail" else "recipient"
+        return f"the {role} <{one_line(case.path)}>"
+    return what
+
+
+def _where(case: Case) -> str:
+    _, where, means = _STEPS.get(case.step, _NOWHERE)
+    if not where:
+        return ""
+    # An acceptance, or a fault after the final dot, says nothing of the whole.
+    told = case.refused and not (case.fault and case.step == "eod")
+    said = f"{where}: {means}" if told else where
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _silence(case: Case) -> Explanation:
+    """No reply came, and no fault is told of this very exchange."""
+    said = f"{_host(case)} has not answered {_what(case)}".rstrip()
+    return Explanation(
+        headline=f"{said}.",
+        who=_who(case),
+        where=_where(case),
+        permanence="Nothing is decided yet.",
+        next_steps=(),
+        evidence=(),
+    )
+
+
+def _acceptance(case: Case) -> Explanation:
+    meaning = status_meaning(case.code, case.enhanced)
+    steps: tuple[str, ...] = ()
+    permanence = "Nothing was refused."
+    if case.digit == 3:
+        said = "goes on: it waits for what comes next"
+        permanence = "Nothing is decided yet."
+    elif case.step == "eod":
+        said = "accepted the message and answers for it now (RFC 5321 section 6.1)"
+        steps = ("Keep its queue id: their postmaster finds the message by it.",)
+    else:
+        said = "accepted" + (f" {_what(case)}" if _what(case) else "")
+    return Explanation(
+        headline=f"{_host(case)} {said} ({_shown(case)}).",
+        who=_who(case),
+        where=_where(case),
+        permanence=permanence,
+        next_steps=steps,
+        evidence=_evidence(case, (f"{_shown(case)} means {meaning}",)),
+    )
+
+
+def _refusal(case: Case) -> Explanation:
+    known, found, permanence = _judged(case)
+    if case.fault:
+        told_by_cause = case.step in {"dns", "connect", "tls"}
+        where = "" if told_by_cause else _STEPS.get(case.step, _NOWHERE)[1]
+        headline = f"{_host(case)}: {known.cause}{f', {where}' if where else ''}."
+    else:
+        what = _what(case)
+        did = f"refused {what}" if what else "refused"
+        headline = f"{_host(case)} {did}: {known.cause} ({_shown(case)})."
+    steps = known.steps
+    if case.outcome == "unknown":
+        permanence = _UNKNOWN
+        steps = (*advice.UNKNOWN_OUTCOME, *steps)
+    return Explanation(
+        headline=headline,
+        who=_who(case),
+        where=_where(case),
+        permanence=permanence,
+        next_steps=steps,
+        evidence=_evidence(case, found),
+    )
+
+
+_UNKNOWN: Final = (
+    "Not known: the message was sent whole and no answer came. It may have been "
+    "accepted."
+)
+
+
+def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
+    """Return what to say of a refusal or a fault, why, and how permanent it is."""
+    if case.fault is not None:
+        known = advice.FAULTS.get(case.fault, advice.OTHER_FAULT)
+        return known, (f"fault {one_line(case.fault)}",), "Nothing was decided."
+    # An enhanced status code alone tells the class of the reply.
+    code = case.code or (case.digit or 5) * 100 + 50
+    found = verdict(code, case.enhanced, case.text)
+    by_code = found.evidence.partition(",")[0] == "code"
+    rule = "the reply code alone" if by_code else f"rule {found.evidence}"
+    why = [f"{rule}: {found.retry_class}"]
+    meaning = status_meaning(code, case.enhanced)
+    if meaning.contradiction:
+        why.append(f"{case.enhanced} contradicts {code}, and the reply code counts")
+        meaning = status_meaning(code)
+    if meaning.detail_name:
+        where = f" ({meaning.reference})" if meaning.reference else ""
+        why.append(f"{meaning.enhanced or code} means {meaning.detail_name}{where}")
+    known = _advice(found.reason, code, case.enhanced)
+    if known in advice.UNDEFINED.values() and meaning.detail_name:
+        known = known._replace(cause=meaning.detail_name)
+    return known, tuple(why), _permanence(code, found.retry_class)
+
+
+def _advice(reason: str | None, code: int, enhanced: str | None) -> Advice:
+    refused_login = code == 535 or (enhanced or "").endswith(".7.8")
+    if reason == "securityerror" and refused_login:
+        return advice.ADVICE[advice.CREDENTIALS]
+    return advice.ADVICE.get(reason or "") or advice.UNDEFINED[min(code // 100, 5)]
+
+
+def _permanence(code: int, retry_class: str) -> str:
+    if retry_class == "greylisted":
+        return _GREYLISTED
+    if code >= 500:
+        return _LIMIT_FOR_GOOD if retry_class == "rate_limited" else _FOR_GOOD
+    return _UNTIL_MENDED if retry_class in _STAYS else _FOR_NOW
+
+
+def _evidence(case: Case, why: tuple[str, ...]) -> tuple[str, ...]:
+    return (_said(case), *why) if case.text else why
+
+
+def _said(case: Case) -> str:
+    """What came, with the step at which it did."""
+    at = f"at {case.step}" if case.step else ""
+    if case.path:
+        at += f" <{one_line(case.path)}>"
+    said = one_line(case.text)
+    codes = _shown(case) or (one_line(case.fault) if case.fault else "")
+    return f"{at}: {codes} {said}".strip(": ").rstrip()
+
+
+def _session(events: list[Event]) -> Explanation:
+    recipients = transactions.rows(events)
+    found = cases.of_session(events)
+    summary = _summary(recipients)
+    if not found:
+        return _good(events, recipients, summary)
+    found.sort(key=_importance)
+    lead = _refusal(found[0])
+    others = [_refusal(case) for case in found[1:]]
+    steps = dict.fromkeys(step for one in (lead, *others) for step in one.next_steps)
+    evidence = [*lead.evidence, *(_said(case) for case in found[1:])]
+    return lead._replace(
+        headline=f"{lead.headline} {summary}".rstrip(),
+        next_steps=tuple(steps)[:_MOST_STEPS],
+        evidence=tuple(dict.fromkeys(evidence))[:_MOST_EVIDENCE],
+    )
+
+
+def _importance(case: Case) -> tuple[bool, bool, int, bool]:
+    """Sorts first what matters most."""
+    place = _RANK.index(case.step) if case.step in _RANK else len(_RANK)
+    for_now = (case.code or 0) < 500
+    return case.outcome != "unknown", case.fault is None, place, for_now
+
+
+def _summary(recipients: list[dict[str, Any]]) -> str:
+    """What became of the recipients, in a sentence."""
+    fates = [
+        row["outcome"] or "still open" for row in recipients if row["recipient_no"]
+    ]
+    if len(fates) < 2 and "delivered" not in fates:
+        return ""
+    counts = {fate: fates.count(fate) for fate in dict.fromkeys(fates)}
+    words = {"delivered": "accepted", "rejected": "refused"}
+    parts = ", ".join(f"{n} {words.get(fate, fate)}" for fate, n in counts.items())
+    noun = "recipient" if len(fates) == 1 else "recipients"
+    return f"Of {len(fates)} {noun}: {parts}."
+
+
+def _good(
+    events: list[Event], recipients: list[dict[str, Any]], summary: str
+) -> Explanation:
+    host = one_line(events[0].host)
+    queue_ids = dict.fromkeys(row["queue_id"] for row in recipients if row["queue_id"])
+    delivered = any(row["outcome"] == "delivered" for row in recipients)
+    what = "accepted the message" if delivered else "refused nothing"
+    steps = (
+        ("Look for it in their log by its queue id, if it does not arrive.",)
+        if queue_ids
+        else ()
+    )
+    return Explanation(
+        headline=f"{host} {what}. {summary}".rstrip(),
+        who=_who(cases.Case(host=events[-1].host, peer_ip=events[-1].peer_ip)),
+        where="",
+        permanence="The server answers for it now (RFC 5321 section 6.1)."
+        if delivered
+        else "",
+        next_steps=steps,
+        evidence=tuple(f"queue id {one_line(name)}" for name in queue_ids),
+    )

@@ -1,0 +1,132 @@
+"""How well each host does TLS as a picture: a table with icons and words.
+
+An icon and a word say what the colour of a cell repeats: a tick for good, an
+exclamation mark for halfway, a cross for bad, a question mark for what was not seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from smtpnb.analysis import style
+from smtpnb.analysis.frames import plain_rows
+from smtpnb.analysis.hosts.posture import SOON, strong
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MAX_ROWS: Final = 40
+_GOOD: Final = "\u2713"
+_HALF: Final = "!"
+_BAD: Final = "\u2717"
+_UNKNOWN: Final = "?"
+_COLOURS: Final = {
+    _GOOD: style.PALE_GREEN,
+    _HALF: style.PALE_YELLOW,
+    _BAD: style.PALE_ORANGE,
+    _UNKNOWN: "#ffffff",
+}
+_COLUMNS: Final = ("offered", "version", "verified", "name", "days left", "key",
+                   "result", "grade")  # fmt: skip
+_WIDTHS: Final = (1.0, 1.1, 1.0, 0.9, 1.0, 1.1, 2.2, 0.9)
+
+
+def plot_posture(frame: pd.DataFrame) -> Figure:
+    """Draw how well each host does TLS.
+
+    Args:
+        frame: From `tls_posture`. At most 40 hosts are drawn.
+
+    Returns:
+        The figure.
+    """
+    drawn = frame.head(MAX_ROWS)
+    height = 1.1 + style.ROW * max(len(drawn), 1)
+    figure, ax = style.new_figure(describe_posture(frame), height=height)
+    if drawn.empty:
+        style.nothing_to_show(ax, "no sessions")
+        return figure
+    edges = [sum(_WIDTHS[:at]) for at in range(len(_WIDTHS) + 1)]
+    for y, row in enumerate(plain_rows(drawn)):
+        for at, (icon, text) in enumerate(_cells(row)):
+            colour = _COLOURS[icon]
+            box = (edges[at], _WIDTHS[at])
+            ax.broken_barh([box], (y - 0.46, 0.92), facecolors=colour)
+            middle = edges[at] + _WIDTHS[at] / 2
+            style.in_cell(ax, middle, y, f"{icon} {text}", colour, size=7.5)
+    style.name_rows(ax, drawn["host"], longest=30)
+    middles = [edge + width / 2 for edge, width in zip(edges, _WIDTHS, strict=False)]
+    ax.set_xticks(middles, _COLUMNS, fontsize=9)
+    ax.xaxis.set_ticks_position("top")
+    ax.set_xlim(0, edges[-1])
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    ax.set_xlabel(
+        f"n = {len(frame)} hosts; {_GOOD} good, {_HALF} halfway, {_BAD} bad, "
+        f"{_UNKNOWN} not seen; the grade is the sum of tls_rules()",
+        fontsize=8,
+    )
+    return figure
+
+
+def _cells(row: dict[str, Any]) -> list[tuple[str, str]]:
+    version, days, key = row["tls_version"], row["days_left"], row["key"]
+    return [
+        _truth(row["starttls_offered"]),
+        (
+            {"TLSv1.3": _GOOD, "TLSv1.2": _HALF, None: _UNKNOWN}.get(version, _BAD),
+            version or "none seen",
+        ),
+        _truth(row["verified"]),
+        _truth(row["name_match"]),
+        (_UNKNOWN, "") if days is None
+        else (_BAD if days < 0 else _HALF if days < SOON else _GOOD, f"{days}"),
+        (_UNKNOWN, "") if key is None
+        else (_GOOD if strong(key) else _BAD, style.short(key, 12)),
+        _result(row),
+        _grade(row["grade"]),
+    ]  # fmt: skip
+
+
+def _truth(value: bool | None) -> tuple[str, str]:
+    if value is None:
+        return _UNKNOWN, ""
+    return (_GOOD, "yes") if value else (_BAD, "no")
+
+
+def _result(row: dict[str, Any]) -> tuple[str, str]:
+    if row["tls_result"]:
+        return _BAD, style.short(row["tls_result"], 28)
+    return (_GOOD, "TLS") if row["tls_version"] else (_UNKNOWN, "not tried")
+
+
+def _grade(grade: str | None) -> tuple[str, str]:
+    if grade is None:
+        return _UNKNOWN, ""
+    got, _, best = grade.partition(" of ")
+    share = int(got) / int(best)
+    return (_GOOD if share == 1 else _HALF if share >= 0.75 else _BAD), grade
+
+
+def describe_posture(frame: pd.DataFrame) -> str:
+    """Say in words what `plot_posture` shows: a sentence for each host, at most ten.
+
+    Args:
+        frame: From `tls_posture`.
+    """
+    if frame.empty:
+        return "No sessions."
+    said = []
+    rows = zip(frame["host"], frame["grade"], frame["findings"], strict=True)
+    for host, grade, findings in list(rows)[:10]:
+        name = style.short(host)
+        if not isinstance(grade, str):
+            said.append(f"{name}: nothing was seen of TLS.")
+            continue
+        lost = [str(f).partition(": ")[2] for f in findings if str(f)[:4] != "PASS"]
+        why = style.short("; ".join(lost), 200) if lost else "nothing to mend"
+        said.append(f"{name}: {grade}, {why}.")
+    if len(frame) > 10:
+        said.append(f"And {len(frame) - 10} more hosts.")
+    return " ".join(said)

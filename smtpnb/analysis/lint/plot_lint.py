@@ -1,0 +1,129 @@
+"""The findings of `lint` as a picture: rules by servers, a verdict in each cell.
+
+The verdict is written in the cell; its colour repeats it. For one server there is room
+for the sentence as well. Rules that everybody kept are counted, not drawn: the picture
+is there for what is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from smtpnb.analysis import style
+from smtpnb.analysis.lint.rules.verdict import LEVELS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MAX_ROWS: Final = 40
+MAX_COLUMNS: Final = 12
+_NOT_ASKED: Final = "-"
+_COLOURS: Final = {
+    "FAIL": style.PALE_ORANGE,
+    "WARN": style.PALE_YELLOW,
+    "PASS": style.PALE_GREEN,
+    _NOT_ASKED: "#ffffff",
+}
+_LONGEST_SENTENCE: Final = 80
+
+
+def plot_lint(findings: pd.DataFrame, *, by: str = "server") -> Figure:
+    """Draw which server breaks which rule.
+
+    Args:
+        findings: From `lint`, or several of them in one frame. At most 40 rules and
+            12 columns are drawn, the rules with most wrong first.
+        by: The column whose values are the columns of the picture.
+
+    Returns:
+        The figure.
+
+    Raises:
+        KeyError: There is no such column.
+    """
+    every = _worst(findings, by)
+    columns = list(dict.fromkeys(name for _, name in every))
+    names = columns[:MAX_COLUMNS]
+    worst = {key: verdict for key, verdict in every.items() if key[1] in names}
+    wrong = _ranked(worst)
+    height = 1.3 + style.ROW * max(len(wrong), 1)
+    figure, ax = style.new_figure(describe_lint(findings, by=by), height=height)
+    if not wrong:
+        style.nothing_to_show(ax, "nothing was found wrong")
+        return figure
+    sentences = _sentences(findings) if len(names) == 1 else {}
+    for y, rule in enumerate(wrong):
+        for x, name in enumerate(names):
+            verdict = worst.get((rule, name), _NOT_ASKED)
+            colour = _COLOURS[verdict]
+            ax.broken_barh([(x - 0.495, 0.99)], (y - 0.48, 0.96), facecolors=colour)
+            words = f"{verdict}  {sentences[rule]}" if sentences else verdict
+            cell = style.in_cell(ax, x, y, words, colour)
+            if sentences:
+                cell.set(x=x - 0.485, ha="left")
+    rfc = dict(zip(findings["rule"], findings["rfc"], strict=True))
+    style.name_rows(ax, [f"{rule}   {rfc[rule]}" for rule in wrong])
+    style.name_columns(ax, names, rotation=0 if len(names) < 6 else 30)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    kept = len({rule for rule, _ in worst} - set(wrong))
+    said = [f"n = {len(names)} of {len(columns)} ({by})"]
+    said.append(f"{kept} rules that nobody broke are not drawn")
+    if not sentences:
+        said.append(f"{_NOT_ASKED}: the question did not come up")
+    ax.set_xlabel("; ".join(said), fontsize=8)
+    return figure
+
+
+def _worst(findings: pd.DataFrame, by: str) -> dict[tuple[str, str], str]:
+    """The worst verdict of each rule for each column, in order of appearance."""
+    worst: dict[tuple[str, str], str] = {}
+    columns = (findings[name] for name in ("rule", by, "verdict"))
+    for rule, name, verdict in zip(*columns, strict=True):
+        key = str(rule), str(name)
+        both = (worst.get(key, verdict), str(verdict))
+        worst[key] = min(both, key=LEVELS.index)
+    return worst
+
+
+def _ranked(worst: dict[tuple[str, str], str]) -> list[str]:
+    """The rules that somebody broke, with most wrong first."""
+    broken: dict[str, list[str]] = {}
+    for (rule, _), verdict in worst.items():
+        if verdict in {"FAIL", "WARN"}:
+            broken.setdefault(rule, []).append(verdict)
+    ranks = {r: (-v.count("FAIL"), -v.count("WARN")) for r, v in broken.items()}
+    return sorted(ranks, key=ranks.__getitem__)[:MAX_ROWS]
+
+
+def _sentences(findings: pd.DataFrame) -> dict[str, str]:
+    """What is wrong with each rule; the worst finding comes first in the frame."""
+    said: dict[str, str] = {}
+    for rule, what in zip(findings["rule"], findings["what"], strict=True):
+        said.setdefault(str(rule), style.short(what, _LONGEST_SENTENCE))
+    return said
+
+
+def describe_lint(findings: pd.DataFrame, *, by: str = "server") -> str:
+    """Say in words what `plot_lint` shows.
+
+    Args:
+        findings: From `lint`.
+        by: As for `plot_lint`.
+    """
+    if not len(findings):
+        return "No session was judged."
+    said = []
+    for name, part in findings.groupby(by, sort=False, observed=True):
+        counts = {
+            verdict: list(dict.fromkeys(part.loc[part["verdict"] == verdict, "rule"]))
+            for verdict in LEVELS
+        }
+        words = [
+            f"{verdict} {len(rules)}"
+            + (f" ({', '.join(rules)})" if rules and verdict != "PASS" else "")
+            for verdict, rules in counts.items()
+        ]
+        said.append(f"{style.short(name)}: {', '.join(words)}.")
+    return " ".join(said)

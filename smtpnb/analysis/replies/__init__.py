@@ -1,0 +1,3 @@
+"""What replies mean: registered codes, classes of refusals, repeated attempts."""
+
+from __future__ import annotations

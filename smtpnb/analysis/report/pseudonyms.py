@@ -1,0 +1,237 @@
+"""Other names for addresses, hosts, IP addresses and queue ids, the same every time.
+
+A session is rewritten event by event, before anything is made of it: whatever is made
+then (text, tables, explanations) can hold no name that it never saw. What looks like an
+address, a host, a URL or an IP address is replaced wherever it stands; what does not
+look like one (a host of one label, the local part of an address alone, a queue id) is
+replaced where the session itself says what it is.
+
+What stays: loopback addresses, "localhost", words that name a role rather than a person
+("postmaster"), times, and prose. A server that says "Welcome to the Smiths" still does.
+
+This module knows nothing of reports.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from smtpnb.analysis.compare.volatile import VOLATILE, names_of
+from smtpnb.transcript import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from smtpnb.transcript.derive import Event
+
+# Bounded, as a reply may be 64 KiB of anything. The order matters: the first that fits
+# at a place takes it.
+_NAME = re.compile(
+    r"""
+    (?P<url>\bhttps?://[^\s<>"]{1,2000})
+    | (?P<address>
+        (?<![^\s<>(,:;\["'=])
+        (?:"(?:[^"\\]|\\.){0,64}"|[^\s<>@,:;()\[\]"\\]{1,128})
+        @(?:\[[^\s\]]{1,64}\]|[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}))
+    | (?P<v6>(?=[0-9A-Fa-f]{0,40}:)[0-9A-Fa-f:][0-9A-Fa-f:.]{1,52}
+        (?![\w:]))
+    | (?P<v4>(?<!\d)(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d))
+    | (?P<host>(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}
+        \.(?:[^\W\d_]{2,63}|xn--[\w-]{1,59})(?![\w-]|\.\w))
+    | (?P<word>(?<![\w+-])
+        \w(?:[\w+-]{0,62}\w)?(?:\.\w(?:[\w+-]{0,62}\w)?){0,8}(?!\w))
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_V4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+# Ids that need no name of their own: nothing else refers to them.
+_IDS: Final = tuple(
+    volatile
+    for volatile in VOLATILE
+    if re.search(r"\{(session |message )?id\}", volatile.stands)
+)
+# A role or a plain word is nobody's name; as local parts they stay when alone.
+_ROLES: Final = (
+    "abuse account address admin administrator all and contact data error for from "
+    "help host hostmaster info local localhost mail mailbox mailer-daemon message new "
+    "news no-reply nobody noreply not office postmaster recipient reply root sales "
+    "sender server service smtp support test the unknown user users webmaster with you"
+)
+_WORDS: Final = frozenset(_ROLES.split())
+_SHORTEST_WORD: Final = 3
+# Facts of a certificate that name its owner, or are a name themselves.
+_NAMING: Final = frozenset({"cert_subject", "cert_issuer", "cert_sha256"})
+_OWNERS = re.compile(r";? ?(?:subject|issued by) [^;]{0,2000}")
+
+
+def pseudonymise(events: Iterable[Event]) -> list[Event]:
+    """Return events in which all names are others, the same one for the same name.
+
+    Args:
+        events: Of any number of sessions.
+    """
+    events = list(events)
+    names = Pseudonyms()
+    names.learn(events)
+    return [_rewritten(event, names) for event in events]
+
+
+class Pseudonyms:
+    """Names given so far. The case of a name does not matter."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, str] = {}
+        self._originals: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._odd: list[str] = []
+
+    def learn(self, events: Iterable[Event]) -> None:
+        """Take in what a session says is a name, and what must not be given as one."""
+        events = list(events)
+        for text in (text for event in events for text in _texts(event)):
+            for match in _NAME.finditer(text):
+                self._originals.add(match.group().lower())
+                self._originals.update(match.group().lower().rsplit("@", 1))
+        for event in events:  # so that the host asked for is the first
+            self.replace(event.host)
+        for event in events:
+            if event.event == "reply":
+                self._learn_queue_id(event.text)
+            elif event.event == "command" and event.step in {"mail", "rcpt"}:
+                self._learn_path(words.path(event.text or "") or "")
+        ends = names_of(events)
+        for host in sorted(ends.hosts | ends.clients):
+            if not _NAME.fullmatch(host) or _is_word(host):
+                self._give(host, "host{}.example")
+
+    def _learn_queue_id(self, text: str | None) -> None:
+        name = words.queue_id(text)
+        if name:
+            self._give(name, "queueid{}")
+
+    def _learn_path(self, path: str) -> None:
+        local = path.rpartition("@")[0].strip('"') if "@" in path else path
+        alone = len(local) >= _SHORTEST_WORD and local.lower() not in _WORDS
+        if "@" in path and _NAME.fullmatch(path):
+            given = self._address(path)
+        elif alone or "@" in path:
+            given = self._give(path, "user{}")
+        else:
+            return  # "postmaster" needs no domain, RFC 5321 section 4.1.1.3
+        if _NAME.fullmatch(path) is None and path not in self._odd:
+            self._odd.append(path)
+        if alone:
+            self._given.setdefault(local.lower(), given.partition("@")[0])
+
+    def _give(self, name: str, form: str) -> str:
+        """Return the name for `name`; never one that somebody already bears."""
+        known = self._given.get(name.lower())
+        if known is not None:
+            return known
+        while True:
+            n = self._counts[form] = self._counts.get(form, 0) + 1
+            given = form.format(n)
+            if given not in self._originals:
+                self._given[name.lower()] = given
+                return given
+
+    def replace(self, text: str) -> str:
+        """Return text with every name in it replaced."""
+        for volatile in _IDS:
+            text = volatile.pattern.sub(volatile.stands, text)
+        for odd in self._odd:
+            pattern = rf"(?<!\w){re.escape(odd)}(?!\w)"
+            given = self._given[odd.lower()]
+            text = re.sub(pattern, given, text, flags=re.IGNORECASE)
+        return _NAME.sub(self._other, text)
+
+    def _other(self, match: re.Match[str]) -> str:
+        name, kind = match.group(), match.lastgroup
+        if kind == "word":
+            return self._given.get(name.lower()) or _V4.sub(self._inner_ip, name)
+        if kind == "url":
+            scheme, _, rest = name.partition("://")
+            return f"{scheme}://{self.replace(re.split('[/?#]', rest)[0])}/..."
+        if kind == "address":
+            return self._address(name)
+        if kind == "host":
+            return self._given.get(name.lower()) or self._give(name, "host{}.example")
+        return self._ip(name)
+
+    def _address(self, address: str) -> str:
+        known = self._given.get(address.lower())
+        if known is not None:
+            return known
+        local, _, domain = address.rpartition("@")
+        host = self.replace(domain)
+        if host == domain.lower() or host == domain:  # of one label, or a loopback
+            host = self._give(domain, "host{}.example")
+        user = self._give(f"{local}@{domain}", "user{}")
+        self._given[address.lower()] = given = f"{user}@{host}"
+        return given
+
+    def _inner_ip(self, match: re.Match[str]) -> str:
+        return self._ip(match.group())
+
+    def _ip(self, text: str) -> str:
+        before, address, after = _split_ip(text)
+        if address is None or address.is_loopback or address.is_unspecified:
+            return text  # a time, a version; or nobody's name
+        form = "192.0.2.{}" if address.version == 4 else "2001:db8::{}"
+        return f"{before}{self._give(address.compressed, form)}{after}"
+
+
+def _split_ip(
+    text: str,
+) -> tuple[str, ipaddress.IPv4Address | ipaddress.IPv6Address | None, str]:
+    """Find the address in hex, colons and dots: "host:" or a full stop may be there."""
+    starts = [0, *(at + 1 for at, char in enumerate(text) if char == ":")]
+    for start in starts:
+        for shown in (text[start:], text[start:].rstrip(".:")):
+            try:
+                address = ipaddress.ip_address(shown)
+            except ValueError:
+                continue
+            return text[:start], address, text[start + len(shown) :]
+    return "", None, text
+
+
+def _is_word(name: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and match.lastgroup == "word"
+
+
+def _texts(event: Event) -> list[str]:
+    return [event.host, event.peer_ip or "", event.text or "", event.detail or ""]
+
+
+def _rewritten(event: Event, names: Pseudonyms) -> Event:
+    text = event.text
+    if text is not None and event.event == "reply" and event.code == 334:
+        text = f"<challenge {len(text)} octets>"  # base64 may hold a name
+    elif text is not None and event.event in {"tls", "error"}:
+        text = _OWNERS.sub("", text)
+    detail = json.loads(event.detail) if event.detail else None
+    return event._replace(
+        run_id="",
+        session_id=f"session of {names.replace(event.host)}",
+        host=names.replace(event.host),
+        peer_ip=event.peer_ip and names.replace(event.peer_ip),
+        text=text if text is None else names.replace(text),
+        detail=json.dumps(_inside(detail, names)) if detail else None,
+    )
+
+
+def _inside(value: Any, names: Pseudonyms) -> Any:
+    """The same value with every text in it replaced."""
+    if isinstance(value, str):
+        return names.replace(_OWNERS.sub("", value))
+    if isinstance(value, list):
+        return [_inside(item, names) for item in value]
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if key not in _NAMING}
+        return {key: _inside(item, names) for key, item in kept.items()}
+    return value

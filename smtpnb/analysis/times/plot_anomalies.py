@@ -1,0 +1,114 @@
+"""What stands out, host by host and step by step: strips with the flagged points.
+
+This module knows nothing of exchanges: it draws the frame of `anomalies`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from smtpnb.analysis import style
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_ROWS: Final = 25
+
+
+def plot_anomalies(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+    """Draw a row for each host and step where something stands out, the worst first.
+
+    A bar marks what is normal, a dot each slow exchange; beside them stand the worst
+    robust z-score, and what is new in words. At most `MAX_ROWS` rows.
+
+    Args:
+        frame: From `anomalies`.
+        ax: Draw here; None makes a figure of its own.
+
+    Returns:
+        The figure.
+    """
+    groups = list(frame.groupby(["host", "step"], sort=False, dropna=False))[:MAX_ROWS]
+    if ax is None:
+        height = 1.2 + style.ROW * max(len(groups), 1)
+        _, ax = style.new_figure(describe_anomalies(frame), height=height)
+    if not groups:
+        style.nothing_to_show(ax, "nothing stands out")
+        return style.figure_of(ax)
+    labels = []
+    for at, ((host, step), group) in enumerate(groups):
+        slow = group[group["metric"] == "latency_ms"]
+        if len(slow):
+            _points(ax, at, slow)
+        where = style.short(f"{host} {step}", 40)
+        labels.append(f"{where}  {_new(group)}" if _new(group) else where)
+    style.name_rows(ax, labels, 70)
+    style.bare(ax)
+    if (frame["metric"] == "latency_ms").any():
+        style.log_ms(ax)
+        low, high = ax.get_xlim()
+        ax.set_xlim(low / 1.5, high * 2.5)  # room for the figures
+        ax.set_xlabel("| normal, dots: what stands out (logarithmic)", fontsize=9)
+    else:
+        ax.set_xticks([])
+    return style.figure_of(ax)
+
+
+def _points(ax: Axes, at: int, slow: pd.DataFrame) -> None:
+    values = slow["value"].clip(lower=style.LEAST_MS)
+    normal = max(float(slow["baseline"].median()), style.LEAST_MS)
+    ax.plot([normal, values.max()], [at, at], color=style.GRID, linewidth=1.2)
+    ax.plot([normal], [at], "|", color=style.BLUE, ms=12, mew=2)
+    ax.plot(values, [at] * len(values), "o", color=style.VERMILION, ms=4.5, alpha=0.7)
+    worst = f"{style.took(values.max())}  z={slow['robust_z'].max():.1f}"
+    more = f"  n={len(slow)}" if len(slow) > 1 else ""
+    style.beside_bar(ax, values.max(), at, f"{worst}{more}")
+
+
+def _new(group: pd.DataFrame) -> str:
+    codes = group[group["metric"] == "code"]
+    told = [
+        f"{code} ({n:.0f})"
+        for code, n in zip(
+            codes["what"].fillna("no reply"), codes["value"], strict=True
+        )
+    ]
+    texts = int((group["metric"] == "text").sum())
+    if texts:
+        told.append(f"{texts} {'text' if texts == 1 else 'texts'}")
+    return f"new: {', '.join(told)}" if told else ""
+
+
+def describe_anomalies(frame: pd.DataFrame) -> str:
+    """Say in words what `plot_anomalies` shows.
+
+    Args:
+        frame: From `anomalies`.
+
+    Returns:
+        How much stands out, and the three worst.
+    """
+    if frame.empty:
+        return "Nothing stands out."
+    numbers = frame["metric"].value_counts()
+    words = {"latency_ms": "slow", "code": "new codes", "text": "new texts"}
+    said = ", ".join(
+        f"{numbers[metric]:,} {word}"
+        for metric, word in words.items()
+        if metric in numbers
+    )
+    worst = ", ".join(
+        f"{style.short(row['host'])} {row['step']} {_what(row)}"
+        for row in frame.head(3).fillna({"what": "no reply"}).to_dict("records")
+    )
+    return f"What stands out: {said}. The worst: {worst}."
+
+
+def _what(row: dict[Hashable, Any]) -> str:
+    if row["metric"] == "latency_ms":
+        return f"{style.took(row['value'])} (normal {style.took(row['baseline'])})"
+    return f"new {style.short(row['what'], 40)}"

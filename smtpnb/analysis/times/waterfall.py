@@ -1,0 +1,106 @@
+"""Where the time of one session went: a bar for each thing that took time.
+
+Rows and not fixed columns, because STARTTLS puts a handshake in the middle of the
+dialogue, and a message may have any number of recipients. A bar has two parts, sending
+and waiting, since the one is our network and the other is their server.
+
+This module knows nothing of pictures.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from smtpnb.analysis.frames import table
+from smtpnb.analysis.inputs import events_of
+from smtpnb.transcript.events import of_one
+from smtpnb.transcript.exchanges import fold, since_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+    from smtpnb.analysis.inputs import Source
+    from smtpnb.transcript.derive import Event
+
+SETUP: Final = {"dns": "DNS", "connect": "connect", "tls": "TLS handshake"}
+_DTYPES: Final = {
+    "label": "text",
+    "step": "text",
+    "start_ms": "float64",
+    "send_ms": "float64",
+    "wait_ms": "float64",
+    "dt_ms": "float64",
+    "code": "Int16",
+    "text": "text",
+}
+
+
+class Bar(NamedTuple):
+    """One row of `waterfall`."""
+
+    label: str
+    step: str
+    start_ms: float
+    send_ms: float
+    wait_ms: float
+    dt_ms: float
+    code: int | None
+    text: str | None
+
+
+def waterfall(source: Source, *, session: int | str = -1) -> pd.DataFrame:
+    """Return one row for each resolution, connection, handshake and exchange.
+
+    Args:
+        source: A transcript, or a frame of its `events()`.
+        session: Which session: its number in order, -1 the last, or its session_id.
+
+    Returns:
+        In order of time: `label` (for people), `step`, `start_ms` (since the session
+        began), `send_ms` and `wait_ms` (its two parts; what is not an exchange only
+        waits), `dt_ms` (their sum), `code` (null: none came), `text` (of the reply
+        or the fault).
+
+    Raises:
+        LookupError: There is no such session.
+    """
+    return table(bars(source, session), _DTYPES)
+
+
+def bars(source: Source, session: int | str = -1) -> list[Bar]:
+    """Return the rows of `waterfall` as plain values; the same arguments and errors."""
+    events = of_one(events_of(source), session)
+    found = [*_setup(events), *_exchanges(events)]
+    return sorted(found, key=lambda bar: bar.start_ms)
+
+
+def _setup(events: list[Event]) -> Iterator[Bar]:
+    for event in events:
+        if event.event in SETUP and event.dt_ms is not None:
+            label, took = SETUP[event.event], event.dt_ms
+            start = since_ms(event)
+            yield Bar(
+                label, event.step, start, 0.0, took, took, code=None, text=event.text
+            )
+
+
+def _exchanges(events: list[Event]) -> Iterator[Bar]:
+    faults = {e.exchange_no: e for e in events if e.event == "error"}
+    for row in fold(events):
+        code, text, wait = row.get("code"), row.get("text"), row.get("latency_ms", 0.0)
+        fault = faults.get(row["exchange_no"])
+        if code is None and fault is not None:
+            wait, text = fault.dt_ms or 0.0, fault.text
+        send = row.get("send_ms", 0.0)
+        took = round(send + wait, 3)
+        step, start = row["step"], row["t_ms"]
+        yield Bar(_label(row), step, start, send, wait, took, code, text)
+
+
+def _label(row: dict[str, Any]) -> str:
+    if row["step"] == "eod":
+        return "message and dot"
+    words = (row.get("verb"), row.get("argument"))
+    return " ".join(word for word in words if word) or str(row["step"])

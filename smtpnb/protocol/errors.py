@@ -1,0 +1,146 @@
+"""Every exception of smtpnb.
+
+A refused command is a reply, never an exception. What raises is what ends or prevents
+a conversation::
+
+    Exception
+    +- SmtpError                     .phase .peer .reply .outcome .transcript
+    |  +- ReplyError                 only when asked for: raise_for_status(), --expect
+    |  |  +- TransientReplyError     4yz
+    |  |  +- PermanentReplyError     5yz
+    |  +- LocalProtocolError         we tried: wrong order, injection, a second thread
+    |  +- RemoteProtocolError        they broke framing or bounds, or spoke out of turn
+    |  +- TransportError (OSError)   the network
+    |  |  +- ResolveError
+    |  |  +- ConnectError
+    |  |  +- TlsError                .findings
+    |  |  +- ConnectionLost
+    |  +- DeadlineExceeded (TimeoutError)
+    +- Cancelled                     beside SmtpError, not below it
+
+``Cancelled`` stands apart so that ``except SmtpError: continue`` in a loop over
+servers cannot swallow the user's wish to stop.
+
+All context is optional, so that every class survives pickling (executors pickle
+errors). Text of a server inside a message is escaped here, once, for all of them.
+This module knows nothing of sockets, sessions or tables.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smtpnb.edges.text import for_terminal
+
+if TYPE_CHECKING:
+    from smtpnb.protocol.reply import Reply
+
+
+class _Context(Exception):
+    """What every error of a conversation can tell.
+
+    Attributes:
+        phase: resolve, connect, tls, greeting, or the verb in lower case.
+        peer: "host:port" as the user named it, or None.
+        reply: The last reply that was read on the connection, or None.
+        outcome: What is known of a message whose content was being sent:
+            "aborted", "unknown", "accepted", "refused"; None if there was none.
+        transcript: The transcript up to and including the fault, or None.
+        deliveries: What became of each message, if several were being sent.
+    """
+
+    phase: str | None = None
+    peer: str | None = None
+    reply: Reply | None = None
+    outcome: str | None = None
+    transcript: Any = None
+    deliveries: tuple[Any, ...] = ()
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        phase: str | None = None,
+        peer: str | None = None,
+        reply: Reply | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.peer = peer
+        self.reply = reply
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        # OSError.__str__ would look at errno; the message is always the first argument.
+        text = str(self.args[0]) if self.args else ""
+        facts = []
+        if self.phase:
+            facts.append(f"phase: {self.phase}")
+        if self.peer:
+            facts.append(f"peer: {self.peer}")
+        if self.reply is not None:
+            facts.append(f"last reply: {self.reply}")
+        if self.outcome:
+            facts.append(f"message: {self.outcome}")
+        if facts:
+            text = f"{text} ({'; '.join(facts)})"
+        return for_terminal(text)
+
+
+class SmtpError(_Context):
+    """A conversation failed, or was not allowed to begin."""
+
+
+class ReplyError(SmtpError):
+    """A reply said no, and the caller asked for that to raise."""
+
+
+class TransientReplyError(ReplyError):
+    """The reply was 4yz: try again later."""
+
+
+class PermanentReplyError(ReplyError):
+    """The reply was 5yz: do not repeat the command as it is."""
+
+
+class LocalProtocolError(SmtpError):
+    """We tried something that must not be sent; no octet left."""
+
+
+class RemoteProtocolError(SmtpError):
+    """The peer broke the protocol; the connection is closed."""
+
+
+class TransportError(SmtpError, OSError):
+    """The network failed; the connection is closed."""
+
+
+class ResolveError(TransportError):
+    """The name has no address, or the resolver failed."""
+
+
+class ConnectError(TransportError):
+    """No address of the host accepted a connection."""
+
+
+class TlsError(TransportError):
+    """TLS could not be established, or failed later.
+
+    Attributes:
+        findings: What verification found, a sentence each; empty for other failures.
+    """
+
+    findings: tuple[str, ...] = ()
+
+
+class ConnectionLost(TransportError):
+    """The peer closed or reset the connection."""
+
+
+class DeadlineExceeded(SmtpError, TimeoutError):
+    """The phase took longer than its deadline; the connection is closed."""
+
+
+class Cancelled(_Context):
+    """cancel() ended the running command; the connection is closed."""
