@@ -38,6 +38,16 @@ RESETS: Final = frozenset({"EHLO", "HELO", "LHLO", "RSET", "STARTTLS"})
 ENDS: Final = frozenset({".", "BDAT LAST"})
 
 
+def worst(outcomes: Iterable[str]) -> str | None:
+    """Return the outcome that a person must know of first; None if there is none.
+
+    >>> worst(["accepted", "unknown", "aborted"])
+    'unknown'
+    """
+    order = (UNKNOWN, ABORTED, REFUSED, ACCEPTED)
+    return min(filter(order.__contains__, outcomes), key=order.index, default=None)
+
+
 def refused(octets: bytes) -> bool:
     """Tell whether a reply says no: 4yz or 5yz."""
     return octets >= b"4"
@@ -66,6 +76,7 @@ class Transaction:
         finals: The replies to the end: one, or one an accepted recipient (RFC 2033).
         end_at: The count of octets sent beyond which the server may have the end.
         fate: What became of it where no reply decided: unknown, aborted, not tried.
+        why: The reply to something else for which it was not tried (421), or None.
     """
 
     __slots__ = (
@@ -80,18 +91,19 @@ class Transaction:
         "rcpts",
         "reverse_path",
         "smtputf8",
+        "why",
     )
 
     def __init__(
         self,
         reverse_path: str | None = None,
-        forward_paths: Iterable[str] = (),
+        forward_paths: Sequence[str] = (),
         *,
         smtputf8: bool = False,
         lmtp: bool = False,
     ) -> None:
         self.reverse_path = reverse_path
-        self.forward_paths: Sequence[str] = list(forward_paths)
+        self.forward_paths = forward_paths
         self.smtputf8 = smtputf8
         self.lmtp = lmtp
         self.mail: bytes | None = None
@@ -101,6 +113,7 @@ class Transaction:
         self.finals: list[bytes] = []
         self.end_at: int | None = None
         self.fate = NOT_TRIED
+        self.why: bytes | None = None
 
     # Growing
 
@@ -132,6 +145,12 @@ class Transaction:
             self.fate = NOT_TRIED
         else:
             self.fate = UNKNOWN if left else ABORTED
+
+    def disbelieve(self) -> None:
+        """Forget the replies: what seemed to answer it may have answered anything."""
+        self.mail = self.data = self.chunk = None
+        self.rcpts, self.finals = [], []
+        self.fate = UNKNOWN
 
     # Reading
 
@@ -180,25 +199,39 @@ class Transaction:
             return REFUSED
         return self.fate if all(map(refused, self.finals)) else ACCEPTED
 
-    def of_recipient(self, number: int) -> tuple[str, bytes | None]:
-        """Return what became of it for one recipient, and the reply that decided."""
-        own = self.rcpts[number] if number < len(self.rcpts) else None
+    def of_recipients(self) -> list[tuple[str, bytes | None]]:
+        """Return for each recipient what became of it, and the reply that decided."""
+        n, rcpts = len(self.forward_paths), self.rcpts
         if self.mail is not None and refused(self.mail):
-            return REFUSED, self.mail
-        if own is not None and refused(own):
-            return REFUSED, own
-        if self.lmtp and own is not None and self.finals:
-            return self._by_own_final(number)
-        outcome, reason = self.outcome, self.reason
-        return outcome, reason if reason or not self.finals else self.finals[0]
+            return [(REFUSED, self.mail)] * n
+        if self.lmtp and self.finals:
+            return self._by_own_finals()
+        final = self.finals[0] if self.finals else self.why
+        rest = self.outcome, self.reason or final
+        fates = [(REFUSED, own) if refused(own) else rest for own in rcpts[:n]]
+        return fates + [rest] * (n - len(fates))
 
-    def _by_own_final(self, number: int) -> tuple[str, bytes | None]:
-        """The reply to the end for this recipient alone (RFC 2033 section 4.2)."""
-        place = number - sum(map(refused, self.rcpts[:number]))
-        if place >= len(self.finals):
-            return self.fate, None
-        final = self.finals[place]
-        return (REFUSED if refused(final) else ACCEPTED), final
+    def _by_own_finals(self) -> list[tuple[str, bytes | None]]:
+        """LMTP answers the end once an accepted recipient (RFC 2033 section 4.2)."""
+        fates: list[tuple[str, bytes | None]] = []
+        finals = iter(self.finals)
+        for own in self.rcpts[: len(self.forward_paths)]:
+            final = own if refused(own) else next(finals, None)
+            if final is None:
+                fates.append((self.fate, None))
+            else:
+                fates.append((REFUSED if refused(final) else ACCEPTED, final))
+        return fates + [(self.fate, None)] * (len(self.forward_paths) - len(fates))
+
+    @property
+    def later(self) -> tuple[bytes, ...]:
+        """What was said no to behind the reason: echoes, and a 421."""
+        reason = self.reason
+        if reason is None:
+            return ()
+        replies = self.replies
+        behind = replies[next(n for n, o in enumerate(replies) if o is reason) + 1 :]
+        return tuple(filter(refused, behind))
 
     @property
     def replies(self) -> tuple[bytes, ...]:

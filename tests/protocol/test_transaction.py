@@ -101,10 +101,7 @@ def test_what_became_of_whom(name: str) -> None:
         (
             each.reverse_path,
             each.outcome,
-            "".join(
-                each.of_recipient(number)[0][0]
-                for number in range(len(each.forward_paths))
-            ),
+            "".join(outcome[0] for outcome, _ in each.of_recipients()),
             (each.reason or b"").decode().strip(),
         )
         for each in follow(said)
@@ -125,14 +122,14 @@ def test_where_no_reply_decided(left: bool, turned_away: bool, fate: str) -> Non
     (transaction,) = follow([MAIL, RCPT])
     transaction.settle(left=left, turned_away=turned_away)
     assert transaction.outcome == fate
-    assert transaction.of_recipient(0) == (fate, None)
+    assert transaction.of_recipients() == [(fate, None)]
 
 
 def test_a_421_decides_nothing_where_the_end_had_left() -> None:
     (transaction,) = follow([MAIL, RCPT, ("RCPT", BYE, "c@x")])
     transaction.settle(left=True)
     assert transaction.outcome == "unknown"
-    assert transaction.of_recipient(1)[0] == "refused"
+    assert [fate for fate, _ in transaction.of_recipients()] == ["unknown", "refused"]
 
 
 def test_replies_stand_in_the_order_of_the_dialogue() -> None:
