@@ -24,11 +24,11 @@ from smtpnb.message.content import octets_of, pieces_of
 from smtpnb.protocol import commands
 from smtpnb.protocol.content import check_content
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.names import host_name
 from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
 from smtpnb.sending import Sending
 from smtpnb.wire.auth import authenticate
-from smtpnb.wire.resolve import checked_host
 from smtpnb.wire.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ class SmtpClient(Sending):
         """
         policy = self._trust.with_(verify=verify, ca=ca)
         engine = self._connected()
-        name = server_hostname or engine.log.host.strip("[]")
-        checked_host(name)
+        name = host_name(server_hostname or engine.log.host)
         return self._run("starttls", engine.starttls(policy, name, timeout))
 
     def auth(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
+from smtpnb.protocol.names import address_literal, host_name
 from smtpnb.protocol.session import State
 from smtpnb.wire.cancel import CancelToken
 from smtpnb.wire.drive import run
@@ -130,7 +131,8 @@ class Connection:
         """
         if not isinstance(host, str):
             target = host
-            ca = target.ca if ca is None else ca
+            if ca is None and self._policy.context is None:
+                ca = target.ca
             host, port, implicit_tls = target.host, target.port, target.implicit_tls
         if not 0 < port < 65536:
             raise LocalProtocolError(f"{port!r} is not a port (1 to 65535)")
@@ -140,13 +142,13 @@ class Connection:
                     f"already connected to {self._engine.peer}; quit() or disconnect()"
                 )
             self._trust = self._policy.with_(verify=verify, ca=ca)
-            self._trust.make_context()  # a bad CA file is told before anything is tried
+            self._trust.check()  # a bad CA file is told before anything is tried
             self._token = CancelToken()
             log = Record(host, port)
             self._records.append(log)
             self._engine = Engine(log, self.timeouts, lax=self._lax)
             policy = self._trust if implicit_tls else None
-            name = host.strip("[]")
+            name = host_name(host) if implicit_tls else ""
             return self._drive(self._engine.open(policy, name, timeout))
 
     def disconnect(self) -> None:
@@ -280,8 +282,7 @@ class Connection:
         stream = self._connected().stream
         if stream is None:
             return "[127.0.0.1]"  # never sent: the session is closed
-        address = stream.local_host
-        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+        return address_literal(stream.local_host)
 
     def _give_back(self) -> None:
         """Keep no descriptor once the connection has ended."""

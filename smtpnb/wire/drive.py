@@ -21,7 +21,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smtpnb.protocol.errors import Cancelled
-from smtpnb.wire.wait import Ready, Steps, Wait, now
+from smtpnb.wire.wait import LONGEST_PAUSE, Ready, Steps, Wait, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ class _Waiter:
             self._fds = wait.fds
         while True:
             # A peer that trickles octets must not keep the tick from coming.
-            pause = max(wait.deadline - now(), 0.0)
+            pause = min(max(wait.deadline - now(), 0.0), LONGEST_PAUSE)
             if tick is not None:
                 pause = min(pause, tick.left())
             # poll() counts whole milliseconds: round up, or it spins at the end.

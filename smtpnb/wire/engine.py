@@ -299,7 +299,7 @@ class Engine(Link):
                 no handshake (CVE-2011-0411 and its many children).
             TlsError: The handshake failed.
         """
-        policy.make_context()  # a bad CA file is told before an octet leaves
+        policy.verifying_context()  # a bad CA file is told before an octet leaves
         limit = None if timeout is None else now() + timeout
         reply = yield from self.execute(StartTls(), timeout)
         if self.session.state is not State.TLS:

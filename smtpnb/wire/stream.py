@@ -298,7 +298,8 @@ class Stream:
         """
         incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._incoming = incoming
-        context = policy.make_context()
+        look = policy.verify == "report"
+        context = policy.looking_context() if look else policy.verifying_context()
         tls = context.wrap_bio(incoming, self._outgoing, server_hostname=host)
         while True:
             try:
@@ -308,11 +309,11 @@ class Stream:
             except ssl.SSLError as error:
                 with contextlib.suppress(ConnectionLost):
                     self._flush_now()
-                raise failure(tls, error, host) from None
+                raise failure(tls, error, host, policy) from None
             else:
                 yield from self._flush(deadline)
                 self.tls = tls
-                return negotiated(tls, policy, host)
+                return negotiated(tls, host)
             yield from self._flush(deadline)
             yield from until_ready(self._fd, READ, deadline)
             octets = self._receive()
