@@ -129,9 +129,12 @@ class TlsError(TransportError):
 
     Attributes:
         findings: What verification found, a sentence each; empty for other failures.
+        certificate: Facts of the certificate that did not verify (the keys of
+            `client.tls` that begin with "cert_"), as far as it was seen; else None.
     """
 
     findings: tuple[str, ...] = ()
+    certificate: dict[str, Any] | None = None
 
 
 class ConnectionLost(TransportError):

@@ -234,6 +234,7 @@ class Session:
         authenticated: Whether AUTH succeeded.
         follower: The mail transaction, as the replies tell it.
         queue: The replies that are owed, oldest first.
+        begun_by_verb: Whether the user's own MAIL began the open transaction.
         lifted: Why the last command was only sent because of `lax`; "" if it was in
             order.
     """
@@ -247,6 +248,7 @@ class Session:
         self.lifted = ""
         self.follower = Follower()
         self.queue: deque[Owed] = deque()
+        self.begun_by_verb = False
         self._assumed_smtputf8: bool | None = None  # inside a group that is checked
 
     @property
@@ -471,6 +473,7 @@ class Session:
     def _opened(self, transaction: Transaction) -> None:
         if transaction.mail is not None:
             self.follower.current = transaction
+            self.begun_by_verb = False
 
     def _done(self, owed: Owed, n: int) -> None:
         owed.n_done += n
@@ -527,6 +530,8 @@ class Session:
             owed.transaction = self.follower.current
         transaction, more = owed.transaction, self._more_finals
         if transaction is None or event == "MAIL":
+            if reply_class(reply) == 2:
+                self.begun_by_verb = owed.path is not None
             self.follower.answered(event, reply.octets, owed.path, transaction)
         else:
             transaction.answered(event, reply.octets)

@@ -120,4 +120,4 @@ def _are_plain(paths: Sequence[str]) -> bool:
     if rest != "@\n" * (len(paths) - 1) + "@":
         return False
     framed = f"\n{joined}\n"
-    return not any([broken in framed for broken in _BROKEN])
+    return not any(broken in framed for broken in _BROKEN)

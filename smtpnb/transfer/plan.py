@@ -132,6 +132,8 @@ class Way(ABC):
 
     Attributes:
         n_taken: How many messages were taken.
+        n_settled: How many were handed out and had been tried.
+        is_full: As many as were to be sent were taken, and there are more.
         untried: What was taken and not tried, because the server would take no more.
     """
 
@@ -154,6 +156,8 @@ class Way(ABC):
         self.quits = quits
         self.progress = progress
         self.n_taken = 0
+        self.n_settled = 0
+        self.is_full = False
         self.untried: list[Any] = []
         self._pausing = pausing
         self._most = most
@@ -221,10 +225,26 @@ class Way(ABC):
                 job.transaction.why = reply.octets
 
     def _keep_untried(self) -> None:
-        kept = [job for job in self._open if job.delivery.outcome == NOT_TRIED]
-        kept = [job for job in kept if job.delivery.error is None]
+        kept = [
+            job
+            for job in self._open
+            if job.delivery.outcome == NOT_TRIED and job.delivery.error is None
+        ]
         self.untried = [job.mail for job in kept]
         self._open = deque([job for job in self._open if job not in kept])
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a new connection would have something to send."""
+        return self.is_full or bool(self.untried)
+
+    def hand_out_untried(self) -> Steps[None]:
+        """Hand out, as not tried, what was kept."""
+        reply = self.exchange.last_reply
+        for mail in self.untried:
+            delivery = Delivery(mail)
+            delivery.transaction.why = None if reply is None else reply.octets
+            yield delivery
 
     # Taking messages, handing out deliveries
 
@@ -233,9 +253,13 @@ class Way(ABC):
 
         Those that cannot are not tried, and handed out in their turn.
         """
-        while self._most is None or self.n_taken < self._most:
+        while not self.is_full:
             given = yield from self._source.following()
             if given is NO_MORE:
+                return None
+            if self.n_taken == self._most:
+                self.is_full = True
+                self._source.give_back([given])
                 return None
             self.n_taken += 1
             job = self._made(given)
@@ -267,6 +291,7 @@ class Way(ABC):
         """Hand out what is settled, in order."""
         while self._open and self._open[0].settled:
             job, before = self._open.popleft(), now()
+            self.n_settled += job.delivery.outcome != NOT_TRIED
             yield job.delivery
             if self._pausing:
                 pause = now() - before

@@ -22,20 +22,18 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smtpnb.protocol.errors import Cancelled
-from smtpnb.wire.wait import READ, Call, Ready, Steps, Wait, now
+from smtpnb.wire.wait import LONGEST_PAUSE, READ, Call, Ready, Steps, Wait, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Self
 
     from smtpnb.wire.cancel import CancelToken
 
 _T = TypeVar("_T")
 
 TICK: Final = 0.1
-# poll() counts milliseconds in a C int: longer waits are waited for in pieces.
-_DAY_MS: Final = 24 * 3600 * 1000
-
 # What signal.signal wraps. The wrapper turns handlers into enums and back, which costs
 # 4 us for each verb: as much as all else a driver does.
 _set_handler: Final = _signal.signal
@@ -66,7 +64,7 @@ class Shield:
         if self.token is not None:
             self.token.cancel()
 
-    def __enter__(self) -> Shield:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             previous = _set_handler(_SIGINT, self)
             if callable(previous):
@@ -138,7 +136,8 @@ class Driver:
         self.on_tick: Callable[[], None] | None = None
         self._wake = token.fileno()
         self._poll = select.poll()
-        self._poll.register(self._wake, select.POLLIN)
+        if self._wake >= 0:  # else it is closed, and so is the connection
+            self._poll.register(self._wake, select.POLLIN)
         self._fds: tuple[tuple[int, int], ...] = ()
 
     def run(self, steps: Steps[_T], shield: Shield) -> _T:
@@ -187,12 +186,11 @@ class Driver:
             self._watch(wait.fds)
         while True:
             # A peer that trickles octets must not keep the tick from coming.
-            pause = max(wait.deadline - now(), 0.0)
+            pause = min(max(wait.deadline - now(), 0.0), LONGEST_PAUSE)
             if tick is not None:
                 pause = min(pause, tick.left())
             # poll() counts whole milliseconds: round up, or it spins at the end.
-            ms = int(min(pause * 1000, _DAY_MS)) + 1 if pause else 0
-            events = self._poll.poll(ms)
+            events = self._poll.poll(int(pause * 1000) + 1 if pause else 0)
             if events or self.token.requested:
                 return tuple([fd for fd, _ in events if fd != self._wake])
             if wait.deadline <= now():
@@ -222,7 +220,7 @@ class Driver:
         if self.on_tick is not None:
             return False
         pause = deadline - now()
-        if not 0 < pause * 1000 < _DAY_MS:
+        if not 0 < pause < LONGEST_PAUSE:
             return False
         events = self._poll.poll(int(pause * 1000) + 1)
         return len(events) == 1 and events[0][0] == fd and not self.token.requested

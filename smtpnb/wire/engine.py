@@ -37,11 +37,11 @@ from smtpnb.protocol.errors import (
     DeadlineExceeded,
     LocalProtocolError,
     SmtpError,
+    TlsError,
 )
 from smtpnb.protocol.group import chunk, of_commands
 from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.secret import Octets
 from smtpnb.protocol.session import Session, State
 from smtpnb.protocol.transaction import Transaction, worst
 from smtpnb.wire import record
@@ -55,6 +55,7 @@ from smtpnb.wire.stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from smtpnb.protocol.secret import Octets
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
     from smtpnb.wire.wait import Steps, Timeouts
@@ -69,6 +70,8 @@ _MORE_THAN_A_LINE: Final[Mapping[type[Command], str]] = {
     AuthResponse: "auth",
     AuthCancel: "auth",
 }
+# Where RSET comes before the next message.
+_OPEN: Final = (State.MAIL, State.RCPT, State.CHUNKS, State.SPOILT)
 _SHOWN_OF_HALF_A_REPLY: Final = 200
 
 
@@ -90,6 +93,7 @@ class Engine:
         self.facts: dict[str, Any] | None = None
         self._secrets = SecretLines(self.exchange.redactor)
         self._raw_unread = False
+        self._unwritten = memoryview(b"")  # of a line on the direct path
         self._fault: BaseException | None = None
 
     @property
@@ -115,7 +119,11 @@ class Engine:
     # Opening
 
     def open(
-        self, policy: TlsPolicy | None, server_hostname: str, limit: float | None
+        self,
+        policy: TlsPolicy | None,
+        server_hostname: str,
+        limit: float | None,
+        failed: TlsError | None = None,
     ) -> Steps[Reply]:
         """Resolve, connect, start TLS if there is a policy, and read the greeting.
 
@@ -123,6 +131,7 @@ class Engine:
             policy: For implicit TLS; None for a connection in clear.
             server_hostname: The name that the certificate must carry.
             limit: Absolute, for all of it together; None for those of each phase.
+            failed: What the verifying handshake failed of (see `Stream.start_tls`).
         """
         exchange, log = self.exchange, self.log
         opening = exchange.deadline("connect", limit)
@@ -132,7 +141,7 @@ class Engine:
         exchange.stream = Stream((yield from self.guard("connect", attempt)))
         if policy is not None:
             deadline = exchange.deadline("tls", limit)
-            steps = self._handshake(policy, server_hostname, deadline)
+            steps = self._handshake(policy, server_hostname, deadline, failed)
             yield from self.guard("tls", steps)
             self.session.state = State.GREETING
         greeting = self._greeting(exchange.deadline("greeting", limit))
@@ -190,9 +199,56 @@ class Engine:
         yield from self.exchange.say(command, octets, limit)
         return (yield from self.exchange.reply())
 
-    def answer(self, step: str) -> Steps[Reply]:
-        """Read the reply to a line that has left."""
-        return self.guard(step, self.exchange.reply())
+    # The direct path: the same rules, where nothing has to be waited for (`_owner.say`)
+
+    @property
+    def quiet_fd(self) -> int:
+        """The descriptor, if a line may leave by the direct path; else -1."""
+        exchange = self.exchange
+        stream = exchange.stream
+        if stream is None or stream.tls is not None:
+            return -1
+        return -1 if exchange.unread or self.session.queue else stream.fd
+
+    def leave_now(
+        self, command: Command, octets: Octets, limit: float | None
+    ) -> float | None:
+        """Write a line that was prepared; nothing has come in unasked.
+
+        Returns:
+            When its reply is due; None if the kernel did not take all of it.
+        """
+        exchange = self.exchange
+        started = clock()
+        deadline = exchange.deadline(command.step, limit)
+        exchange.said(command, deadline)
+        self._unwritten = octets.wire[exchange.connection.send_now(octets.wire) :]
+        if self._unwritten:
+            return None
+        exchange.note_line(started, command, octets)
+        return deadline
+
+    def hear_now(self) -> Reply | None:
+        """Read the reply if it is here, and plain; None if it wants more reading."""
+        return self.exchange.hear_one_line()
+
+    def rest(self, command: Command, octets: Octets) -> Steps[Reply]:
+        """Go on by steps where the direct path left off."""
+        return self.guard(command.step, self._rest(command, octets))
+
+    def _rest(self, command: Command, octets: Octets) -> Steps[Reply]:
+        exchange = self.exchange
+        if self._unwritten:
+            started, deadline = clock(), self.session.queue[0].deadline
+            yield from exchange.finish(self._unwritten, deadline)
+            exchange.note_line(started, command, octets)
+        return (yield from exchange.reply())
+
+    def failed(self, phase: str, error: SmtpError) -> None:
+        """End the connection because of an error on the direct path."""
+        if error is not self._fault:
+            self._fault = error
+            self._fail(phase, error)
 
     def require_replies_read(self) -> None:
         """Raise LocalProtocolError if replies to raw octets may still come."""
@@ -203,8 +259,14 @@ class Engine:
             )
 
     def require_ready(self) -> None:
-        """Raise LocalProtocolError if no mail transaction can begin now."""
-        self.session.check(Mail(""))
+        """Raise LocalProtocolError if no message can be sent now.
+
+        What an earlier `send` left open does not count: it is reset. A transaction
+        that the user's own verbs began is theirs to end.
+        """
+        session = self.session
+        if session.state not in _OPEN or session.begun_by_verb:
+            session.check(Mail(""))
         self.require_replies_read()
 
     # A group of commands
@@ -327,34 +389,49 @@ class Engine:
     # STARTTLS
 
     def starttls(
-        self, policy: TlsPolicy, server_hostname: str, limit: float | None
+        self,
+        policy: TlsPolicy,
+        server_hostname: str,
+        limit: float | None,
+        failed: TlsError | None = None,
     ) -> Steps[Reply]:
         """Send STARTTLS; after a 220 do the handshake.
+
+        Args:
+            policy: Whom to trust.
+            server_hostname: The name that the certificate must carry.
+            limit: Absolute, for all of it together; None for those of each phase.
+            failed: What the verifying handshake failed of (see `Stream.start_tls`).
 
         Raises:
             RemoteProtocolError: Octets stood behind the 220 (injection); there was
                 no handshake (CVE-2011-0411 and its many children).
             TlsError: The handshake failed.
         """
-        policy.make_context()  # a bad CA file is told before an octet leaves
+        policy.verifying_context()  # a bad CA file is told before an octet leaves
         reply = yield from self.execute(StartTls(), limit)
         if self.session.state is not State.TLS:
             return reply
         deadline = self.exchange.deadline("tls", limit)
-        steps = self._handshake(policy, server_hostname, deadline)
+        steps = self._handshake(policy, server_hostname, deadline, failed)
         yield from self.guard("tls", steps)
         return reply
 
     def _handshake(
-        self, policy: TlsPolicy, server_hostname: str, deadline: float
+        self,
+        policy: TlsPolicy,
+        server_hostname: str,
+        deadline: float,
+        failed: TlsError | None,
     ) -> Steps[None]:
         exchange = self.exchange
         if self.session.state is State.TLS:
             exchange.refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
         started = clock()
         try:
-            steps = exchange.connection.start_tls(policy, server_hostname, deadline)
-            facts = yield from steps
+            facts = yield from exchange.connection.start_tls(
+                policy, server_hostname, deadline, failed
+            )
         except BaseException as error:
             self.log.add(record.TLS, started, clock(), None, str(error))
             raise

@@ -35,7 +35,7 @@ from smtpnb.protocol.errors import (
     SmtpError,
     TransportError,
 )
-from smtpnb.protocol.parser import MAX_REPLY, ReplyParser
+from smtpnb.protocol.parser import MAX_REPLY, ReplyParser, is_one_line
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.secret import Redactor
 from smtpnb.protocol.session import Owed, Session
@@ -220,15 +220,50 @@ class Exchange:
         """Write one command; its reply is owed then."""
         if not self.session.queue:
             self.refuse_surplus()
-        self.said(command)
         deadline = self.deadline(command.step, limit)
-        self.session.queue[-1].deadline = deadline
+        self.said(command, deadline)
         yield from self.write(octets, command.step, command.verb, deadline)
 
-    def said(self, command: Command) -> None:
-        """Note that a command leaves now."""
+    def said(self, command: Command, deadline: float) -> None:
+        """Note that a command leaves now, and when its reply is due."""
         self.number += 1
         self.session.sent(command)
+        self.session.queue[-1].deadline = deadline
+
+    def note_line(self, started: int, command: Command, octets: Octets) -> None:
+        """Record a line that has left."""
+        step, verb, shown = command.step, command.verb, octets.shown
+        self.log.add(
+            record.SEND, started, started, self.number, step, verb, shown, len(octets)
+        )
+
+    def finish(self, view: memoryview, limit: float | None) -> Steps[None]:
+        """Write what the kernel did not take of a line."""
+        return self._rest(view, limit)
+
+    def hear_one_line(self) -> Reply | None:
+        """Read what is here; return it if it is one plain line that answers all.
+
+        Anything else is left to the reader of replies.
+        """
+        octets = self.connection.take()
+        if (
+            octets is None
+            or self.redactor
+            or octets.count(b"\n") != 1
+            or octets.count(b"\r") != 1
+            or not is_one_line(octets)
+        ):
+            self._feed(octets)
+            return None
+        at = self._received_at = clock()
+        self.log.add(record.REPLY, at, at, self.number, 1, octets)
+        self._last = octets
+        reply = Reply(octets)
+        self.session.received(reply)
+        if octets.startswith(b"421"):
+            self.said_421 = True
+        return reply
 
     def write(
         self, octets: Octets, step: str, verb: str, deadline: float
@@ -498,7 +533,7 @@ class Exchange:
                 session.received(Reply(octets))
         if self.said_421:
             self.replies_after_421 += len(replies)
-        elif any([is_421(octets) for octets in replies]):
+        elif any(is_421(octets) for octets in replies):
             self.said_421 = True
             self.replies_after_421 = _behind_421(replies)
 

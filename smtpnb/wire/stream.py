@@ -30,6 +30,7 @@ from smtpnb.protocol.errors import (
     LocalProtocolError,
     TlsError,
 )
+from smtpnb.wire.alerts import words_of
 from smtpnb.wire.tls import failure, negotiated
 from smtpnb.wire.wait import READ, WRITE, Wait, now, until_ready
 
@@ -45,6 +46,8 @@ RECORD: Final = 16 * 1024
 # So often is the kernel asked in one go: a flood of records without a word in them may
 # not keep deadline and cancel out.
 MAX_RECEIVES: Final = 64
+# Of what came in place of a TLS record, for the error.
+_SHOWN: Final = 200
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
@@ -133,8 +136,7 @@ class Stream:
                     "the connection ended without a TLS close_notify (truncated)"
                 ) from None
             except ssl.SSLError as error:
-                reason = error.reason or str(error)
-                raise TlsError(f"TLS failed: {reason}") from None
+                raise TlsError(f"TLS failed: {words_of(error)}") from None
             else:
                 return octets
         return None
@@ -190,7 +192,7 @@ class Stream:
         try:
             return tls.write(piece)
         except ssl.SSLError as error:
-            raise ConnectionLost(f"TLS failed: {error.reason or error}") from None
+            raise ConnectionLost(f"TLS failed: {words_of(error)}") from None
 
     def _flush(self, deadline: float) -> Steps[None]:
         """Send what the TLS object wrote in the handshake."""
@@ -238,7 +240,11 @@ class Stream:
     # TLS and the end
 
     def start_tls(
-        self, policy: TlsPolicy, host: str, deadline: float
+        self,
+        policy: TlsPolicy,
+        host: str,
+        deadline: float,
+        failed: TlsError | None = None,
     ) -> Steps[dict[str, Any]]:
         """Do the handshake; from then on everything is under TLS.
 
@@ -246,6 +252,8 @@ class Stream:
             policy: Whom to trust.
             host: The name that the certificate must carry.
             deadline: Absolute.
+            failed: What an earlier handshake failed of; now nothing is verified, and
+                the findings are told.
 
         Returns:
             What was negotiated (`tls.negotiated`).
@@ -257,7 +265,9 @@ class Stream:
         """
         incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._incoming = incoming
-        context = policy.make_context()
+        look = failed is not None
+        context = policy.looking_context() if look else policy.verifying_context()
+        first = b""
         tls = context.wrap_bio(incoming, self._outgoing, server_hostname=host)
         while True:
             try:
@@ -267,11 +277,11 @@ class Stream:
             except ssl.SSLError as error:
                 with contextlib.suppress(ConnectionLost):
                     self._flush_now()
-                raise failure(tls, error, host) from None
+                raise failure(tls, error, host, policy, received=first) from None
             else:
                 yield from self._flush(deadline)
                 self.tls = tls
-                return negotiated(tls, policy, host)
+                return negotiated(tls, host, failed=failed)
             yield from self._flush(deadline)
             yield from until_ready(self._fd, READ, deadline)
             octets = self._receive()
@@ -279,6 +289,7 @@ class Stream:
                 raise ConnectionLost(
                     "the server closed the connection during the TLS handshake"
                 )
+            first = first or (octets or b"")[:_SHOWN]
             incoming.write(octets or b"")
 
     def abort(self) -> None:

@@ -1,11 +1,9 @@
-"""TLS by policy: contexts, what was negotiated, and what verification found.
+"""TLS by policy: how it is done, what was negotiated, and why a handshake failed.
 
-Verified by default, everywhere, TLS 1.2 or newer (RFC 8996). When verification fails,
-the error tells which check failed on which certificate, and how to look anyway: a
-`TlsPolicy(verify="report")` completes the handshake, keeps the findings, and the
-session then refuses AUTH.
-
-Contexts are shared: making one costs as much as twenty handshakes.
+There is one judge: OpenSSL, in a handshake that verifies. Whoever asks to look anyway
+(`verify="report"`) gets its verdict from that same handshake; only the look is had over
+a second connection, with a context that verifies nothing. So "report" and "require"
+cannot disagree. Nothing here judges a certificate again.
 
 `ssl` gives the chain of an unverified peer in public only from Python 3.13 on; before
 that the private `_sslobj.get_unverified_chain` is called, here and nowhere else.
@@ -15,11 +13,18 @@ This module knows nothing of sockets, nor of STARTTLS.
 
 from __future__ import annotations
 
+import os
 import ssl
-from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
+from smtpnb.wire.alerts import clear_text_hint, is_no_tls, words_of
+from smtpnb.wire.trust import looking, trusting, trusting_the_system, trusts_nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smtpnb.wire.certificates import Description
 
 Verify = Literal["require", "report"]
 
@@ -28,14 +33,21 @@ class TlsPolicy:
     """How TLS is done: whom to trust, and what to do when trust fails.
 
     Args:
-        verify: "require" ends a handshake that does not verify; "report" completes it
-            and tells what is wrong.
+        verify: "require" ends a session whose certificate does not verify; "report"
+            ends it as well, and then looks at the server over a second connection,
+            unverified, with what was wrong in its findings.
         ca: Certificates to trust instead of the system's: PEM text, or the path of a
-            PEM file.
-        context: A context of your own, used as it is.
+            file (PEM or DER) or of a folder (its .pem, .crt, .cer and hashed files).
+            Read whenever TLS begins: a file that was replaced is trusted as it is now.
+        context: A context of your own, used as it is. It brings its own trust and its
+            own rules, and so goes with neither `ca` nor "report".
 
     Raises:
-        LocalProtocolError: `verify` is another word.
+        LocalProtocolError: Another word for `verify`, or what does not go together.
+
+    Example:
+        >>> TlsPolicy(ca="/etc/ssl/our-ca.pem")
+        <TlsPolicy require, its own CA>
     """
 
     __slots__ = ("ca", "context", "verify")
@@ -44,17 +56,27 @@ class TlsPolicy:
         self,
         verify: Verify = "require",
         *,
-        ca: str = "",
+        ca: str | os.PathLike[str] = "",
         context: ssl.SSLContext | None = None,
     ) -> None:
         if verify not in ("require", "report"):
             raise LocalProtocolError(f'verify is "require" or "report", not {verify!r}')
+        if not isinstance(ca, (str, os.PathLike)):
+            raise LocalProtocolError("ca is PEM text, or the path of a file or folder")
+        if context is not None:
+            _check_own(context, verify, ca)
         self.verify: Verify = verify
         self.ca = ca
         self.context = context
 
-    def with_(self, *, verify: Verify | None, ca: str | None) -> TlsPolicy:
-        """Return a policy that differs in what is given."""
+    def with_(
+        self, *, verify: Verify | None, ca: str | os.PathLike[str] | None
+    ) -> TlsPolicy:
+        """Return a policy that differs in what is given.
+
+        Raises:
+            LocalProtocolError: As in the class.
+        """
         if verify is None and ca is None:
             return self
         return TlsPolicy(
@@ -63,84 +85,161 @@ class TlsPolicy:
             context=self.context,
         )
 
-    def make_context(self) -> ssl.SSLContext:
-        """Return the context of this policy.
+    def check(self) -> None:
+        """Read the CAs that were given, before an octet leaves.
+
+        Those of the system are not looked at: a session in clear never needs them.
+
+        Raises:
+            TlsError: They cannot be read.
+        """
+        if self.ca:
+            self.verifying_context()
+
+    def verifying_context(self) -> ssl.SSLContext:
+        """Return the context whose handshake is the verdict: the user's own, or ours.
 
         Raises:
             TlsError: The CA certificates cannot be read.
         """
-        return self.context or _context(self.verify, self.ca)
+        if self.context is not None:
+            return self.context
+        return trusting(os.fspath(self.ca)) if self.ca else trusting_the_system()
+
+    def looking_context(self) -> ssl.SSLContext:
+        """Return a context that verifies nothing, for the second look of "report"."""
+        return looking()
 
     def __repr__(self) -> str:
         trust = "its own CA" if self.ca else "the system's CAs"
+        if self.context is not None:
+            trust = "its own context"
         return f"<TlsPolicy {self.verify}, {trust}>"
 
 
-@lru_cache(maxsize=32)
-def _context(verify: Verify, ca: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+def _check_own(
+    context: ssl.SSLContext, verify: Verify, ca: str | os.PathLike[str]
+) -> None:
+    if not isinstance(context, ssl.SSLContext):
+        raise LocalProtocolError(f"context is an ssl.SSLContext, not {type(context)!r}")
+    if context.protocol == ssl.PROTOCOL_TLS_SERVER:
+        raise LocalProtocolError("this context is a server's: PROTOCOL_TLS_CLIENT")
     if verify == "report":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    try:
-        if "-----BEGIN" in ca:
-            context.load_verify_locations(cadata=ca)
-        elif ca:
-            context.load_verify_locations(cafile=ca)
-        else:
-            context.load_default_certs()
-    except OSError as error:  # ssl.SSLError is one
-        raise TlsError(f"the CA certificates cannot be read: {error}") from None
-    return context
+        raise LocalProtocolError(
+            'verify="report" judges by smtpnb\'s own context: leave out yours, or set '
+            "what yours verifies (verify_mode, check_hostname) yourself"
+        )
+    if ca:
+        raise LocalProtocolError(
+            "a context of your own has its own trust: load the CA into it "
+            "(load_verify_locations) instead of saying ca="
+        )
 
 
-def negotiated(tls: ssl.SSLObject, policy: TlsPolicy, host: str) -> dict[str, Any]:
+# Verdicts
+
+
+def negotiated(
+    tls: ssl.SSLObject, host: str, *, failed: TlsError | None = None
+) -> dict[str, Any]:
     """Return what a finished handshake agreed on, as plain values for the record.
 
     Keys: version, cipher, alpn, server_hostname, verified, findings (a list of
-    sentences), and those of `certificates.certificate_facts`.
+    sentences), and the facts of `certificates.Description`. `verified` is True only
+    where both the chain and the name were checked.
+
+    Args:
+        tls: After the handshake.
+        host: The name that the certificate should carry (`names.host_name`).
+        failed: What the verifying handshake raised, where this is the second look.
     """
-    cipher = tls.cipher()
-    from smtpnb.wire.certificates import certificate_facts, findings
+    from smtpnb.wire.certificates import described
 
     chain = _chain(tls)
-    verified = tls.context.verify_mode == ssl.CERT_REQUIRED
+    leaf = described(chain[0]) if chain else None
+    context = tls.context
+    verified = context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+    cipher = tls.cipher()
     return {
         "version": tls.version(),
         "cipher": cipher[0] if cipher else None,
         "alpn": tls.selected_alpn_protocol(),
         "server_hostname": host,
         "verified": verified,
-        "findings": [] if verified else findings(chain, host, _roots(policy.ca)),
-        **(certificate_facts(chain[0]) if chain else {}),
+        "findings": list(_findings(context, failed, leaf)),
+        **(leaf.facts if leaf is not None else {}),
     }
 
 
-def failure(tls: ssl.SSLObject, error: ssl.SSLError, host: str) -> TlsError:
-    """Return the error of a failed handshake, with what can be told of it."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        from smtpnb.wire.certificates import describe
+def _findings(
+    context: ssl.SSLContext, failed: TlsError | None, leaf: Description | None
+) -> Iterator[str]:
+    if failed is not None:
+        yield from failed.findings
+        before = (failed.certificate or {}).get("cert_sha256")
+        if before and leaf is not None and before != leaf.facts["cert_sha256"]:
+            yield (
+                "the second look saw another certificate: "
+                f"sha256 {leaf.facts['cert_sha256']} after {before}"
+            )
+            yield from leaf.sentences()
+        return
+    if context.verify_mode != ssl.CERT_REQUIRED:
+        yield "the certificate was not verified: the context does not ask for it"
+    elif not context.check_hostname:
+        yield "the name was not verified: the context does not check it"
+    if leaf is None:
+        yield "the server showed no certificate"
+    else:
+        yield from leaf.unreadable
 
-        why = error.verify_message or error.reason or str(error)
-        found = [why, *describe(_chain(tls))]
-        result = TlsError(
-            f"the certificate for {host} does not verify: {'; '.join(found)}. "
-            'To look anyway, say verify="report" in this call'
-        )
-        result.findings = tuple(found)
-        return result
-    reason = (error.reason or str(error)).replace("_", " ").lower()
-    hint = ""
-    if "wrong version number" in reason or "record layer" in reason:
-        hint = "; the peer did not speak TLS (an SMTP port without implicit TLS?)"
-    elif "alert" in reason:
-        hint = "; this alert came from the server"
-    return TlsError(f"the TLS handshake failed: {reason}{hint}")
+
+def failure(
+    tls: ssl.SSLObject,
+    error: ssl.SSLError,
+    host: str,
+    policy: TlsPolicy,
+    *,
+    received: bytes = b"",
+) -> TlsError:
+    """Return the error of a failed handshake, with what can be told of it.
+
+    Where the certificate did not verify, `findings` begins with OpenSSL's own words,
+    and `certificate` holds the facts of what the server showed. For any other failure
+    both are empty, and a second look would see no more.
+
+    Args:
+        tls: The handshake.
+        error: What it raised.
+        host: The name that the certificate should carry.
+        policy: By which it was made.
+        received: The first octets that came, to be shown if they are no TLS.
+    """
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        hint = clear_text_hint(received)
+        if not hint and is_no_tls(error):  # it may have come behind some TLS
+            hint = "the peer did not speak TLS (an SMTP port without implicit TLS?)"
+        words = "; ".join(filter(None, (words_of(error), hint)))
+        return TlsError(f"the TLS handshake failed: {words}")
+    from smtpnb.wire.certificates import described, reasons
+
+    chain = [described(der) for der in _chain(tls)]
+    found = [_verdict(error), *reasons(error.verify_code, chain, host)]
+    if policy.context is None and trusts_nothing(tls.context):
+        found.append("no CA is trusted here: this machine has none, and ca= gave none")
+    if chain:
+        found += chain[0].sentences()
+    text = f"the certificate for {host} does not verify: {'; '.join(found)}"
+    if policy.context is None and policy.verify == "require":
+        text = f'{text}. To look anyway, say verify="report" in this call'
+    result = TlsError(text)
+    result.findings = tuple(found)
+    result.certificate = chain[0].facts if chain else {}
+    return result
 
 
-def _roots(ca: str) -> list[bytes]:
-    return _context("require", ca).get_ca_certs(binary_form=True)
+def _verdict(error: ssl.SSLCertVerificationError) -> str:
+    return (error.verify_message or error.reason or str(error)).removesuffix(".")
 
 
 def _chain(tls: ssl.SSLObject) -> list[bytes]:

@@ -18,17 +18,22 @@ This module knows nothing of sockets; it only names descriptors.
 
 from __future__ import annotations
 
+import math
 import select
 import time
 from collections.abc import Callable, Generator
 from typing import Any, Final, NamedTuple, TypeVar
 
-from smtpnb.protocol.errors import DeadlineExceeded
+from smtpnb.protocol.errors import DeadlineExceeded, LocalProtocolError
 
 READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT
 
 now = time.monotonic
+
+# The longest single wait, in seconds: poll() takes milliseconds in a C int, and a
+# deadline may be farther away than that, or at no time at all (`math.inf`).
+LONGEST_PAUSE: Final = 86_400.0
 
 
 class Wait(NamedTuple):
@@ -75,6 +80,35 @@ def until_ready(fd: int, mask: int, deadline: float) -> Steps[None]:
         raise DeadlineExceeded("the time is up")
 
 
+def checked_timeout(value: Any, name: str = "timeout") -> float | None:
+    """Return a timeout as seconds; None stays None.
+
+    Args:
+        value: Seconds, 0 or more; `math.inf` is a wait without end.
+        name: What the user calls it.
+
+    Raises:
+        LocalProtocolError: Not a number of seconds; nothing was sent.
+
+    Example:
+        >>> checked_timeout(5)
+        5.0
+    """
+    if value is None:
+        return None
+    # float("5") would do; but text is a mistake somewhere else, and True is no second.
+    if not isinstance(value, (str, bytes, bytearray, bool)):
+        try:
+            seconds = float(value)
+        except (TypeError, ValueError, OverflowError):
+            seconds = math.nan
+        if seconds >= 0:
+            return seconds
+    raise LocalProtocolError(
+        f"{name} is a number of seconds, 0 or more, not {value!r:.40}; nothing was sent"
+    )
+
+
 class Timeouts:
     """Seconds each phase may take, from its first octet to its last.
 
@@ -86,10 +120,12 @@ class Timeouts:
         data: DATA to its 354.
         block: Each 64 KiB of content.
         eod: The final dot to its reply.
-        group: Commands that left together, until the last of their replies: at most
-            this, and at most the sum of what each may take (RFC 2920 lets a server
-            hold all its replies until it has read all of the group).
         quit: QUIT to its reply.
+        group: At most this for all the replies to a group of commands (RFC 2920): it
+            may take as long as its commands together, but no longer than this.
+
+    Raises:
+        LocalProtocolError: One of them is no number of seconds.
     """
 
     __slots__ = (
@@ -114,18 +150,18 @@ class Timeouts:
         data: float = 60.0,
         block: float = 60.0,
         eod: float = 600.0,
-        group: float = 300.0,
         quit: float = 5.0,  # noqa: A002  # the name of the phase
+        group: float = 300.0,
     ) -> None:
-        self.connect = connect
-        self.tls = tls
-        self.greeting = greeting
-        self.command = command
-        self.data = data
-        self.block = block
-        self.eod = eod
-        self.group = group
-        self.quit = quit
+        self.connect = _checked(connect, "connect")
+        self.tls = _checked(tls, "tls")
+        self.greeting = _checked(greeting, "greeting")
+        self.command = _checked(command, "command")
+        self.data = _checked(data, "data")
+        self.block = _checked(block, "block")
+        self.eod = _checked(eod, "eod")
+        self.quit = _checked(quit, "quit")
+        self.group = _checked(group, "group")
 
     def of(self, step: str) -> float:
         """Return the seconds for a step of the transcript's vocabulary."""
@@ -134,6 +170,13 @@ class Timeouts:
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name):g}" for name in self.__slots__)
         return f"Timeouts({fields})"
+
+
+def _checked(value: float, phase: str) -> float:
+    seconds = checked_timeout(value, phase)
+    if seconds is None:
+        raise LocalProtocolError(f"{phase} needs a limit in seconds; math.inf is none")
+    return seconds
 
 
 INTERACTIVE: Final = Timeouts()
@@ -146,4 +189,5 @@ RFC5321: Final = Timeouts(
     block=180,
     eod=600,
     quit=300,
+    group=math.inf,  # section 4.5.3.2 counts command by command, not groups
 )
