@@ -140,7 +140,8 @@ class Connection:
             if ca is None and self._policy.context is None:
                 ca = target.ca
             host, port, implicit_tls = target.host, target.port, target.implicit_tls
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
+        number: Any = port  # whatever it is
+        if type(number) is not int or not 0 < number < 65536:
             raise LocalProtocolError(f"{port!r} is not a port (1 to 65535)")
         limit = limit_of(timeout)
         dialled = {

@@ -134,9 +134,10 @@ class Deliveries(Iterator[Delivery]):
                 self._go_on()
         except BaseException as error:
             rest = getattr(error, "deliveries", ())
-            for delivery in rest if on_delivery is not None else ():
+            for delivery in rest:
                 with suppress(Exception):  # one error is told already
-                    on_delivery(delivery)
+                    if on_delivery is not None:
+                        on_delivery(delivery)
             given: Any = error
             given.deliveries = (*told, *rest)
             raise

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smtpnb._connection import Connection, limit_of
 from smtpnb._pipeline import Pipeline
-from smtpnb._stream import Deliveries
 from smtpnb.dialogues.converse import converse
 from smtpnb.message.content import octets_of, pieces_of
 from smtpnb.protocol import commands
@@ -43,6 +42,7 @@ from smtpnb.wire.wait import checked_timeout
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from smtpnb._stream import Deliveries
     from smtpnb.dialogues.converse import Dialogue, Said
     from smtpnb.message.content import Content
     from smtpnb.message.delivery import Delivery
@@ -535,7 +535,7 @@ class SmtpClient(Connection):
             LocalProtocolError: Not connected, or a word that is none; nothing was sent.
 
         Example:
-            >>> with client.stream(messages) as deliveries:
+            >>> with client.send_all(messages) as deliveries:
             ...     for delivery in deliveries:
             ...         print(delivery.mail.forward_paths, delivery.outcome)
         """
@@ -548,6 +548,8 @@ class SmtpClient(Connection):
                 "say how to connect again: reconnect= is a function that connects and "
                 "authenticates, or True where no AUTH was used; nothing was sent"
             )
+        from smtpnb._stream import Deliveries  # when first used
+
         return Deliveries(
             self,
             messages,

@@ -83,7 +83,8 @@ class Window(LockStep):
         if self.over or not n:
             return
         self._departed += n
-        departures, _ = batch.departures, batch.clear()
+        departures = batch.departures
+        batch.clear()
         yield from self.leave(*departures)
 
     def _large(self, job: Job) -> Steps[None]:

@@ -67,14 +67,16 @@ class Turns(LockStep):
             # What comes next is made while the server works.
             following = (yield from self.take()) if job is not None else None
             yield from self.read_all()
+            for each in (granted, job):
+                if each is not None:
+                    each.settled = True
+            granted = job if self.session.state is State.DATA else None
             if granted is not None:
-                granted.settled = True
-            if job is not None and (self.over or self.session.state is not State.DATA):
-                job.settled, job = True, None
+                granted.settled = False
             yield from self.hand_out()
             if self.over:
                 return
-            granted, job = job, following
+            job = following
 
     def _departures(
         self, granted: Job | None, job: Job | None

@@ -86,9 +86,11 @@ CASES: dict[str, tuple[list[Said], list[tuple[str | None, str, str, str]]]] = {
 
 
 def follow(said: list[Said]) -> list[Transaction]:
-    follower, seen = Follower(), []
-    for event, reply, *path in said:
-        found = follower.answered(event, f"{reply}\r\n".encode(), *path)
+    follower = Follower()
+    seen: list[Transaction] = []
+    for event, reply, *paths in said:
+        path = paths[0] if paths else None
+        found = follower.answered(event, f"{reply}\r\n".encode(), path)
         if found is not None and not any(found is each for each in seen):
             seen.append(found)
     return seen
