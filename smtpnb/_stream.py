@@ -234,7 +234,10 @@ class Deliveries(Iterator[Delivery]):
 
     @staticmethod
     def _say_goodbye(engine: Engine, limit: float | None) -> Steps[None]:
-        if engine.connected:
+        said = engine.session.state is State.CLOSING and not engine.exchange.said_421
+        if engine.connected and said:  # in one group with the last end
+            engine.end("quit")
+        elif engine.connected:
             yield from engine.quit(limit)
 
     def _finish(self) -> None:

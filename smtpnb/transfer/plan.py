@@ -87,6 +87,11 @@ class Source:
         self._stopped = True
         self.error = self.error or error
 
+    def rest(self) -> list[Any]:
+        """Return what is left of a list; nothing of what runs code of the user's."""
+        again, self._again = list(self._again), deque()
+        return again + list(self._mails) if self._held else again
+
     def give_back(self, mails: Iterable[Any]) -> None:
         """Let some come once more: nothing of them was tried."""
         self._again.extendleft(reversed(list(mails)))
@@ -118,6 +123,16 @@ class Job:
         return self.delivery.transaction
 
 
+def _untried(given: Any) -> Job:
+    """Return a message that nobody will look at any more."""
+    try:
+        return Job(Delivery(mail_object(given)))
+    except LocalProtocolError as error:
+        job = Job(Delivery(given))
+        job.delivery.error = error
+        return job
+
+
 class Way(ABC):
     """Sends messages over one connection, one after the other.
 
@@ -134,6 +149,7 @@ class Way(ABC):
         n_taken: How many messages were taken.
         n_settled: How many were handed out and had been tried.
         is_full: As many as were to be sent were taken, and there are more.
+        has_more: A new connection would have something to send.
         untried: What was taken and not tried, because the server would take no more.
     """
 
@@ -158,6 +174,8 @@ class Way(ABC):
         self.n_taken = 0
         self.n_settled = 0
         self.is_full = False
+        self.has_more = False
+        self._exhausted = False
         self.untried: list[Any] = []
         self._pausing = pausing
         self._most = most
@@ -170,8 +188,9 @@ class Way(ABC):
 
         Args:
             source: Where they come from.
-            keep_untried: Do not hand out what was not tried because the server would
-                take no more: it goes into `untried`.
+            keep_untried: What was not tried, because the server would take no more, is
+                not handed out: what was taken goes into `untried`, the rest stays in
+                the source.
 
         Yields:
             Besides waits, each delivery as soon as it is settled, in order.
@@ -182,7 +201,7 @@ class Way(ABC):
         """
         self._source = source
         try:
-            yield from self.engine.guard(None, self.run())
+            yield from self.engine.guard(None, self.run(), message=True)
             self.exchange.refuse_unread()
         except ConnectionLost as error:
             if not self._was_goodbye:
@@ -191,9 +210,11 @@ class Way(ABC):
         except BaseException as error:
             self._attach(error)
             raise
-        self._turn_away()
         if keep_untried:
-            self._keep_untried()
+            yield from self._keep_untried()
+        else:
+            self._take_the_rest()
+        self._turn_away()
         for job in self._open:
             job.settled = True
         yield from self.hand_out()
@@ -224,7 +245,13 @@ class Way(ABC):
             if untried and reply is not None:
                 job.transaction.why = reply.octets
 
-    def _keep_untried(self) -> None:
+    def _take_the_rest(self) -> None:
+        """Of a list, tell of every message; from an iterator nothing more is taken."""
+        if self.over and not self._exhausted:
+            for given in self._source.rest():
+                self._open.append(_untried(given))
+
+    def _keep_untried(self) -> Steps[None]:
         kept = [
             job
             for job in self._open
@@ -232,11 +259,12 @@ class Way(ABC):
         ]
         self.untried = [job.mail for job in kept]
         self._open = deque([job for job in self._open if job not in kept])
-
-    @property
-    def has_more(self) -> bool:
-        """Whether a new connection would have something to send."""
-        return self.is_full or bool(self.untried)
+        if not (self._exhausted or self.is_full):
+            given = yield from self._source.following()
+            self._exhausted = given is NO_MORE
+            if not self._exhausted:
+                self._source.give_back([given])
+        self.has_more = bool(self.untried) or not self._exhausted
 
     def hand_out_untried(self) -> Steps[None]:
         """Hand out, as not tried, what was kept."""
@@ -256,6 +284,7 @@ class Way(ABC):
         while not self.is_full:
             given = yield from self._source.following()
             if given is NO_MORE:
+                self._exhausted = True
                 return None
             if self.n_taken == self._most:
                 self.is_full = True

@@ -43,7 +43,7 @@ from smtpnb.protocol.group import chunk, of_commands
 from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Session, State
-from smtpnb.protocol.transaction import Transaction, worst
+from smtpnb.protocol.transaction import ENDS, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
 from smtpnb.wire.exchange import Departure, Exchange
@@ -70,6 +70,9 @@ _MORE_THAN_A_LINE: Final[Mapping[type[Command], str]] = {
     AuthResponse: "auth",
     AuthCancel: "auth",
 }
+# Where, and awaiting what, the content of a message has begun.
+_IN_CONTENT: Final = (State.DATA, State.CHUNKS)
+_OF_CONTENT: Final = frozenset({"BDAT", *ENDS})
 # Where RSET comes before the next message.
 _OPEN: Final = (State.MAIL, State.RCPT, State.CHUNKS, State.SPOILT)
 _SHOWN_OF_HALF_A_REPLY: Final = 200
@@ -480,19 +483,23 @@ class Engine:
 
     # Faults
 
-    def guard(self, phase: str | None, steps: Steps[_T]) -> Steps[_T]:
+    def guard(
+        self, phase: str | None, steps: Steps[_T], *, message: bool = False
+    ) -> Steps[_T]:
         """Run steps; whatever ends them early ends the connection.
 
         Args:
             phase: What they do; None for the step whose reply is awaited.
             steps: What to run.
+            message: They send whole messages: of an envelope, too, it is told what
+                became of it.
         """
         try:
             return (yield from steps)
         except BaseException as error:
             if error is not self._fault:  # a guard inside another has told already
                 self._fault = error
-                self._fail(phase, error)
+                self._fail(phase, error, message=message)
             raise
 
     def give_up(self, phase: str, error: SmtpError) -> NoReturn:
@@ -519,12 +526,17 @@ class Engine:
             outcomes.append(transaction.outcome)
         return worst(outcomes)
 
-    def _fail(self, phase: str | None, error: BaseException) -> None:
-        exchange = self.exchange
-        phase = phase or step_of(self.session.awaited)
+    def _fail(
+        self, phase: str | None, error: BaseException, *, message: bool = False
+    ) -> None:
+        exchange, session = self.exchange, self.session
+        phase = phase or step_of(session.awaited)
         under_way = exchange.under_way()
+        begun = session.state in _IN_CONTENT or session.awaited in _OF_CONTENT
         exchange.settle()
         outcome = self._settle(under_way, error)
+        if not (begun or message):
+            outcome = None
         half = exchange.half_said
         if half and isinstance(error, (DeadlineExceeded, ConnectionLost, Cancelled)):
             text = for_terminal(decode(half[:_SHOWN_OF_HALF_A_REPLY]))

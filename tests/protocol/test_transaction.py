@@ -70,8 +70,10 @@ CASES: dict[str, tuple[list[Said], list[tuple[str | None, str, str, str]]]] = {
         [("a@x", "refused", "r", NO)],
     ),
     "LMTP: each recipient has a final": (
-        [("LHLO", OK), MAIL, RCPT, ("RCPT", NO, "c@x"), ("RCPT", OK, "d@x"), DATA]
-        + [(".", OK), (".", LATER)],
+        [
+            *(("LHLO", OK), MAIL, RCPT, ("RCPT", NO, "c@x"), ("RCPT", OK, "d@x")),
+            *(DATA, (".", OK), (".", LATER)),
+        ],
         [("a@x", "accepted", "arr", "")],
     ),
     "LMTP: all finals refused": (

@@ -201,9 +201,9 @@ def test_one_reply_too_many_is_shown_and_ends_the_session() -> None:
     with ScriptedServer((*script, Hold())) as server, SmtpClient() as client:
         client.connect(server.host, server.port)
         client.ehlo("c.example")
-        _group(client)
-        with pytest.raises(RemoteProtocolError, match="250 4"):
-            client.end_data()
+        with pytest.raises(RemoteProtocolError, match="250 4") as caught:
+            _group(client)
+        assert [reply.code for reply in caught.value.replies] == [250, 250, 354]
         assert client.state is State.CLOSED
 
 
