@@ -120,7 +120,7 @@ def test_half_a_token_ends_silently(
     def getpid() -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cancel.os, "getpid", getpid)
+    monkeypatch.setattr(os, "getpid", getpid)
     with pytest.raises(KeyboardInterrupt):
         CancelToken()
     assert capsys.readouterr().err == ""
@@ -190,8 +190,8 @@ def test_an_interrupt_at_any_line_closes_nothing_of_others(
         ours.discard(fd)
         close(fd)
 
-    monkeypatch.setattr(cancel.os, "pipe", making)
-    monkeypatch.setattr(cancel.os, "close", closing)
+    monkeypatch.setattr(os, "pipe", making)
+    monkeypatch.setattr(os, "close", closing)
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         line = 1

@@ -201,7 +201,7 @@ def test_a_child_of_fork_that_holds_the_pipe_keeps_nobody_waiting() -> None:
     gates = Gates()
     steps = gates.call(1)
     fd = _fd(steps)
-    child = _forked(signal.pause)  # type: ignore[arg-type]
+    child = _forked(signal.pause)
     try:
         gates.let_go(1)
         assert _end(steps, fd) == 10
