@@ -298,8 +298,7 @@ class Stream:
         """
         incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._incoming = incoming
-        look = policy.verify == "report"
-        context = policy.looking_context() if look else policy.verifying_context()
+        context = policy.handshake_context()
         tls = context.wrap_bio(incoming, self._outgoing, server_hostname=host)
         while True:
             try:
@@ -313,7 +312,7 @@ class Stream:
             else:
                 yield from self._flush(deadline)
                 self.tls = tls
-                return negotiated(tls, host)
+                return negotiated(tls, host, policy)
             yield from self._flush(deadline)
             yield from until_ready(self._fd, READ, deadline)
             octets = self._receive()

@@ -1,9 +1,9 @@
 """TLS by policy: how it is done, what was negotiated, and why a handshake failed.
 
-There is one judge: OpenSSL, in a handshake that verifies. Whoever asks to look anyway
-(`verify="report"`) gets its verdict from that same handshake; only the look is had over
-a second connection, with a context that verifies nothing. So "report" and "require"
-cannot disagree. Nothing here judges a certificate again.
+There is one judge: OpenSSL, with the context that verifies. "require" lets it end the
+handshake; "report" completes the handshake with a context that does not verify, and
+asks the same judge afterwards, with the same context, about the chain that was shown
+(`verdict`). So the two cannot disagree. Nothing here judges a certificate again.
 
 `ssl` gives the chain of an unverified peer in public only from Python 3.13 on; before
 that the private `_sslobj.get_unverified_chain` is called, here and nowhere else.
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
 from smtpnb.wire.alerts import clear_text_hint, is_no_tls, words_of
 from smtpnb.wire.trust import looking, trusting, trusting_the_system, trusts_nothing
+from smtpnb.wire.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +34,8 @@ class TlsPolicy:
     """How TLS is done: whom to trust, and what to do when trust fails.
 
     Args:
-        verify: "require" ends a session whose certificate does not verify; "report"
-            ends it as well, and then looks at the server over a second connection,
-            unverified, with what was wrong in its findings.
+        verify: "require" ends a handshake that does not verify; "report" completes it
+            and tells what is wrong, by the same verdict; AUTH is then refused.
         ca: Certificates to trust instead of the system's: PEM text, or the path of a
             file (PEM or DER) or of a folder (its .pem, .crt, .cer and hashed files).
             Read whenever TLS begins: a file that was replaced is trusted as it is now.
@@ -96,8 +96,16 @@ class TlsPolicy:
         if self.ca:
             self.verifying_context()
 
+    def handshake_context(self) -> ssl.SSLContext:
+        """Return the context of the handshake: one that only looks, for "report".
+
+        Raises:
+            TlsError: The CA certificates cannot be read.
+        """
+        return looking() if self.verify == "report" else self.verifying_context()
+
     def verifying_context(self) -> ssl.SSLContext:
-        """Return the context whose handshake is the verdict: the user's own, or ours.
+        """Return the context that gives the verdict: the user's own, or ours.
 
         Raises:
             TlsError: The CA certificates cannot be read.
@@ -105,10 +113,6 @@ class TlsPolicy:
         if self.context is not None:
             return self.context
         return trusting(os.fspath(self.ca)) if self.ca else trusting_the_system()
-
-    def looking_context(self) -> ssl.SSLContext:
-        """Return a context that verifies nothing, for the second look of "report"."""
-        return looking()
 
     def __repr__(self) -> str:
         trust = "its own CA" if self.ca else "the system's CAs"
@@ -139,59 +143,43 @@ def _check_own(
 # Verdicts
 
 
-def negotiated(
-    tls: ssl.SSLObject, host: str, *, failed: TlsError | None = None
-) -> dict[str, Any]:
+def negotiated(tls: ssl.SSLObject, host: str, policy: TlsPolicy) -> dict[str, Any]:
     """Return what a finished handshake agreed on, as plain values for the record.
 
     Keys: version, cipher, alpn, server_hostname, verified, findings (a list of
     sentences), and the facts of `certificates.Description`. `verified` is True only
-    where both the chain and the name were checked.
+    where both the chain and the name were judged good. Then, too, there may be
+    findings: what cannot be read of a certificate that OpenSSL lets pass.
 
     Args:
         tls: After the handshake.
         host: The name that the certificate should carry (`names.host_name`).
-        failed: What the verifying handshake raised, where this is the second look.
+        policy: By which it was made.
+
+    Raises:
+        TlsError: For "report", the CA certificates cannot be read.
     """
     from smtpnb.wire.certificates import described
 
     chain = _chain(tls)
-    leaf = described(chain[0]) if chain else None
-    context = tls.context
-    verified = context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+    shown = [described(der) for der in chain]
+    if not chain:
+        found = ["the server showed no certificate"]
+    elif policy.verify == "report":
+        error = verdict(policy.verifying_context(), chain, host)
+        found = [] if error is None else _findings(error, shown, host, policy)
+    else:
+        found = list(_unchecked(tls.context))
     cipher = tls.cipher()
     return {
         "version": tls.version(),
         "cipher": cipher[0] if cipher else None,
         "alpn": tls.selected_alpn_protocol(),
         "server_hostname": host,
-        "verified": verified,
-        "findings": list(_findings(context, failed, leaf)),
-        **(leaf.facts if leaf is not None else {}),
+        "verified": not found,
+        "findings": found or (shown[0].unreadable if shown else []),
+        **(shown[0].facts if shown else {}),
     }
-
-
-def _findings(
-    context: ssl.SSLContext, failed: TlsError | None, leaf: Description | None
-) -> Iterator[str]:
-    if failed is not None:
-        yield from failed.findings
-        before = (failed.certificate or {}).get("cert_sha256")
-        if before and leaf is not None and before != leaf.facts["cert_sha256"]:
-            yield (
-                "the second look saw another certificate: "
-                f"sha256 {leaf.facts['cert_sha256']} after {before}"
-            )
-            yield from leaf.sentences()
-        return
-    if context.verify_mode != ssl.CERT_REQUIRED:
-        yield "the certificate was not verified: the context does not ask for it"
-    elif not context.check_hostname:
-        yield "the name was not verified: the context does not check it"
-    if leaf is None:
-        yield "the server showed no certificate"
-    else:
-        yield from leaf.unreadable
 
 
 def failure(
@@ -205,8 +193,7 @@ def failure(
     """Return the error of a failed handshake, with what can be told of it.
 
     Where the certificate did not verify, `findings` begins with OpenSSL's own words,
-    and `certificate` holds the facts of what the server showed. For any other failure
-    both are empty, and a second look would see no more.
+    and `certificate` holds the facts of what the server showed.
 
     Args:
         tls: The handshake.
@@ -217,20 +204,16 @@ def failure(
     """
     if not isinstance(error, ssl.SSLCertVerificationError):
         hint = clear_text_hint(received)
-        if not hint and is_no_tls(error):  # it may have come behind some TLS
+        if not hint and is_no_tls(error):
             hint = "the peer did not speak TLS (an SMTP port without implicit TLS?)"
         words = "; ".join(filter(None, (words_of(error), hint)))
         return TlsError(f"the TLS handshake failed: {words}")
-    from smtpnb.wire.certificates import described, reasons
+    from smtpnb.wire.certificates import described
 
     chain = [described(der) for der in _chain(tls)]
-    found = [_verdict(error), *reasons(error.verify_code, chain, host)]
-    if policy.context is None and trusts_nothing(tls.context):
-        found.append("no CA is trusted here: this machine has none, and ca= gave none")
-    if chain:
-        found += chain[0].sentences()
+    found = _findings(error, chain, host, policy)
     text = f"the certificate for {host} does not verify: {'; '.join(found)}"
-    if policy.context is None and policy.verify == "require":
+    if policy.context is None:
         text = f'{text}. To look anyway, say verify="report" in this call'
     result = TlsError(text)
     result.findings = tuple(found)
@@ -238,8 +221,28 @@ def failure(
     return result
 
 
-def _verdict(error: ssl.SSLCertVerificationError) -> str:
-    return (error.verify_message or error.reason or str(error)).removesuffix(".")
+def _findings(
+    error: ssl.SSLError, chain: list[Description], host: str, policy: TlsPolicy
+) -> list[str]:
+    """Say what the verdict is, what it speaks of, and what was judged."""
+    from smtpnb.wire.certificates import reasons
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = error.verify_message or error.reason or str(error)
+        found = [words.removesuffix("."), *reasons(error.verify_code, chain, host)]
+    else:
+        found = [f"OpenSSL could not judge the certificate: {words_of(error)}"]
+    if policy.context is None and trusts_nothing(policy.verifying_context()):
+        found.append("no CA is trusted here: this machine has none, and ca= gave none")
+    return found + (chain[0].sentences() if chain else [])
+
+
+def _unchecked(context: ssl.SSLContext) -> Iterator[str]:
+    """Say what a context of the user's own leaves out."""
+    if context.verify_mode != ssl.CERT_REQUIRED:
+        yield "the certificate was not verified: the context does not ask for it"
+    elif not context.check_hostname:
+        yield "the name was not verified: the context does not check it"
 
 
 def _chain(tls: ssl.SSLObject) -> list[bytes]:

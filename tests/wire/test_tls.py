@@ -1,7 +1,6 @@
 """Certificates x {require, report}: one verdict, and OpenSSL's own words for it.
 
-The handshakes are real, in memory. `_judged` does what a client does: a handshake that
-verifies, and where it fails and "report" was said, a second look that does not.
+The handshakes are real, in memory, and `_judged` does with them what a client does.
 """
 
 from __future__ import annotations
@@ -14,17 +13,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
 from smtpnb.protocol.names import host_name
 from smtpnb.wire import trust
 from smtpnb.wire.tls import TlsPolicy, failure, negotiated
+from smtpnb.wire.verdict import verdict
 from tests.support.certificates import (
     CLIENTS,
     DAY,
     NOW,
     Certificate,
     altered,
+    ec_key,
     handshake,
     make,
     patched,
@@ -34,6 +38,7 @@ from tests.support.certificates import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HOST = "mx.example.org"
@@ -55,6 +60,15 @@ def leaf(*names: str, issuer: Certificate = CA, **options: Any) -> Certificate:
 
 
 LEAF = leaf()
+VERIFY: tuple[Literal["require", "report"], ...] = ("require", "report")
+KEYS: dict[str, Callable[[], Any]] = {
+    "RSA 2048": lambda: rsa_key(2048),
+    "P-256": ec_key,
+    "P-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "P-521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+    "Ed448": ed448.Ed448PrivateKey.generate,
+}
 VERSION = bytes.fromhex("a0030201")  # [0] { INTEGER ...
 
 
@@ -228,18 +242,13 @@ def _judged(
     policy: TlsPolicy, server: ssl.SSLContext, host: str
 ) -> dict[str, Any] | TlsError:
     name = host_name(host)
-    tls, error = handshake(policy.verifying_context(), server, name)
+    tls, error = handshake(policy.handshake_context(), server, name)
     if error is None:
-        return negotiated(tls, name)
-    failed = failure(tls, error, name, policy)
-    if policy.verify == "require" or not failed.findings:
-        return failed
-    tls, error = handshake(policy.looking_context(), server, name)
-    assert error is None
-    return negotiated(tls, name, failed=failed)
+        return negotiated(tls, name, policy)
+    return failure(tls, error, name, policy)
 
 
-@pytest.mark.parametrize("verify", ["require", "report"])
+@pytest.mark.parametrize("verify", VERIFY)
 @pytest.mark.parametrize("name", [*VERIFIES, *VERIFIES_UNREAD])
 def test_what_verifies_verifies_by_either_word(
     name: str, verify: Literal["require", "report"]
@@ -278,21 +287,50 @@ def test_what_fails_fails_by_either_word_for_the_same_reason(name: str) -> None:
     assert pickle.loads(pickle.dumps(refused)).findings == refused.findings
 
 
-def test_another_certificate_at_the_second_look_is_a_finding() -> None:
+@pytest.mark.parametrize("kind", [*KEYS])
+def test_keys_of_every_kind_are_judged(kind: str) -> None:
+    for names, verifies in ((HOST,), True), (("a.example",), False):
+        shown = leaf(*names, key=KEYS[kind]())
+        for verify in VERIFY:
+            policy = TlsPolicy(verify, ca=CA.pem)
+            judged = _judged(policy, server_context(shown), HOST)
+            verified = isinstance(judged, dict) and judged["verified"]
+            assert verified is verifies, (verify, judged)
+
+
+def test_a_long_chain_is_judged_whole() -> None:
+    names = [f"{number}.{'n' * 50}.example" for number in range(500)]
+    shown = leaf(*names, issuer=INTER)
+    assert len(shown.der) > 16 * 1024  # more than a record
+    for verify in VERIFY:
+        policy = TlsPolicy(verify, ca=CA.pem)
+        facts = _judged(policy, server_context(shown, INTER), names[-1])
+        assert isinstance(facts, dict)
+        assert facts["verified"] is True
+
+
+def test_what_openssl_cannot_judge_is_not_verified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     policy = TlsPolicy("report", ca=CA.pem)
-    first, second = ALONE, BARE
-    tls, error = handshake(policy.verifying_context(), server_context(first), HOST)
-    assert error is not None
-    failed = failure(tls, error, HOST, policy)
-    tls, error = handshake(policy.looking_context(), server_context(second), HOST)
+    tls, error = handshake(policy.handshake_context(), server_context(LEAF), HOST)
     assert error is None
-    findings = negotiated(tls, HOST, failed=failed)["findings"]
-    assert findings[: len(failed.findings)] == list(failed.findings)
-    told = findings[len(failed.findings)]
-    assert told.startswith("the second look saw another certificate")
-    assert failed.certificate is not None
-    assert failed.certificate["cert_sha256"] in told
-    assert "subject CN=bare" in findings
+    assert negotiated(tls, HOST, policy)["verified"] is True
+    # A library without the suites that the question is asked by:
+    monkeypatch.setattr("smtpnb.wire.verdict._SUITES", (b"\0\x01", b"\0\x02"))
+    facts = negotiated(tls, HOST, policy)
+    assert facts["verified"] is False
+    assert facts["findings"][0].startswith("OpenSSL could not judge the certificate")
+    monkeypatch.setattr("smtpnb.wire.tls._chain", lambda _tls: [])
+    facts = negotiated(tls, HOST, policy)
+    assert facts["verified"] is False
+    assert facts["findings"] == ["the server showed no certificate"]
+
+
+@given(der=st.binary(max_size=2000), more=st.lists(st.binary(max_size=300), max_size=3))
+def test_no_octets_are_ever_judged_good(der: bytes, more: list[bytes]) -> None:
+    context = TlsPolicy(ca=CA.pem).verifying_context()
+    assert verdict(context, [der, *more], HOST) is not None
 
 
 # The policy
