@@ -131,8 +131,7 @@ class Connection:
         """
         if not isinstance(host, str):
             target = host
-            if ca is None and self._policy.context is None:
-                ca = target.ca
+            ca = target.ca if ca is None else ca
             host, port, implicit_tls = target.host, target.port, target.implicit_tls
         if not 0 < port < 65536:
             raise LocalProtocolError(f"{port!r} is not a port (1 to 65535)")

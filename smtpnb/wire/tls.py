@@ -39,8 +39,8 @@ class TlsPolicy:
         ca: Certificates to trust instead of the system's: PEM text, or the path of a
             file (PEM or DER) or of a folder (its .pem, .crt, .cer and hashed files).
             Read whenever TLS begins: a file that was replaced is trusted as it is now.
-        context: A context of your own, used as it is. It brings its own trust and its
-            own rules, and so goes with neither `ca` nor "report".
+        context: A context of your own, used as it is: it has its own trust, in which
+            `ca` has no part, and its own rules, which "report" cannot judge by.
 
     Raises:
         LocalProtocolError: Another word for `verify`, or what does not go together.
@@ -64,7 +64,7 @@ class TlsPolicy:
         if not isinstance(ca, (str, os.PathLike)):
             raise LocalProtocolError("ca is PEM text, or the path of a file or folder")
         if context is not None:
-            _check_own(context, verify, ca)
+            _check_own(context, verify)
         self.verify: Verify = verify
         self.ca = ca
         self.context = context
@@ -93,7 +93,7 @@ class TlsPolicy:
         Raises:
             TlsError: They cannot be read.
         """
-        if self.ca:
+        if self.ca and self.context is None:
             self.verifying_context()
 
     def handshake_context(self) -> ssl.SSLContext:
@@ -112,7 +112,7 @@ class TlsPolicy:
         """
         if self.context is not None:
             return self.context
-        return trusting(os.fspath(self.ca)) if self.ca else trusting_the_system()
+        return trusting(os.fsdecode(self.ca)) if self.ca else trusting_the_system()
 
     def __repr__(self) -> str:
         trust = "its own CA" if self.ca else "the system's CAs"
@@ -121,9 +121,7 @@ class TlsPolicy:
         return f"<TlsPolicy {self.verify}, {trust}>"
 
 
-def _check_own(
-    context: ssl.SSLContext, verify: Verify, ca: str | os.PathLike[str]
-) -> None:
+def _check_own(context: ssl.SSLContext, verify: Verify) -> None:
     if not isinstance(context, ssl.SSLContext):
         raise LocalProtocolError(f"context is an ssl.SSLContext, not {type(context)!r}")
     if context.protocol == ssl.PROTOCOL_TLS_SERVER:
@@ -132,11 +130,6 @@ def _check_own(
         raise LocalProtocolError(
             'verify="report" judges by smtpnb\'s own context: leave out yours, or set '
             "what yours verifies (verify_mode, check_hostname) yourself"
-        )
-    if ca:
-        raise LocalProtocolError(
-            "a context of your own has its own trust: load the CA into it "
-            "(load_verify_locations) instead of saying ca="
         )
 
 
