@@ -159,8 +159,10 @@ def negotiated(tls: ssl.SSLObject, host: str, policy: TlsPolicy) -> dict[str, An
     if not chain:
         found = ["the server showed no certificate"]
     elif policy.verify == "report":
-        error = verdict(policy.verifying_context(), chain, host)
-        found = [] if error is None else _findings(error, shown, host, policy)
+        judge = policy.verifying_context()
+        error = verdict(judge, chain, host)
+        found = [] if error is None else _findings(error, shown, host)
+        found += _no_trust(judge) if found else []
     else:
         found = list(_unchecked(tls.context))
     cipher = tls.cipher()
@@ -204,19 +206,19 @@ def failure(
     from smtpnb.wire.certificates import described
 
     chain = [described(der) for der in _chain(tls)]
-    found = _findings(error, chain, host, policy)
-    text = f"the certificate for {host} does not verify: {'; '.join(found)}"
+    found = _findings(error, chain, host)
+    hint = ""
     if policy.context is None:
-        text = f'{text}. To look anyway, say verify="report" in this call'
+        found += _no_trust(tls.context)
+        hint = '. To look anyway, say verify="report" in this call'
+    text = f"the certificate for {host} does not verify: {'; '.join(found)}{hint}"
     result = TlsError(text)
     result.findings = tuple(found)
     result.certificate = chain[0].facts if chain else {}
     return result
 
 
-def _findings(
-    error: ssl.SSLError, chain: list[Description], host: str, policy: TlsPolicy
-) -> list[str]:
+def _findings(error: ssl.SSLError, chain: list[Description], host: str) -> list[str]:
     """Say what the verdict is, what it speaks of, and what was judged."""
     from smtpnb.wire.certificates import reasons
 
@@ -225,9 +227,11 @@ def _findings(
         found = [words.removesuffix("."), *reasons(error.verify_code, chain, host)]
     else:
         found = [f"OpenSSL could not judge the certificate: {words_of(error)}"]
-    if policy.context is None and trusts_nothing(policy.verifying_context()):
-        found.append("no CA is trusted here: this machine has none, and ca= gave none")
     return found + (chain[0].sentences() if chain else [])
+
+
+def _no_trust(context: ssl.SSLContext) -> list[str]:
+    return ["no CA is trusted on this machine"] if trusts_nothing(context) else []
 
 
 def _unchecked(context: ssl.SSLContext) -> Iterator[str]:

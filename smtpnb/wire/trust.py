@@ -60,15 +60,18 @@ def looking() -> ssl.SSLContext:
 
 
 def trusts_nothing(context: ssl.SSLContext) -> bool:
-    """Tell whether a context of `trusting_the_system` found no CA at all."""
+    """Tell whether a context of this module found no CA at all."""
     if context.cert_store_stats()["x509"]:
         return False
     # OpenSSL reads a hashed folder only as far as it needs, and counts nothing before.
-    folder = ssl.get_default_verify_paths().capath
     from pathlib import Path
 
-    names = [path.name for path in Path(folder).iterdir()] if folder else []
-    return not any(re.fullmatch(_HASHED, name) for name in names)
+    folder = ssl.get_default_verify_paths().capath
+    try:
+        inside = list(Path(folder).iterdir()) if folder else []
+    except OSError:
+        inside = []
+    return not any(re.fullmatch(_HASHED, path.name) for path in inside)
 
 
 def _verifying() -> ssl.SSLContext:
@@ -137,6 +140,8 @@ def _read(ca: str) -> bytes:
 
     path = Path(ca)
     if not path.is_dir():
+        if path.exists() and not path.is_file():
+            raise ValueError("it is neither a file nor a folder")
         return path.read_bytes()
     inside = [each for each in sorted(path.iterdir()) if _is_certificate_file(each)]
     return b"\n".join(each.read_bytes() for each in inside)

@@ -368,7 +368,7 @@ VARIANTS: Final = (
     Variant(
         "what report lets through is judged by nobody",
         "wire/tls.py",
-        "error = verdict(policy.verifying_context(), chain, host)",
+        "error = verdict(judge, chain, host)",
         "error = None",
         "tests/wire/test_tls.py",
     ),

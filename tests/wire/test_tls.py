@@ -294,6 +294,14 @@ def test_a_folder_without_certificates_is_told(tmp_path: Path) -> None:
         TlsPolicy(ca=tmp_path).check()
 
 
+def test_what_would_hang_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.pem")
+    with pytest.raises(TlsError, match="neither a file nor a folder"):
+        TlsPolicy(ca=tmp_path / "fifo.pem").check()
+    with pytest.raises(TlsError, match="no certificate in it"):
+        TlsPolicy(ca=tmp_path).check()
+
+
 def test_text_that_is_neither_is_told_and_cut() -> None:
     with pytest.raises(TlsError) as caught:
         TlsPolicy(ca="x" * 100_000).check()
@@ -338,7 +346,9 @@ def test_a_machine_without_a_store_trusts_nobody_and_says_so(
         store.write_text(content)
     refused = _judged(TlsPolicy(), server_context(LEAF), HOST)
     assert isinstance(refused, TlsError)
-    assert any("no CA is trusted here" in found for found in refused.findings)
+    assert any(
+        "no CA is trusted on this machine" in found for found in refused.findings
+    )
     facts = _judged(TlsPolicy("report"), server_context(LEAF), HOST)
     assert isinstance(facts, dict)
     assert facts["findings"] == list(refused.findings)
