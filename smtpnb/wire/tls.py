@@ -165,14 +165,17 @@ def negotiated(tls: ssl.SSLObject, host: str, policy: TlsPolicy) -> dict[str, An
         found += _no_trust(judge) if found else []
     else:
         found = list(_unchecked(tls.context))
+    verified = not found
+    if shown and (verified or policy.verify == "require"):
+        found += shown[0].unreadable
     cipher = tls.cipher()
     return {
         "version": tls.version(),
         "cipher": cipher[0] if cipher else None,
         "alpn": tls.selected_alpn_protocol(),
         "server_hostname": host,
-        "verified": not found,
-        "findings": found or (shown[0].unreadable if shown else []),
+        "verified": verified,
+        "findings": found,
         **(shown[0].facts if shown else {}),
     }
 
