@@ -4,6 +4,10 @@ A step that would block yields `Wait(fds, deadline)` and is sent back the descri
 that are ready: an empty tuple means that the deadline passed. There is no other kind
 of waiting: helper threads complete through a descriptor, too.
 
+Code of the user's (an iterator, a file, a callback) may take as long as it likes, so no
+step runs it: it yields `Call(function, *args)`, and the driver calls it, with the
+user's own signal handler in place, and sends back what it returned.
+
 Two presets of timeouts. `RFC5321` holds the minimums of section 4.5.3.2. `INTERACTIVE`
 shortens what is safe to shorten for a person who watches, and never manufactures an
 unknown outcome: the reply to the end of data keeps its ten minutes, since giving up
@@ -17,7 +21,7 @@ from __future__ import annotations
 import math
 import select
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Final, NamedTuple, TypeVar
 
 from smtpnb.protocol.errors import DeadlineExceeded, LocalProtocolError
@@ -44,9 +48,26 @@ class Wait(NamedTuple):
     deadline: float
 
 
+class Call:
+    """Code of the user's, for the driver to run.
+
+    Args:
+        function: What to call.
+        args: With what.
+    """
+
+    __slots__ = ("args", "function")
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self.function = function
+        self.args = args
+
+
 Ready = tuple[int, ...]
 _T = TypeVar("_T")
-Steps = Generator[Wait, Ready, _T]
+# Yielded: a Wait, a Call, or something that the steps hand out on their way. Sent back:
+# the descriptors that are ready, what the function returned, or nothing.
+Steps = Generator[Any, Any, _T]
 
 
 def until_ready(fd: int, mask: int, deadline: float) -> Steps[None]:

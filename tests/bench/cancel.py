@@ -239,7 +239,7 @@ def _by_turn(client: SmtpClient, port: int) -> None:
 
 def _in_window(client: SmtpClient, port: int) -> None:
     client.connect("127.0.0.1", port)
-    client.stream((_FROM, _TO, _LINE) for _ in range(1000))
+    client.send_all((_FROM, _TO, _LINE) for _ in range(1000))
 
 
 def _in_wide_window(client: SmtpClient, port: int) -> None:
@@ -247,4 +247,4 @@ def _in_wide_window(client: SmtpClient, port: int) -> None:
     client.connect("127.0.0.1", port)
     content = 60 * _LINE
     many = _LARGE // len(content)
-    client.stream(((_FROM, _TO, content) for _ in range(many)), window=many)
+    client.send_all(((_FROM, _TO, content) for _ in range(many)), window=many)

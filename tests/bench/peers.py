@@ -64,7 +64,7 @@ def smtpnb(load: Load, n: int, *, chunking: bool = False) -> float:
     to = load.recipients
     with connected(load.port, chunking=chunking) as client:
         started = time.perf_counter()
-        deliveries = client.stream((FROM, to, MESSAGE) for _ in range(n))
+        deliveries = client.send_all((FROM, to, MESSAGE) for _ in range(n))
         spent = time.perf_counter() - started
         assert all(delivery.outcome == "accepted" for delivery in deliveries)
     return spent

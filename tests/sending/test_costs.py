@@ -163,7 +163,7 @@ def test_messages_leave_in_the_fewest_calls(
         with connected(sink.port) as client:
             client.chunking = chunking
             CountingSocket.calls = 0
-            deliveries = client.stream([(FROM, TO, b"hello\r\n")] * n)
+            deliveries = client.send_all([(FROM, TO, b"hello\r\n")] * n)
             assert CountingSocket.calls == calls
         assert [delivery.outcome for delivery in deliveries] == ["accepted"] * n
 
@@ -185,7 +185,7 @@ def test_the_record_of_a_stream_is_small() -> None:
     with Sink() as sink, connected(sink.port) as client:
         log = client._records[0].log
         before = len(log)
-        client.stream((FROM, TO, CONTENT) for _ in range(MANY))
+        client.send_all((FROM, TO, CONTENT) for _ in range(MANY))
         assert len(sink.accepted) == MANY
         entries, octets = len(log) - before, held(log[before:], set())
     # 32 messages a write; how many replies a read brings is up to the server.
@@ -199,7 +199,7 @@ def test_a_stream_keeps_little_of_each_message() -> None:
         gc.collect()
         tracemalloc.start()
         try:
-            client.stream(
+            client.send_all(
                 ((FROM, TO, CONTENT) for _ in range(MANY)), on_delivery=settled.append
             )
             snapshot = tracemalloc.take_snapshot()

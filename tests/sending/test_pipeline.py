@@ -146,7 +146,7 @@ def test_quit_in_a_group_closes(client: SmtpClient) -> None:
 
 WAYS: dict[str, Callable[[SmtpClient], object]] = {
     "group": lambda client: send(client, commands.Rset(), commands.Noop()),
-    "stream": lambda client: client.stream([("a@b.example", "c@d.example", b"x")]),
+    "stream": lambda client: client.send_all([("a@b.example", "c@d.example", b"x")]),
     "bdat": lambda client: client.bdat(b"x", last=True),
 }
 

@@ -56,7 +56,7 @@ def run(
         client.connect(sink.host, sink.port)
         client.ehlo()
         try:
-            return client.stream(given, **options), None  # type: ignore[arg-type]
+            return client.send_all(given, **options), None  # type: ignore[arg-type]
         except ConnectionLost as error:
             return list(error.deliveries), type(error)
 
@@ -191,7 +191,7 @@ def test_no_more_messages_leave_than_the_window_holds() -> None:
         client.connect(server.host, server.port)
         client.ehlo()
         with pytest.raises(DeadlineExceeded) as caught:
-            client.stream(mails(60), window=4, timeout=0.2)
+            client.send_all(mails(60), window=4, timeout=0.2)
         server.wait_until_gone()
         assert server.heard.count(b" LAST\r\n") == 4
         outcomes = [d.outcome for d in caught.value.deliveries]
@@ -203,7 +203,7 @@ def test_a_lost_connection_says_what_became_of_the_messages() -> None:
     with Sink(hang_up=b"Subject: 2\r") as sink, SmtpClient() as client:
         client.connect(sink.host, sink.port)
         with pytest.raises(ConnectionLost, match="unknown") as caught:
-            client.stream(mails(3))
+            client.send_all(mails(3))
         assert caught.value.outcome == "unknown"
         assert client.transcript.transactions()["outcome"].tolist()[-2:] == [
             "unknown",
@@ -247,7 +247,7 @@ def test_an_error_of_the_users_iterator_passes_and_sends_nothing_half(
         with SmtpClient(identity="c.example") as client:
             client.connect(sink.host, sink.port)
             with pytest.raises(KeyError):
-                client.stream(broken())  # type: ignore[arg-type]
+                client.send_all(broken())  # type: ignore[arg-type]
             assert client.state.name == "CLOSED"
         assert {m.content for m in sink.accepted} <= {BODY % 0, BODY % 1}
 
@@ -261,7 +261,7 @@ def test_go_on_is_no_answer_to_the_end_of_a_message(
         with SmtpClient(identity="c.example") as client:
             client.connect(sink.host, sink.port)
             with pytest.raises(RemoteProtocolError, match="go on") as caught:
-                client.stream(mails(3))
+                client.send_all(mails(3))
         outcomes = [d.outcome for d in caught.value.deliveries]
         assert outcomes[:2] == ["accepted", "unknown"]
 
@@ -296,7 +296,7 @@ def test_a_server_that_refuses_mail_and_wants_the_content_is_left() -> None:
         with SmtpClient(identity="c.example") as client:
             client.connect(sink.host, sink.port)
             with pytest.raises(RemoteProtocolError, match="MAIL was refused") as caught:
-                client.stream(mails(3))
+                client.send_all(mails(3))
         outcomes = [d.outcome for d in caught.value.deliveries]
         assert outcomes[:2] == ["accepted", "refused"]
         assert len(sink.accepted) == 1
@@ -316,7 +316,7 @@ def test_a_callback_that_raises_ends_the_stream_and_the_connection(
         client = SmtpClient(identity="c.example")
         client.connect(sink.host, sink.port)
         with pytest.raises(KeyError):
-            client.stream(mails(70), on_delivery=fail)
+            client.send_all(mails(70), on_delivery=fail)
         assert client.state.name == "CLOSED"
         assert told[0].outcome == "accepted"
         taken = {m.reverse_path.decode() for m in sink.accepted}
@@ -336,10 +336,10 @@ def test_a_large_group_does_not_deadlock_two_full_windows() -> None:
             client.connect(sink.host, sink.port)
             client.ehlo()
             assert client._engine is not None
-            wire = client._engine.connection._sock
+            wire = client._engine.exchange.connection._sock
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 wire.setsockopt(socket.SOL_SOCKET, option, 16384)
-            (delivery,) = client.stream([("a@example.org", to, b"x")], timeout=60)
+            (delivery,) = client.send_all([("a@example.org", to, b"x")], timeout=60)
         assert delivery.outcome == "refused"
         assert {r.outcome for r in delivery.recipients} == {"refused"}
         assert sum(line.startswith(b"RCPT") for line in sink.lines) == 1500
@@ -356,11 +356,11 @@ def test_a_refusal_in_the_middle_of_a_blocked_group_stops_it() -> None:
         client.connect(server.host, server.port)
         client.ehlo("c.example")
         assert client._engine is not None
-        wire = client._engine.connection._sock
+        wire = client._engine.exchange.connection._sock
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         text = b"x" * 60_000 + b"\r\n"
         mails = [("a@example.org", "b@example.net", text)] * 2
-        deliveries = client.stream(mails)
+        deliveries = client.send_all(mails)
         assert [d.outcome for d in deliveries] == ["refused", "not tried"]
         assert str(deliveries[0].reply) == "552 5.3.4 too big"
         assert client.state.name == "CLOSED"
@@ -380,7 +380,7 @@ def test_a_stream_under_tls(chunking: bool) -> None:
             MailObject("a@c.example", "b@sandbox.example", content, crlf=True)
             for content in (b"Subject: 1\r\n\r\nx\r\n", large, BytesIO(large), b"2\r\n")
         ]
-        assert [d.outcome for d in client.stream(mails)] == ["accepted"] * 4
+        assert [d.outcome for d in client.send_all(mails)] == ["accepted"] * 4
         assert len(sandbox.inbox()) == 4
         assert client.transcript.events().query("event == 'data'")["tls"].all()
 
@@ -407,7 +407,7 @@ def test_a_thousand_messages_and_a_cancel_at_any_moment() -> None:
 
             given = iter(mails(1000))
             try:
-                deliveries = client.stream(given, on_delivery=count)
+                deliveries = client.send_all(given, on_delivery=count)
             except Cancelled as error:
                 deliveries = list(error.deliveries)
             client.disconnect()

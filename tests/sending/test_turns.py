@@ -57,7 +57,7 @@ def _stream(n: int, chunking: bool, window: int = 64) -> int:
         client.connect(sink.host, sink.port)
         client.ehlo()
         before = sink.turns
-        deliveries = client.stream(
+        deliveries = client.send_all(
             [("a@example.org", TO, MESSAGE) for _ in range(n)], window=window
         )
         turns = sink.turns - before
@@ -102,7 +102,7 @@ def test_refusals_cost_no_turn(chunking: bool) -> None:
         client.connect(sink.host, sink.port)
         client.ehlo()
         before = sink.turns
-        outcomes = [delivery.outcome for delivery in client.stream(mails)]
+        outcomes = [delivery.outcome for delivery in client.send_all(mails)]
         assert outcomes == ["accepted", "refused", "refused", "refused", "accepted"]
         assert sink.turns - before == (1 if chunking else 1 + len(mails))
         assert [m.forward_paths for m in sink.accepted] == [(b"b@example.net",)] * 2
