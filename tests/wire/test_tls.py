@@ -244,9 +244,10 @@ def test_a_context_is_made_once_for_the_same_content(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_text(CA.pem)
     context = TlsPolicy(ca=path).verifying_context()
-    path.write_text(f"# our CA, für alle\n{CA.pem}\n")
     assert TlsPolicy(ca=str(path)).verifying_context() is context
     assert TlsPolicy(ca=f"{CA.pem}").verifying_context() is context
+    path.write_text(f"# our CA, für alle\n{CA.pem}\n")
+    assert _trusts(path, LEAF)
 
 
 def test_a_folder_and_der_are_read(tmp_path: Path) -> None:
