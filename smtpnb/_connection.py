@@ -16,7 +16,6 @@ from smtpnb.protocol.errors import (
     Cancelled,
     LocalProtocolError,
     SmtpError,
-    TlsError,
 )
 from smtpnb.protocol.names import address_literal, host_name
 from smtpnb.protocol.session import State
@@ -121,8 +120,8 @@ class Connection:
             server_hostname: The name that the certificate must carry; None for the
                 host. For a tunnel, or a server that is named by its address.
             verify: "require" or "report", for this connection. With "report" a
-                handshake that does not verify is looked at over a second connection,
-                and `tls["findings"]` says what is wrong; AUTH is refused then.
+                certificate that does not verify ends nothing: `tls["findings"]` says
+                what is wrong, and AUTH is refused.
             ca: PEM text or file of the CA to trust, for this connection.
             timeout: Seconds for everything up to the greeting; None for those of
                 each phase.
@@ -137,8 +136,7 @@ class Connection:
         """
         if not isinstance(host, str):
             target = host
-            if ca is None and self._policy.context is None:
-                ca = target.ca
+            ca = target.ca if ca is None else ca
             host, port, implicit_tls = target.host, target.port, target.implicit_tls
         number: Any = port  # whatever it is
         if type(number) is not int or not 0 < number < 65536:
@@ -167,32 +165,15 @@ class Connection:
             self._starttls_said = self._identity_said = None
             engine = self._new_engine(host, port)
             policy = trust if implicit_tls else None
-            return self._owner.drive(self._open(engine, policy, name, limit), shield)
+            return self._owner.drive(engine.open(policy, name, limit), shield)
 
         return self._guarded("connect", work)
-
-    def _open(
-        self, engine: Engine, policy: TlsPolicy | None, name: str, limit: float | None
-    ) -> Steps[Reply]:
-        try:
-            return (yield from engine.open(policy, name, limit))
-        except TlsError as failed:
-            if policy is None or policy.verify != "report" or not failed.findings:
-                raise
-            second = self._second(engine, failed)
-            return (yield from second.open(policy, name, limit, failed))
 
     def _new_engine(self, host: str, port: int) -> Engine:
         log = Record(host, port)
         self._records.append(log)
         engine = Engine(log, self.timeouts, lax=self._lax)
         self._owner.opened(engine)
-        return engine
-
-    def _second(self, first: Engine, failed: TlsError) -> Engine:
-        """Return the engine that looks at what did not verify (verify="report")."""
-        engine = self._new_engine(first.log.host, first.log.port)
-        engine.log.note("look", f"a second connection, unverified: {failed.args[0]}")
         return engine
 
     def disconnect(self) -> None:

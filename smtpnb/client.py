@@ -29,7 +29,6 @@ from smtpnb.protocol.errors import (
     Cancelled,
     LocalProtocolError,
     SmtpError,
-    TlsError,
 )
 from smtpnb.protocol.names import host_name
 from smtpnb.protocol.sasl import Mechanism
@@ -121,19 +120,7 @@ class SmtpClient(Connection):
     def _starttls(
         self, engine: Engine, policy: TlsPolicy, name: str, limit: float | None
     ) -> Steps[Reply]:
-        identity = self._identity_said
-        try:
-            reply = yield from engine.starttls(policy, name, limit)
-        except TlsError as failed:
-            if policy.verify != "report" or not failed.findings:
-                raise
-            # The verifying handshake is the only judge; to look at what it refused
-            # takes a second connection, on which nothing is verified.
-            second = self._second(engine, failed)
-            yield from second.open(None, name, limit)
-            if identity is not None:
-                yield from second.execute(commands.Ehlo(identity), limit)
-            reply = yield from second.starttls(policy, name, limit, failed)
+        reply = yield from engine.starttls(policy, name, limit)
         self._starttls_said = {"server_hostname": name, "policy": policy}
         return reply
 

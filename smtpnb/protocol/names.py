@@ -11,18 +11,17 @@ This module looks nothing up.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from smtpnb.protocol.errors import LocalProtocolError
-
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
 
 MAX_NAME: Final = 253  # RFC 1035 section 2.3.4: 255 octets on the wire, ends included
 
 # RFC 1123 section 2.1, and the underscore, which names in use carry.
 _LABEL: Final = r"[A-Za-z0-9_-]{1,63}"
 _NAME: Final = rf"{_LABEL}(?:\.{_LABEL})*"
+_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
 # UTS 46 section 4: the full stops of other scripts separate labels, too.
 _DOTS: Final = "[.\u3002\uff0e\uff61]"
 
@@ -74,7 +73,7 @@ def host_name(host: str) -> str:
     name = a_label(bare).removesuffix(".")
     address = _address(name)
     if address is not None:
-        return str(address)
+        return address
     if len(name) > MAX_NAME or not re.fullmatch(_NAME, name):
         raise LocalProtocolError(f"{host!r} is not a host name; nothing was sent")
     return name
@@ -97,18 +96,20 @@ def address_literal(local_host: str) -> str:
     """
     if ":" not in local_host:
         return f"[{local_host}]"
-    address = str(_address(local_host) or local_host)
+    address = _address(local_host) or local_host
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an IP address without its zone; None if it is none."""
-    if ":" not in text and not re.fullmatch(r"[0-9.]+", text):
+def _address(text: str) -> str | None:
+    """Write an IP address in its usual form, without its zone; None if it is none."""
+    if re.fullmatch(_IPV4, text):
+        return text
+    if ":" not in text:
         return None
-    import ipaddress  # most hosts have names
+    import ipaddress  # most hosts have names, and most addresses are of IPv4
 
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.IPv6Address(text.partition("%")[0])
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    return str(address.ipv4_mapped or address)

@@ -123,11 +123,11 @@ def clear_text_hint(octets: bytes) -> str:
 
 def _name(error: ssl.SSLError) -> str:
     """OpenSSL's name of the error, such as "wrong version number"."""
-    reason = error.reason
+    reason = getattr(error, "reason", None)
     if not reason:
         text = str(error.args[-1]) if error.args else ""
         found = re.search(r"\[[^\]:]*: ([A-Z0-9_]+)\]", text)
-        reason = found.group(1) if found else text
+        reason = found.group(1) if found else text or "an error without a name"
     return reason.replace("_", " ").lower()
 
 
@@ -137,5 +137,5 @@ def _alert(name: str) -> str | None:
     Most names say so ("sslv3 alert handshake failure"); those of RFC 6066 only begin
     like one ("tlsv1 unrecognized name").
     """
-    match = re.fullmatch(r"\w+ alert (.+)|tlsv13? (.+)", name)
+    match = re.fullmatch(r"(?:sslv3|tlsv13?) alert (.+)|tlsv13? (.+)", name)
     return (match.group(1) or match.group(2)) if match is not None else None

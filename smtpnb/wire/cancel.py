@@ -64,7 +64,7 @@ class CancelToken:
         if pipe is None:
             if self._closed:
                 return -1
-            pipe = self._pipe = _pipe()
+            pipe = self._pipe = _Pipe()
             if self.requested:
                 pipe.wake()
         return pipe.read
@@ -86,9 +86,15 @@ class _Pipe:
 
     __slots__ = ("_write", "read")
 
-    def __init__(self, read: int, write: int) -> None:
-        self.read = read
-        self._write = write
+    def __init__(self) -> None:
+        self.read = self._write = -1
+        try:
+            self.read, self._write = os.pipe()
+        except OSError as error:
+            raise ConnectError(
+                f"nothing was tried, since it could not be cancelled: {error.strerror}"
+            ) from None
+        os.set_blocking(self._write, False)
 
     def wake(self) -> None:
         """Make the read end readable."""
@@ -96,16 +102,6 @@ class _Pipe:
             os.write(self._write, b"!")
 
     def __del__(self) -> None:
-        os.close(self.read)
-        os.close(self._write)
-
-
-def _pipe() -> _Pipe:
-    try:
-        read, write = os.pipe()
-    except OSError as error:
-        raise ConnectError(
-            f"nothing was tried, since it could not be cancelled: {error.strerror}"
-        ) from None
-    os.set_blocking(write, False)
-    return _Pipe(read, write)
+        for fd in (self.read, self._write):
+            if fd >= 0:
+                os.close(fd)

@@ -207,12 +207,19 @@ def _near_miss(name: str, host: str) -> str:
     return ""
 
 
-def _keys(chain: list[Description], _host: str) -> list[str]:
-    return [
-        f"{_which(chain, position)} has the key {each.facts['cert_key']}"
-        for position, each in enumerate(chain)
-        if "cert_key" in each.facts
+def _weak_key(chain: list[Description], _host: str) -> list[str]:
+    key = chain[0].facts.get("cert_key")
+    return [f"its key is {key}"] if key else []
+
+
+def _weak_key_above(chain: list[Description], _host: str) -> list[str]:
+    found = [
+        f"{_which(chain, position)} has the key {chain[position].facts['cert_key']}"
+        for position in range(1, len(chain))
+        if "cert_key" in chain[position].facts
     ]
+    issuer = _shown(chain[-1].facts.get("cert_issuer", ""))
+    return found or [f"it is the key of {issuer}, which is trusted here"]
 
 
 def _digests(chain: list[Description], _host: str) -> list[str]:
@@ -241,8 +248,8 @@ _REASONS: Final[Mapping[int, Callable[[list[Description], str], list[str]]]] = {
     21: _issuer_missing,  # UNABLE_TO_VERIFY_LEAF_SIGNATURE
     62: _other_name,  # HOSTNAME_MISMATCH
     64: _other_name,  # IP_ADDRESS_MISMATCH
-    66: _keys,  # EE_KEY_TOO_SMALL
-    67: _keys,  # CA_KEY_TOO_SMALL
+    66: _weak_key,  # EE_KEY_TOO_SMALL
+    67: _weak_key_above,  # CA_KEY_TOO_SMALL
     68: _digests,  # CA_MD_TOO_WEAK
 }
 

@@ -37,7 +37,6 @@ from smtpnb.protocol.errors import (
     DeadlineExceeded,
     LocalProtocolError,
     SmtpError,
-    TlsError,
 )
 from smtpnb.protocol.group import chunk, of_commands
 from smtpnb.protocol.line import SecretLines
@@ -126,7 +125,6 @@ class Engine:
         policy: TlsPolicy | None,
         server_hostname: str,
         limit: float | None,
-        failed: TlsError | None = None,
     ) -> Steps[Reply]:
         """Resolve, connect, start TLS if there is a policy, and read the greeting.
 
@@ -134,7 +132,6 @@ class Engine:
             policy: For implicit TLS; None for a connection in clear.
             server_hostname: The name that the certificate must carry.
             limit: Absolute, for all of it together; None for those of each phase.
-            failed: What the verifying handshake failed of (see `Stream.start_tls`).
         """
         exchange, log = self.exchange, self.log
         opening = exchange.deadline("connect", limit)
@@ -144,7 +141,7 @@ class Engine:
         exchange.stream = Stream((yield from self.guard("connect", attempt)))
         if policy is not None:
             deadline = exchange.deadline("tls", limit)
-            steps = self._handshake(policy, server_hostname, deadline, failed)
+            steps = self._handshake(policy, server_hostname, deadline)
             yield from self.guard("tls", steps)
             self.session.state = State.GREETING
         greeting = self._greeting(exchange.deadline("greeting", limit))
@@ -392,11 +389,7 @@ class Engine:
     # STARTTLS
 
     def starttls(
-        self,
-        policy: TlsPolicy,
-        server_hostname: str,
-        limit: float | None,
-        failed: TlsError | None = None,
+        self, policy: TlsPolicy, server_hostname: str, limit: float | None
     ) -> Steps[Reply]:
         """Send STARTTLS; after a 220 do the handshake.
 
@@ -404,7 +397,6 @@ class Engine:
             policy: Whom to trust.
             server_hostname: The name that the certificate must carry.
             limit: Absolute, for all of it together; None for those of each phase.
-            failed: What the verifying handshake failed of (see `Stream.start_tls`).
 
         Raises:
             RemoteProtocolError: Octets stood behind the 220 (injection); there was
@@ -416,16 +408,12 @@ class Engine:
         if self.session.state is not State.TLS:
             return reply
         deadline = self.exchange.deadline("tls", limit)
-        steps = self._handshake(policy, server_hostname, deadline, failed)
+        steps = self._handshake(policy, server_hostname, deadline)
         yield from self.guard("tls", steps)
         return reply
 
     def _handshake(
-        self,
-        policy: TlsPolicy,
-        server_hostname: str,
-        deadline: float,
-        failed: TlsError | None,
+        self, policy: TlsPolicy, server_hostname: str, deadline: float
     ) -> Steps[None]:
         exchange = self.exchange
         if self.session.state is State.TLS:
@@ -433,7 +421,7 @@ class Engine:
         started = clock()
         try:
             facts = yield from exchange.connection.start_tls(
-                policy, server_hostname, deadline, failed
+                policy, server_hostname, deadline
             )
         except BaseException as error:
             self.log.add(record.TLS, started, clock(), None, str(error))

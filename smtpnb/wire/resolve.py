@@ -47,6 +47,8 @@ def resolve(log: Record, host: str, port: int, deadline: float) -> Steps[list[Ad
     if numeric:
         return numeric
     name = host_name(bare)
+    if "%" in bare:
+        raise ResolveError(f"{host!r} has no address: this machine has no such zone")
     if a_label(bare).endswith("."):
         name += "."  # keeps search domains away; TLS knows the name without it
     started = clock()

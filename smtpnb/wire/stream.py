@@ -240,11 +240,7 @@ class Stream:
     # TLS and the end
 
     def start_tls(
-        self,
-        policy: TlsPolicy,
-        host: str,
-        deadline: float,
-        failed: TlsError | None = None,
+        self, policy: TlsPolicy, host: str, deadline: float
     ) -> Steps[dict[str, Any]]:
         """Do the handshake; from then on everything is under TLS.
 
@@ -252,8 +248,6 @@ class Stream:
             policy: Whom to trust.
             host: The name that the certificate must carry.
             deadline: Absolute.
-            failed: What an earlier handshake failed of; now nothing is verified, and
-                the findings are told.
 
         Returns:
             What was negotiated (`tls.negotiated`).
@@ -265,8 +259,7 @@ class Stream:
         """
         incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._incoming = incoming
-        look = failed is not None
-        context = policy.looking_context() if look else policy.verifying_context()
+        context = policy.handshake_context()
         first = b""
         tls = context.wrap_bio(incoming, self._outgoing, server_hostname=host)
         while True:
@@ -281,7 +274,7 @@ class Stream:
             else:
                 yield from self._flush(deadline)
                 self.tls = tls
-                return negotiated(tls, host, failed=failed)
+                return negotiated(tls, host, policy)
             yield from self._flush(deadline)
             yield from until_ready(self._fd, READ, deadline)
             octets = self._receive()

@@ -1,9 +1,9 @@
 """TLS by policy: how it is done, what was negotiated, and why a handshake failed.
 
-There is one judge: OpenSSL, in a handshake that verifies. Whoever asks to look anyway
-(`verify="report"`) gets its verdict from that same handshake; only the look is had over
-a second connection, with a context that verifies nothing. So "report" and "require"
-cannot disagree. Nothing here judges a certificate again.
+There is one judge: OpenSSL, with the context that verifies. "require" lets it end the
+handshake; "report" completes the handshake with a context that does not verify, and
+asks the same judge afterwards, with the same context, about the chain that was shown
+(`verdict`). So the two cannot disagree. Nothing here judges a certificate again.
 
 `ssl` gives the chain of an unverified peer in public only from Python 3.13 on; before
 that the private `_sslobj.get_unverified_chain` is called, here and nowhere else.
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
 from smtpnb.wire.alerts import clear_text_hint, is_no_tls, words_of
 from smtpnb.wire.trust import looking, trusting, trusting_the_system, trusts_nothing
+from smtpnb.wire.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +34,13 @@ class TlsPolicy:
     """How TLS is done: whom to trust, and what to do when trust fails.
 
     Args:
-        verify: "require" ends a session whose certificate does not verify; "report"
-            ends it as well, and then looks at the server over a second connection,
-            unverified, with what was wrong in its findings.
+        verify: "require" ends a handshake that does not verify; "report" completes it
+            and tells what is wrong, by the same verdict; AUTH is then refused.
         ca: Certificates to trust instead of the system's: PEM text, or the path of a
             file (PEM or DER) or of a folder (its .pem, .crt, .cer and hashed files).
             Read whenever TLS begins: a file that was replaced is trusted as it is now.
-        context: A context of your own, used as it is. It brings its own trust and its
-            own rules, and so goes with neither `ca` nor "report".
+        context: A context of your own, used as it is: it has its own trust, in which
+            `ca` has no part, and its own rules, which "report" cannot judge by.
 
     Raises:
         LocalProtocolError: Another word for `verify`, or what does not go together.
@@ -64,7 +64,7 @@ class TlsPolicy:
         if not isinstance(ca, (str, os.PathLike)):
             raise LocalProtocolError("ca is PEM text, or the path of a file or folder")
         if context is not None:
-            _check_own(context, verify, ca)
+            _check_own(context, verify)
         self.verify: Verify = verify
         self.ca = ca
         self.context = context
@@ -93,22 +93,26 @@ class TlsPolicy:
         Raises:
             TlsError: They cannot be read.
         """
-        if self.ca:
+        if self.ca and self.context is None:
             self.verifying_context()
 
+    def handshake_context(self) -> ssl.SSLContext:
+        """Return the context of the handshake: one that only looks, for "report".
+
+        Raises:
+            TlsError: The CA certificates cannot be read.
+        """
+        return looking() if self.verify == "report" else self.verifying_context()
+
     def verifying_context(self) -> ssl.SSLContext:
-        """Return the context whose handshake is the verdict: the user's own, or ours.
+        """Return the context that gives the verdict: the user's own, or ours.
 
         Raises:
             TlsError: The CA certificates cannot be read.
         """
         if self.context is not None:
             return self.context
-        return trusting(os.fspath(self.ca)) if self.ca else trusting_the_system()
-
-    def looking_context(self) -> ssl.SSLContext:
-        """Return a context that verifies nothing, for the second look of "report"."""
-        return looking()
+        return trusting(os.fsdecode(self.ca)) if self.ca else trusting_the_system()
 
     def __repr__(self) -> str:
         trust = "its own CA" if self.ca else "the system's CAs"
@@ -117,9 +121,7 @@ class TlsPolicy:
         return f"<TlsPolicy {self.verify}, {trust}>"
 
 
-def _check_own(
-    context: ssl.SSLContext, verify: Verify, ca: str | os.PathLike[str]
-) -> None:
+def _check_own(context: ssl.SSLContext, verify: Verify) -> None:
     if not isinstance(context, ssl.SSLContext):
         raise LocalProtocolError(f"context is an ssl.SSLContext, not {type(context)!r}")
     if context.protocol == ssl.PROTOCOL_TLS_SERVER:
@@ -129,36 +131,43 @@ def _check_own(
             'verify="report" judges by smtpnb\'s own context: leave out yours, or set '
             "what yours verifies (verify_mode, check_hostname) yourself"
         )
-    if ca:
-        raise LocalProtocolError(
-            "a context of your own has its own trust: load the CA into it "
-            "(load_verify_locations) instead of saying ca="
-        )
 
 
 # Verdicts
 
 
-def negotiated(
-    tls: ssl.SSLObject, host: str, *, failed: TlsError | None = None
-) -> dict[str, Any]:
+def negotiated(tls: ssl.SSLObject, host: str, policy: TlsPolicy) -> dict[str, Any]:
     """Return what a finished handshake agreed on, as plain values for the record.
 
     Keys: version, cipher, alpn, server_hostname, verified, findings (a list of
     sentences), and the facts of `certificates.Description`. `verified` is True only
-    where both the chain and the name were checked.
+    where both the chain and the name were judged good. Then, too, there may be
+    findings: what cannot be read of a certificate that OpenSSL lets pass.
 
     Args:
         tls: After the handshake.
         host: The name that the certificate should carry (`names.host_name`).
-        failed: What the verifying handshake raised, where this is the second look.
+        policy: By which it was made.
+
+    Raises:
+        TlsError: For "report", the CA certificates cannot be read.
     """
     from smtpnb.wire.certificates import described
 
     chain = _chain(tls)
-    leaf = described(chain[0]) if chain else None
-    context = tls.context
-    verified = context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+    shown = [described(der) for der in chain]
+    if not chain:
+        found = ["the server showed no certificate"]
+    elif policy.verify == "report":
+        judge = policy.verifying_context()
+        error = verdict(judge, chain, host)
+        found = [] if error is None else _findings(error, shown, host)
+        found += _no_trust(judge) if found else []
+    else:
+        found = list(_unchecked(tls.context))
+    verified = not found
+    if shown and (verified or policy.verify == "require"):
+        found += shown[0].unreadable
     cipher = tls.cipher()
     return {
         "version": tls.version(),
@@ -166,32 +175,9 @@ def negotiated(
         "alpn": tls.selected_alpn_protocol(),
         "server_hostname": host,
         "verified": verified,
-        "findings": list(_findings(context, failed, leaf)),
-        **(leaf.facts if leaf is not None else {}),
+        "findings": found,
+        **(shown[0].facts if shown else {}),
     }
-
-
-def _findings(
-    context: ssl.SSLContext, failed: TlsError | None, leaf: Description | None
-) -> Iterator[str]:
-    if failed is not None:
-        yield from failed.findings
-        before = (failed.certificate or {}).get("cert_sha256")
-        if before and leaf is not None and before != leaf.facts["cert_sha256"]:
-            yield (
-                "the second look saw another certificate: "
-                f"sha256 {leaf.facts['cert_sha256']} after {before}"
-            )
-            yield from leaf.sentences()
-        return
-    if context.verify_mode != ssl.CERT_REQUIRED:
-        yield "the certificate was not verified: the context does not ask for it"
-    elif not context.check_hostname:
-        yield "the name was not verified: the context does not check it"
-    if leaf is None:
-        yield "the server showed no certificate"
-    else:
-        yield from leaf.unreadable
 
 
 def failure(
@@ -205,8 +191,7 @@ def failure(
     """Return the error of a failed handshake, with what can be told of it.
 
     Where the certificate did not verify, `findings` begins with OpenSSL's own words,
-    and `certificate` holds the facts of what the server showed. For any other failure
-    both are empty, and a second look would see no more.
+    and `certificate` holds the facts of what the server showed.
 
     Args:
         tls: The handshake.
@@ -217,29 +202,47 @@ def failure(
     """
     if not isinstance(error, ssl.SSLCertVerificationError):
         hint = clear_text_hint(received)
-        if not hint and is_no_tls(error):  # it may have come behind some TLS
+        if not hint and is_no_tls(error):
             hint = "the peer did not speak TLS (an SMTP port without implicit TLS?)"
         words = "; ".join(filter(None, (words_of(error), hint)))
         return TlsError(f"the TLS handshake failed: {words}")
-    from smtpnb.wire.certificates import described, reasons
+    from smtpnb.wire.certificates import described
 
     chain = [described(der) for der in _chain(tls)]
-    found = [_verdict(error), *reasons(error.verify_code, chain, host)]
-    if policy.context is None and trusts_nothing(tls.context):
-        found.append("no CA is trusted here: this machine has none, and ca= gave none")
-    if chain:
-        found += chain[0].sentences()
-    text = f"the certificate for {host} does not verify: {'; '.join(found)}"
-    if policy.context is None and policy.verify == "require":
-        text = f'{text}. To look anyway, say verify="report" in this call'
+    found = _findings(error, chain, host)
+    hint = ""
+    if policy.context is None:
+        found += _no_trust(tls.context)
+        hint = '. To look anyway, say verify="report" in this call'
+    text = f"the certificate for {host} does not verify: {'; '.join(found)}{hint}"
     result = TlsError(text)
     result.findings = tuple(found)
     result.certificate = chain[0].facts if chain else {}
     return result
 
 
-def _verdict(error: ssl.SSLCertVerificationError) -> str:
-    return (error.verify_message or error.reason or str(error)).removesuffix(".")
+def _findings(error: ssl.SSLError, chain: list[Description], host: str) -> list[str]:
+    """Say what the verdict is, what it speaks of, and what was judged."""
+    from smtpnb.wire.certificates import reasons
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = error.verify_message or error.reason or str(error)
+        found = [words.removesuffix("."), *reasons(error.verify_code, chain, host)]
+    else:
+        found = [f"OpenSSL could not judge the certificate: {words_of(error)}"]
+    return found + (chain[0].sentences() if chain else [])
+
+
+def _no_trust(context: ssl.SSLContext) -> list[str]:
+    return ["no CA is trusted on this machine"] if trusts_nothing(context) else []
+
+
+def _unchecked(context: ssl.SSLContext) -> Iterator[str]:
+    """Say what a context of the user's own leaves out."""
+    if context.verify_mode != ssl.CERT_REQUIRED:
+        yield "the certificate was not verified: the context does not ask for it"
+    elif not context.check_hostname:
+        yield "the name was not verified: the context does not check it"
 
 
 def _chain(tls: ssl.SSLObject) -> list[bytes]:

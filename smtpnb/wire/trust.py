@@ -37,7 +37,13 @@ def trusting(ca: str) -> ssl.SSLContext:
     Raises:
         TlsError: It cannot be read, or holds no certificate.
     """
-    return _trusting(_certificates(ca))
+    name = "the text given" if "-----BEGIN" in ca else cut(ca, 100)
+    try:
+        octets = ca.encode() if "-----BEGIN" in ca else _read(ca)
+        return _trusting(octets)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        why = getattr(error, "strerror", None) or str(error)
+        raise TlsError(f"the CA certificates cannot be read: {name}: {why}") from None
 
 
 def trusting_the_system() -> ssl.SSLContext:
@@ -60,15 +66,18 @@ def looking() -> ssl.SSLContext:
 
 
 def trusts_nothing(context: ssl.SSLContext) -> bool:
-    """Tell whether a context of `trusting_the_system` found no CA at all."""
+    """Tell whether a context of this module found no CA at all."""
     if context.cert_store_stats()["x509"]:
         return False
     # OpenSSL reads a hashed folder only as far as it needs, and counts nothing before.
-    folder = ssl.get_default_verify_paths().capath
     from pathlib import Path
 
-    names = [path.name for path in Path(folder).iterdir()] if folder else []
-    return not any(re.fullmatch(_HASHED, name) for name in names)
+    folder = ssl.get_default_verify_paths().capath
+    try:
+        inside = list(Path(folder).iterdir()) if folder else []
+    except OSError:
+        inside = []
+    return not any(re.fullmatch(_HASHED, path.name) for path in inside)
 
 
 def _verifying() -> ssl.SSLContext:
@@ -81,13 +90,17 @@ def _verifying() -> ssl.SSLContext:
     return context
 
 
-@lru_cache(maxsize=32)
-def _trusting(certificates: str | bytes) -> ssl.SSLContext:
+@lru_cache(maxsize=16)
+def _trusting(octets: bytes) -> ssl.SSLContext:
     context = _verifying()
-    try:
-        context.load_verify_locations(cadata=certificates)
-    except (ssl.SSLError, ValueError) as error:
-        raise _unreadable(str(error)) from None
+    # Each once: a hashed folder holds most of them under several names.
+    blocks = dict.fromkeys(match.group() for match in re.finditer(_PEM, octets))
+    if blocks:
+        context.load_verify_locations(cadata=b"\n".join(blocks).decode("ascii"))
+    elif octets.startswith(b"\x30"):  # a SEQUENCE: DER
+        context.load_verify_locations(cadata=octets)
+    else:
+        raise ValueError("there is no certificate in it")
     return context
 
 
@@ -97,7 +110,7 @@ def _trusting_the_system(*_store: object) -> ssl.SSLContext:
     try:
         context.load_default_certs()
     except OSError as error:  # ssl.SSLError is one
-        raise _unreadable(f"those of the system: {error}") from None
+        raise TlsError(f"the CAs of the system cannot be read: {error}") from None
     return context
 
 
@@ -112,31 +125,13 @@ def _mark(path: str | None) -> object:
     return stat and (stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 
-def _certificates(ca: str) -> str | bytes:
-    """Return the certificates that `ca` gives: PEM, or DER from a file."""
-    if "-----BEGIN" in ca:
-        name, octets = "the text given", ca.encode("utf-8", "replace")
-    else:
-        name = cut(ca, 100)
-        try:
-            octets = _read(ca)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise _unreadable(f"{name}: {why}") from None
-    # Each once: a hashed folder holds most of them under several names.
-    blocks = dict.fromkeys(match.group() for match in re.finditer(_PEM, octets))
-    if blocks:
-        return b"\n".join(blocks).decode("ascii")
-    if octets.startswith(b"\x30"):  # a SEQUENCE: DER
-        return octets
-    raise _unreadable(f"{name}: there is no certificate in it")
-
-
 def _read(ca: str) -> bytes:
     from pathlib import Path
 
     path = Path(ca)
     if not path.is_dir():
+        if path.exists() and not path.is_file():
+            raise ValueError("it is neither a file nor a folder")
         return path.read_bytes()
     inside = [each for each in sorted(path.iterdir()) if _is_certificate_file(each)]
     return b"\n".join(each.read_bytes() for each in inside)
@@ -144,7 +139,3 @@ def _read(ca: str) -> bytes:
 
 def _is_certificate_file(path: Any) -> bool:
     return re.fullmatch(_IN_FOLDERS, path.name) is not None and path.is_file()
-
-
-def _unreadable(why: str) -> TlsError:
-    return TlsError(f"the CA certificates cannot be read: {why}")

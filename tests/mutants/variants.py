@@ -60,10 +60,8 @@ VARIANTS: Final = (
     Variant(
         "certificates are not verified",
         "wire/tls.py",
-        """    if verify == "report":
-        context""",
-        """    if verify:
-        context""",
+        """return looking() if self.verify == "report" else""",
+        """return looking() if self.verify else""",
         f"{HOSTILE}test_tls.py",
     ),
     Variant(
@@ -265,9 +263,9 @@ VARIANTS: Final = (
     ),
     Variant(
         "any text is the name of a server",
-        "wire/resolve.py",
-        "if not fits or not name.isprintable()",
-        "if name and fits is None",
+        "protocol/names.py",
+        "if len(name) > MAX_NAME or not",
+        "if len(name) > 10**9 and not",
         f"{HOSTILE}test_arguments.py -k hostname",
     ),
     Variant(
@@ -366,5 +364,68 @@ VARIANTS: Final = (
         """    if delivery.ended:
 """,
         "tests/sending/test_content.py",
+    ),
+    Variant(
+        "what report lets through is judged by nobody",
+        "wire/tls.py",
+        "error = verdict(judge, chain, host)",
+        "error = None",
+        "tests/wire/test_tls.py",
+    ),
+    Variant(
+        "a context that checks no name verifies",
+        "wire/tls.py",
+        "elif not context.check_hostname:",
+        "elif context is None:",
+        "tests/client/test_tls.py",
+    ),
+    Variant(
+        "the name in the subject counts",
+        "wire/trust.py",
+        "hostname_checks_common_name = False",
+        "hostname_checks_common_name = True",
+        "tests/wire/test_tls.py",
+    ),
+    Variant(
+        "a CA is known by its path",
+        "wire/trust.py",
+        "def trusting(",
+        "@lru_cache\ndef trusting(",
+        "tests/wire/test_tls.py",
+    ),
+    Variant(
+        "what cryptography cannot read ends the session",
+        "wire/certificates.py",
+        "        except BaseException as error:\n",
+        "        except (OSError, ValueError) as error:\n",
+        "tests/wire/test_certificates.py tests/wire/test_tls.py",
+    ),
+    Variant(
+        "a name is looked up by one standard and verified by another",
+        "protocol/names.py",
+        """else idna.encode(label, uts46=True).decode("ascii")""",
+        """else (idna.encode(label, uts46=True), label.encode("idna"))[1].decode()""",
+        "tests/protocol/test_names.py tests/client/test_tls.py",
+    ),
+    Variant(
+        "a cancel before the first wait wakes nobody",
+        "wire/cancel.py",
+        "            if self.requested:\n                pipe.wake()\n",
+        "",
+        "tests/wire/test_cancel_token.py",
+    ),
+    Variant(
+        "a child of fork keeps a look-up waiting",
+        "wire/helper.py",
+        """                os.write(self._write, b"!")""",
+        "                pass",
+        "tests/wire/test_helper.py",
+    ),
+    Variant(
+        "a call abandoned in the queue is made all the same",
+        "wire/helper.py",
+        "            if job not in self._queue:",
+        "            if job:",
+        "tests/wire/test_helper.py",
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.names import a_label, address_literal, host_name
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
 
 
 @pytest.mark.parametrize(
@@ -102,6 +106,20 @@ def test_a_host_has_this_name(host: str, name: str) -> None:
 def test_what_is_no_host_has_no_name(host: str) -> None:
     with pytest.raises(LocalProtocolError, match=r"is not a (host|domain) name"):
         host_name(host)
+
+
+@given(st.ip_addresses())
+def test_an_address_is_its_own_name(address: IPv4Address | IPv6Address) -> None:
+    mapped = getattr(address, "ipv4_mapped", None)
+    assert host_name(str(address)) == str(mapped or address)
+    assert host_name(f"[{address}]") == str(mapped or address)
+
+
+@pytest.mark.parametrize(
+    "text", ["127.1", "1.2.3.256", "01.2.3.4", "1.2.3.4.5", "0x7f"]
+)
+def test_a_number_that_is_no_address_is_a_name(text: str) -> None:
+    assert host_name(text) == text
 
 
 @given(st.text(max_size=30))
