@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from smtpnb._owner import Owner
 from smtpnb.protocol.capabilities import Capabilities
+from smtpnb.protocol.commands import Ehlo, Helo
 from smtpnb.protocol.errors import (
     Cancelled,
     LocalProtocolError,
@@ -72,7 +73,12 @@ class Connection:
 
     Attributes:
         on_progress: Called with the octets of content sent, block by block.
+        pipelining: Use PIPELINING where it is offered, for whole messages.
+        chunking: Use CHUNKING where it is offered, for whole messages.
     """
+
+    pipelining = True
+    chunking = True
 
     def __init__(
         self,
@@ -280,6 +286,41 @@ class Connection:
 
             self._transcript = Transcript(self._records)
         return self._transcript
+
+    # What is said before a message, and after a new connection
+
+    def _hello_of(self, kind: type[Ehlo | Helo], identity: str | None) -> Ehlo | Helo:
+        self._identity_said = self._named(identity)
+        return kind(self._identity_said)
+
+    def _hello(self, engine: Engine, limit: float | None) -> Steps[None]:
+        """Say EHLO, or HELO to a server that does not know it, before a message."""
+        hello = self._hello_of(Ehlo, None)
+        reply = yield from engine.execute(hello, limit)
+        if reply.code in {500, 502}:  # RFC 5321 section 3.2
+            hello = self._hello_of(Helo, None)
+            reply = yield from engine.execute(hello, limit)
+        if not reply.ok:
+            raise LocalProtocolError(
+                f"{hello.verb} was refused, and without it no message can be sent: "
+                f"{reply}; nothing was sent"
+            )
+
+    def _starttls(
+        self, engine: Engine, policy: TlsPolicy, name: str, limit: float | None
+    ) -> Steps[Reply]:
+        reply = yield from engine.starttls(policy, name, limit)
+        self._starttls_said = {"server_hostname": name, "policy": policy}
+        return reply
+
+    def _connect_again(self) -> None:
+        """Do once more what `connect` and `starttls` did."""
+        identity, secured = self._identity_said, self._starttls_said
+        self.connect(**self._dialled)
+        if secured is not None and identity is not None:
+            engine = self._connected()
+            self._run("ehlo", engine.execute(Ehlo(identity)))
+            self._run("starttls", self._starttls(engine, **secured, limit=None))
 
     # How a verb runs
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from smtpnb.protocol import commands
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
-    from smtpnb.client import SmtpClient
     from smtpnb.protocol.commands import Command
     from smtpnb.protocol.reply import Reply
 
@@ -24,14 +24,18 @@ class Pipeline:
     The methods are those verbs of the client that may stand in a group; each takes the
     same arguments and returns the place of its reply in `replies`.
 
+    Args:
+        leave: Sends the commands as one group, and returns their replies.
+
     Attributes:
         replies: The replies, in order, once the block has ended.
     """
 
-    def __init__(self, client: SmtpClient, timeout: float | None) -> None:
+    def __init__(
+        self, leave: Callable[[tuple[Command, ...]], tuple[Reply, ...]]
+    ) -> None:
         self.replies: tuple[Reply, ...] = ()
-        self._client = client
-        self._timeout = timeout
+        self._leave = leave
         self._commands: list[Command] = []
 
     def add(self, command: Command) -> int:
@@ -73,5 +77,4 @@ class Pipeline:
         trace: TracebackType | None,
     ) -> None:
         if error is None and self._commands:
-            group = tuple(self._commands)
-            self.replies = self._client._send_group(group, self._timeout)  # noqa: SLF001  # its own helper
+            self.replies = self._leave(tuple(self._commands))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from smtpnb.client import SmtpClient
+    from smtpnb._connection import Connection
     from smtpnb.transfer.choose import Overlap
     from smtpnb.transfer.plan import Way
     from smtpnb.wire.drive import Shield
@@ -70,7 +70,7 @@ class Deliveries(Iterator[Delivery]):
 
     def __init__(
         self,
-        client: SmtpClient,
+        client: Connection,
         messages: Iterable[Any],
         *,
         overlap: Overlap = None,

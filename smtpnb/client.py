@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     from smtpnb.message.envelope import MailObject
     from smtpnb.protocol.reply import Reply
     from smtpnb.transfer.choose import Overlap
-    from smtpnb.wire.engine import Engine
-    from smtpnb.wire.tls import TlsPolicy, Verify
+    from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps
 
 _T = TypeVar("_T")
@@ -62,14 +61,7 @@ class SmtpClient(Connection):
 
     Arguments are those of `Connection`. After each verb look at `reply_code` and
     `reply_text`, or at the `Reply` that it returned.
-
-    Attributes:
-        pipelining: Use PIPELINING where it is offered, for whole messages.
-        chunking: Use CHUNKING where it is offered, for whole messages.
     """
-
-    pipelining = True
-    chunking = True
 
     def ehlo(
         self, identity: str | None = None, *, timeout: float | None = None
@@ -116,13 +108,6 @@ class SmtpClient(Connection):
         engine = self._connected()
         name = host_name(server_hostname or engine.log.host)
         return self._run("starttls", self._starttls(engine, policy, name, limit))
-
-    def _starttls(
-        self, engine: Engine, policy: TlsPolicy, name: str, limit: float | None
-    ) -> Steps[Reply]:
-        reply = yield from engine.starttls(policy, name, limit)
-        self._starttls_said = {"server_hostname": name, "policy": policy}
-        return reply
 
     def auth(
         self,
@@ -548,28 +533,6 @@ class SmtpClient(Connection):
             reconnect=reconnect,
         )
 
-    def _hello(self, engine: Engine, limit: float | None) -> Steps[None]:
-        """Say EHLO, or HELO to a server that does not know it, before a message."""
-        hello = self._hello_of(commands.Ehlo, None)
-        reply = yield from engine.execute(hello, limit)
-        if reply.code in {500, 502}:  # RFC 5321 section 3.2
-            hello = self._hello_of(commands.Helo, None)
-            reply = yield from engine.execute(hello, limit)
-        if not reply.ok:
-            raise LocalProtocolError(
-                f"{hello.verb} was refused, and without it no message can be sent: "
-                f"{reply}; nothing was sent"
-            )
-
-    def _connect_again(self) -> None:
-        """Do once more what `connect` and `starttls` did."""
-        identity, secured = self._identity_said, self._starttls_said
-        self.connect(**self._dialled)
-        if secured is not None and identity is not None:
-            self.ehlo(identity)
-            engine = self._connected()
-            self._run("starttls", self._starttls(engine, **secured, limit=None))
-
     def pipeline(self, *, timeout: float | None = None) -> Pipeline:
         """Collect commands, and send them as one group (RFC 2920).
 
@@ -589,19 +552,12 @@ class SmtpClient(Connection):
             LocalProtocolError: When the block ends: a command must not be sent, or the
                 server does not offer PIPELINING; nothing was sent.
         """
-        return Pipeline(self, timeout)
 
-    def _send_group(
-        self, group: tuple[commands.Command, ...], timeout: float | None
-    ) -> tuple[Reply, ...]:
-        steps = self._connected().group(group, limit_of(timeout))
-        return self._run("pipeline", steps)
+        def leave(group: tuple[commands.Command, ...]) -> tuple[Reply, ...]:
+            steps = self._connected().group(group, limit_of(timeout))
+            return self._run("pipeline", steps)
 
-    def _hello_of(
-        self, kind: type[commands.Ehlo | commands.Helo], identity: str | None
-    ) -> commands.Ehlo | commands.Helo:
-        self._identity_said = self._named(identity)
-        return kind(self._identity_said)
+        return Pipeline(leave)
 
     def _execute(self, command: commands.Command, timeout: float | None) -> Reply:
         engine = self._connected()

@@ -67,16 +67,15 @@ class Turns(LockStep):
             # What comes next is made while the server works.
             following = (yield from self.take()) if job is not None else None
             yield from self.read_all()
-            for each in (granted, job):
-                if each is not None:
-                    each.settled = True
-            granted = job if self.session.state is State.DATA else None
             if granted is not None:
-                granted.settled = False
+                granted.settled = True
+            goes_on = self.session.state is State.DATA
+            if job is not None:
+                job.settled = not goes_on
             yield from self.hand_out()
             if self.over:
                 return
-            job = following
+            granted, job = (job if goes_on else None), following
 
     def _departures(
         self, granted: Job | None, job: Job | None

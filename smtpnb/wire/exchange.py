@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 # What a reply may hold, and what one receive may bring beyond it.
 MOST_UNREAD: Final = MAX_REPLY + CHUNK
+# Of what nobody asked for, so much is recorded.
+MOST_NOTED: Final = 4096
 # So much of what is written shares one deadline (RFC 5321 section 4.5.3.2.5).
 BLOCK: Final = 64 * 1024
 
@@ -574,7 +576,7 @@ class Exchange:
             raise ConnectionLost("the server had closed the connection before this")
         if not len(self._parser):
             return
-        surplus = self._parser.pending
+        surplus = self._parser.pending[:MOST_NOTED]
         self.log.add(record.SURPLUS, self._received_at, surplus)
         unsolicited = self._parser.next_reply()
         if unsolicited is not None and unsolicited.code == 421:
@@ -616,7 +618,8 @@ class Exchange:
             self._note_surplus()
 
     def _note_surplus(self) -> None:
-        self.log.add(record.SURPLUS, self._received_at, self._parser.pending)
+        surplus = self._parser.pending[:MOST_NOTED]
+        self.log.add(record.SURPLUS, self._received_at, surplus)
         with suppress(RemoteProtocolError):
             unsolicited = self._parser.next_reply()
             if unsolicited is not None:

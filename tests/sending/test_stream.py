@@ -93,7 +93,7 @@ def check(sink: Sink, deliveries: list[Delivery]) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.parametrize("code", [b"451 4.3.0 later", b"550 5.7.1 no"])
-def test_a_refusal_concerns_its_own_message(
+def test_a_refusal_concerns_its_own_message(  # noqa: PLR0917
     pipelining: bool,
     chunking: bool,
     overlap: Overlap,

@@ -46,6 +46,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def _fd(steps: Steps[Any]) -> int:
     """Begin; return what the steps wait for."""
     wait = next(steps)
+    fd: int
     ((fd, mask),) = wait.fds
     assert mask == READ
     assert wait.deadline == LATER
