@@ -39,11 +39,11 @@ class LockStep(Way):
             if not (yield from self.reset()):
                 return
             yield from self.envelope(job)
-            if not self.over:
+            if not self.over():
                 yield from self.content(job)
             job.settled = True
             yield from self.hand_out()
-            if self.over:
+            if self.over():
                 return
 
     def envelope(self, job: Job) -> Steps[None]:
@@ -59,7 +59,7 @@ class LockStep(Way):
             yield from self.leave(Departure(group, transaction))
             yield from self.read_all()
             mail = transaction.mail
-            if self.over or (mail is not None and refused(mail)):
+            if self.over() or (mail is not None and refused(mail)):
                 return
 
     def content(self, job: Job) -> Steps[None]:
@@ -126,14 +126,14 @@ class LockStep(Way):
             lines, octets = encoder.n_lines, encoder.feed(block)
             group = chunk(octets, encoder.n_lines - lines, last=False)
             yield from self._chunk(job, group)
-            if job.transaction.chunk is not None or self.over:
+            if job.transaction.chunk is not None or self.over():
                 break
             if self.progress is not None:
                 yield Call(self.progress, encoder.n_octets)
         # The end may not leave before every chunk was accepted: a server that refused
         # one and takes the rest would deliver what is left of the message.
         yield from self.read_all()
-        if job.transaction.chunk is None and not self.over:
+        if job.transaction.chunk is None and not self.over():
             tail = encoder.finish()
             yield from self._chunk(job, chunk(tail, len(tail) // 2, last=True))
 

@@ -247,7 +247,7 @@ class Way(ABC):
 
     def _take_the_rest(self) -> None:
         """Of a list, tell of every message; from an iterator nothing more is taken."""
-        if self.over and not self._exhausted:
+        if self.over() and not self._exhausted:
             for given in self._source.rest():
                 self._open.append(_untried(given))
 
@@ -335,7 +335,6 @@ class Way(ABC):
 
     # Between messages
 
-    @property
     def over(self) -> bool:
         """Whether nothing more can be begun."""
         return not self.engine.connected or self.session.state is State.CLOSING
@@ -354,7 +353,7 @@ class Way(ABC):
                 octets of the chunk.
         """
         if not self.needs_reset:
-            return not self.over
+            return not self.over()
         spoilt = self.session.state is State.SPOILT
         yield from self.leave(Departure(RSET))
         yield from self.read_all()
@@ -362,7 +361,7 @@ class Way(ABC):
             if spoilt:
                 self.exchange.refuse_unread()
             return True
-        if spoilt and not self.over:
+        if spoilt and not self.over():
             raise RemoteProtocolError(
                 f"RSET behind a refused chunk was answered {self.exchange.last_reply}: "
                 "commands and replies no longer match (RFC 3030 section 2)"
