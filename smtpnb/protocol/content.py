@@ -45,16 +45,16 @@ _NUL: Final = (
 
 
 class Facts(NamedTuple):
-    """What is known of a content, as it will leave.
+    """What is known of a whole content.
 
     Attributes:
-        size: Its octets, with CRLF line ends and one at its end; stuffed dots and the
-            end of data are not counted (RFC 1870 section 5).
+        size: Its octets as they leave, with CRLF line ends and one at its end; stuffed
+            dots and the end of data are not counted (RFC 1870 section 5).
         n_lines: Its lines.
-        crlf: Whether CRLF was its only line end already.
+        crlf: Whether CRLF is its only line end as it stands.
         has_nul: Whether there is a NUL octet in it.
         is_8bit: Whether there is an octet over 127 in it.
-        long_line: Number and length of the first line over 998 octets, or None.
+        long_line: The number of its first line over 998 octets; 0 if there is none.
     """
 
     size: int
@@ -62,21 +62,26 @@ class Facts(NamedTuple):
     crlf: bool
     has_nul: bool
     is_8bit: bool
-    long_line: tuple[int, int] | None
+    long_line: int
 
 
-def facts_of(octets: bytes) -> Facts:
-    """Return what is known of a whole content."""
-    leaves, n_lines = normalised(octets)
-    unended = bool(leaves) and not leaves.endswith(b"\r\n")
-    return Facts(
-        len(leaves) + 2 * unended,
-        n_lines + unended,
-        leaves is octets,
-        b"\0" in octets,
-        not octets.isascii(),
-        _long_line(leaves),
-    )
+def facts_of(pieces: Iterable[bytes]) -> Facts:
+    """Return what is known of a whole content, after one look at its pieces."""
+    encoder = Encoder(stuff=False)
+    size, has_nul, is_8bit, long_line, begun = 0, False, False, 0, 0
+    for piece in pieces:
+        size += len(piece)
+        has_nul = has_nul or b"\0" in piece
+        is_8bit = is_8bit or not piece.isascii()
+        n_lines = encoder.n_lines
+        octets = encoder.encode(piece)
+        if not long_line:
+            start, begun = _past_lines(octets, begun)
+            long_line = 0 if start < 0 else n_lines + _count(octets[:start]) + 1
+    # Each bare CR or LF makes a content one octet longer.
+    crlf = encoder.n_octets == size and not encoder.holds_cr
+    encoder.finish()
+    return Facts(encoder.n_octets, encoder.n_lines, crlf, has_nul, is_8bit, long_line)
 
 
 def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -184,27 +189,17 @@ def _past_lines(octets: bytes, begun: int) -> tuple[int, int]:
         begun: Octets of the first line that came before.
 
     Returns:
-        Where the first longer line starts, or -1 (it began before: 0); and how much of
-        the last line has come.
+        A place in the first longer line, or -1; and how much of the last line has come.
     """
-    start, end, most = -begun, len(octets), MAX_LINE + 2
-    while end - start > most:  # so many octets hold a line end, or the line is long
-        at = octets.rfind(b"\n", max(start, 0), max(start + most, 0))
+    end, start, stop = len(octets), 0, MAX_LINE + 2 - begun
+    while stop < end:  # so many octets hold a line end, or the line is long
+        at = octets.rfind(b"\n", start, stop)
         if at < 0:
-            return max(start, 0), end - start
-        start = at + 1
-    at = octets.rfind(b"\n", max(start, 0))
-    begun = end - start if at < 0 else end - at - 1
-    return (max(end - begun, 0) if begun > MAX_LINE else -1), begun
-
-
-def _long_line(octets: bytes) -> tuple[int, int] | None:
-    """Return number and length of the first line over 998 octets."""
-    start, _ = _past_lines(octets, 0) if len(octets) > MAX_LINE else (-1, 0)
-    if start < 0:
-        return None
-    end = octets.find(b"\r\n", start)
-    return _count(octets[:start]) + 1, (len(octets) if end < 0 else end) - start
+            return start, 0
+        start, stop = at + 1, at + MAX_LINE + 3
+    at = octets.rfind(b"\n", start)
+    begun = begun + end if at < 0 and not start else end - max(at + 1, start)
+    return (end if begun > MAX_LINE else -1), begun
 
 
 class Encoder:
@@ -220,10 +215,13 @@ class Encoder:
             before its final dot.
         seven_bit: Refuse octets over 127 (RFC 6152 section 3).
         short_lines: Refuse lines over 998 octets (RFC 5321 section 4.5.3.1.6).
+        clean: The content was looked at before (`facts_of`): CRLF is its only line end,
+            and there is nothing in it to refuse. Only its dots are looked for.
 
     Attributes:
         n_octets: How many octets of content were encoded, the end of data left out.
         n_lines: How many of their lines are complete.
+        holds_cr: Whether a CR waits to see if a LF comes next.
 
     Example:
         >>> encoder = Encoder()
@@ -234,11 +232,12 @@ class Encoder:
     __slots__ = (
         "_at_line_start",
         "_begun",
-        "_held_cr",
+        "_clean",
         "_line_ends",
         "_seven_bit",
         "_short_lines",
         "_stuffs",
+        "holds_cr",
         "n_lines",
         "n_octets",
     )
@@ -250,14 +249,16 @@ class Encoder:
         line_ends: LineEnds = "normalise",
         seven_bit: bool = False,
         short_lines: bool = False,
+        clean: bool = False,
     ) -> None:
         self._stuffs = stuff
         self._line_ends = line_ends
         self._seven_bit = seven_bit
         self._short_lines = short_lines
+        self._clean = clean
         self._at_line_start = True
-        self._held_cr = False
         self._begun = 0  # octets of the line under way, where lines are measured
+        self.holds_cr = False
         self.n_octets = 0
         self.n_lines = 0
 
@@ -269,21 +270,25 @@ class Encoder:
                 message in two, or what was to be refused; nothing of the piece was
                 encoded, and nothing of it may leave.
         """
-        if self._line_ends != "raw":
+        if not self._clean and self._line_ends != "raw":
             check_content(octets)
         if self._seven_bit and not octets.isascii():
             raise LocalProtocolError(
                 "the message holds an octet over 127, and the server does not offer "
                 "8BITMIME (RFC 6152 section 3): the rest was not sent"
             )
+        return self.encode(octets)
+
+    def encode(self, octets: bytes) -> bytes:
+        """Encode the next piece as `feed` does, whatever octets it holds."""
         lines, dotted = self._look(octets)
-        held_cr = self._held_cr
+        held_cr = self.holds_cr
         if lines is None:
             octets = self._without_last_cr(octets)
             try:
                 octets, lines = self._ended_right(octets)
             except LocalProtocolError:
-                self._held_cr = held_cr
+                self.holds_cr = held_cr
                 raise
         if octets:
             if self._short_lines:
@@ -306,7 +311,9 @@ class Encoder:
             certain; whether a dot may have to be doubled.
         """
         numpy = sys.modules.get("numpy")
-        if numpy is None or len(octets) < _WORTH_AN_ARRAY or self._held_cr:
+        if self._clean or numpy is None or len(octets) < _WORTH_AN_ARRAY:
+            return None, self._stuffs
+        if self.holds_cr:
             return None, self._stuffs
         found = numpy.frombuffer(octets, numpy.uint8)
         lf, cr = found == ord("\n"), found == ord("\r")
@@ -321,6 +328,8 @@ class Encoder:
 
     def _ended_right(self, octets: bytes) -> tuple[bytes, int]:
         """Return octets with the line ends they shall have, and how many."""
+        if self._clean:
+            return octets, _count(octets)
         if self._line_ends == "normalise":
             return normalised(octets)
         if self._line_ends == "strict" and (bare := bare_line_end(octets)):
@@ -349,12 +358,12 @@ class Encoder:
         Raises:
             LocalProtocolError: The content ended with a CR, which was to be refused.
         """
-        tail = b"" if self._at_line_start and not self._held_cr else b"\r\n"
-        if self._held_cr and self._line_ends == "strict":
+        tail = b"" if self._at_line_start and not self.holds_cr else b"\r\n"
+        if self.holds_cr and self._line_ends == "strict":
             raise self._bare("CR", 0)
         if self._line_ends == "raw":
-            tail = b"\r" * self._held_cr + tail * self._stuffs
-        self._held_cr = False
+            tail = b"\r" * self.holds_cr + tail * self._stuffs
+        self.holds_cr = False
         self._at_line_start = True
         self._begun = 0
         self.n_octets += len(tail)
@@ -363,10 +372,10 @@ class Encoder:
 
     def _without_last_cr(self, octets: bytes) -> bytes:
         """Take back the CR that waited for its LF; hold one at the end back."""
-        if self._held_cr and octets:
-            self._held_cr = False
+        if self.holds_cr and octets:
+            self.holds_cr = False
             octets = b"\r" + octets
         if octets.endswith(b"\r"):
-            self._held_cr = True
+            self.holds_cr = True
             octets = octets[:-1]
         return octets

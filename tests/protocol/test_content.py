@@ -298,18 +298,22 @@ lines = st.lists(
 ).map(lambda lines: b"".join(b"x" * n + end for n, end in lines))
 
 
-@given(lines, st.binary(max_size=3).map(lambda end: end.replace(b"\0", b"x")))
-def test_facts_are_what_the_reference_finds(body: bytes, end: bytes) -> None:
+@given(lines, st.binary(max_size=3), st.lists(st.integers(0, 9000), max_size=8))
+@example(b"a\n", b"b\r", [])
+def test_facts_are_what_the_reference_finds(
+    body: bytes, end: bytes, cuts: list[int]
+) -> None:
     octets = body + end
+    ends = [0, *sorted(min(cut, len(octets)) for cut in cuts), len(octets)]
     found = normalised(octets)
-    long = [(n, len(line)) for n, line in enumerate(found, 1) if len(line) > MAX_LINE]
-    assert facts_of(octets) == Facts(
+    long = [n for n, line in enumerate(found, 1) if len(line) > MAX_LINE]
+    assert facts_of(octets[a:b] for a, b in pairwise(ends)) == Facts(
         size=sum(len(line) + 2 for line in found),
         n_lines=len(found),
         crlf=not re.search(rb"\r(?!\n)|(?<!\r)\n", octets),
-        has_nul=False,
+        has_nul=b"\0" in octets,
         is_8bit=max(octets, default=0) > 127,
-        long_line=long[0] if long else None,
+        long_line=long[0] if long else 0,
     )
 
 
@@ -343,3 +347,14 @@ def test_octets_over_127_are_refused_before_their_piece_leaves(
             with pytest.raises(LocalProtocolError, match="RFC 6152 section 3"):
                 encoder.feed(piece)
     assert encoder.finish().isascii()
+
+
+@given(st.lists(st.text(".ab", max_size=9), max_size=9))
+def test_a_clean_content_is_only_stuffed(lines: list[str]) -> None:
+    octets = "".join(line + "\r\n" for line in lines).encode()
+    facts = facts_of([octets])
+    assert facts.crlf
+    for pieces in (octets[:7], octets[7:]), (octets,):
+        encoder = Encoder(clean=True)
+        assert fed(encoder, list(pieces)) + END_OF_DATA == reference(octets)
+        assert encoder.n_lines == facts.n_lines == len(lines)
