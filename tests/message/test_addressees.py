@@ -99,7 +99,8 @@ def test_a_header_that_a_program_set_is_judged_alike() -> None:
     with pytest.raises(LocalProtocolError, match="'To'"):
         mail_object(message)
     older = Message()
-    older["To"] = Header("J\u00f6rn <a@b.c>, d@e.f", "utf-8")
+    encoded: Any = Header("J\u00f6rn <a@b.c>, d@e.f", "utf-8")
+    older["To"] = encoded
     with pytest.raises(LocalProtocolError, match="'To'"):
         recipients(older)  # all of it is an encoded word
     older = Message()

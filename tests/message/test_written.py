@@ -113,7 +113,9 @@ def multiparts(draw: Any, depth: int = 2) -> bytes:
         line = f"--{boundary}".encode()
         inner = b"".join(line + b"\r\n" + part + b"\r\n" for part in parts)
         return head.encode() + inner + line + b"--\r\n"
-    text = draw(st.binary(max_size=20)).replace(b"\r", b"").replace(b"\n", b"\r\n")
+    text: bytes = (
+        draw(st.binary(max_size=20)).replace(b"\r", b"").replace(b"\n", b"\r\n")
+    )
     return b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.replace(b"--", b"")
 
 
@@ -166,7 +168,8 @@ def test_an_international_address_is_no_encoded_word() -> None:
 def test_a_display_name_is_an_encoded_word_and_its_address_is_not() -> None:
     older = Message()
     older["To"] = "J\u00f6rn <a@b.c>"
-    older["Subject"] = Header("gr\u00fc\u00dfe", "utf-8")
+    subject: Any = Header("gr\u00fc\u00dfe", "utf-8")
+    older["Subject"] = subject
     older.set_payload("hi")
     assert written(older) == (
         b"To: =?utf-8?q?J=C3=B6rn?= <a@b.c>\r\n"
@@ -202,7 +205,8 @@ CANNOT = {
     ),
     "a payload that is none": (_with("X", "y"), "cannot be written"),
 }
-CANNOT["a payload that is none"][0].set_payload({"no": "payload"})
+no_payload: Any = {"no": "payload"}
+CANNOT["a payload that is none"][0].set_payload(no_payload)
 
 
 @pytest.mark.parametrize("name", CANNOT)
