@@ -99,7 +99,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "a wrapper": _wrapped,
     "read alone": Reader,
     "buffered over a buffer": lambda path: io.BufferedReader(
-        io.BytesIO(path.read_bytes())  # type: ignore[arg-type]
+        io.BytesIO(path.read_bytes())
     ),
 }
 
