@@ -48,6 +48,22 @@ class RestOfFile(NamedTuple):
     size: int
 
 
+class LeftBehind:
+    """Stands for a file or an iterator in a copy of a message, as pickling makes it.
+
+    Attributes:
+        what: How it was shown.
+    """
+
+    __slots__ = ("what",)
+
+    def __init__(self, content: object) -> None:
+        self.what = repr(content)
+
+    def __repr__(self) -> str:
+        return f"<left behind: {self.what}>"
+
+
 def octets_of(content: bytes | bytearray | memoryview | str) -> bytes:
     """Return octets; text is sent as UTF-8.
 

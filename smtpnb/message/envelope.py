@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from smtpnb.message.content import Reading, held, pieces_of, rest_of_file
+from smtpnb.message.content import LeftBehind, Reading, held, pieces_of, rest_of_file
 from smtpnb.protocol.content import (
     Encoder,
     Facts,
@@ -350,6 +350,18 @@ class MailObject:
             short_lines=short_lines and not self._is_held and not raw,
             clean=facts is not None and facts.crlf and not facts.has_nul,
         )
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Leave a file or an iterator behind: a copy shows what was sent, and where."""
+        try:
+            octets = self.octets
+        except LocalProtocolError:  # it could never be sent
+            octets = None
+        content = LeftBehind(self.content) if octets is None else octets
+        kept = {name: getattr(self, name) for name in self.__slots__}
+        kept |= {"content": content, "_held": octets, "_start": None, "_reading": None}
+        kept["_is_held"] = None if octets is None else True
+        return None, kept
 
     def __repr__(self) -> str:
         n = len(self.forward_paths)

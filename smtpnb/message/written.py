@@ -77,7 +77,12 @@ def written(message: Any, *, hide_bcc: bool = True) -> bytes:
 class _Exact(EmailPolicy):
     """Writes headers: those that were read as they were, others as RFC 5322 wants."""
 
+    def header_fetch_parse(self, name: str, value: Any) -> Any:
+        """Return what the generator asks for as it stands; no parser may fail."""
+        return value if hasattr(value, "fold") else unfolded(str(value))
+
     def fold_binary(self, name: str, value: Any) -> bytes:
+        """Return a header as octets, its line end included."""
         try:
             if _NAME.fullmatch(name) is None:
                 raise ValueError("its name is none")  # noqa: TRY301

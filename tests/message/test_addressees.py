@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpnb import LocalProtocolError
-from smtpnb.message.addressees import recipients, sender
+from smtpnb.message.addressees import _PLAIN, addresses_in, recipients, sender
 from smtpnb.message.envelope import addressed, mail_object
 
 POLICIES: list[Any] = [policy.compat32, policy.default, policy.SMTPUTF8]
@@ -221,3 +221,14 @@ def test_nobody_is_lost_in_silence(
     else:
         meant = [path for path, style, _ in listed if "{}" in style]
         assert set(found) == {*meant, "x@end.example"}
+
+
+@given(
+    st.lists(st.from_regex(_PLAIN, fullmatch=True), min_size=1, max_size=4).map(
+        ",".join
+    )
+)
+def test_what_is_read_without_the_parser_is_what_the_parser_reads(text: str) -> None:
+    header = policy.SMTP.header_factory("To", text)
+    assert addresses_in("To", text) == [one.addr_spec for one in header.addresses]
+    assert not header.defects

@@ -7,14 +7,16 @@ import codecs
 import gzip
 import io
 import os
+import pickle
 import tempfile
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smtpnb import LocalProtocolError, MailObject
+from smtpnb import LocalProtocolError, MailObject, SmtpError
 from smtpnb.message.content import held, pieces_of, rest_of_file
+from smtpnb.message.delivery import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -331,3 +333,22 @@ def test_a_regular_file_can_be_looked_at(path: Path) -> None:
         assert it.size == facts.size == len(LINES) - 21 + 1002
         assert b"".join(it.pieces())[:4] == b"some"
     assert mail(iter([b"a"])).look() is None
+
+
+def test_a_message_can_be_pickled_and_leaves_its_file_behind(path: Path) -> None:
+    with path.open("rb") as file, gzip.open(path) as compressed:
+        gone: tuple[Any, ...] = (file, iter([b"x"]), compressed, 5)
+        for content in gone:
+            it = mail(content, envid="x")
+            error = SmtpError("lost")
+            error.deliveries = (Delivery(it),)
+            copy = pickle.loads(pickle.dumps(error)).deliveries[0].mail
+            assert repr(copy) == repr(it)
+            assert copy.options == it.options
+            assert repr(content) in repr(copy.content)
+            with pytest.raises(LocalProtocolError, match="LeftBehind"):
+                copy.claim()
+    kept: tuple[Any, ...] = ("a\r\n", memoryview(b"a\r\n"), [b"a\r\n"])
+    for content in kept:
+        copy = pickle.loads(pickle.dumps(mail(content)))
+        assert copy.whole(100) == (b"a\r\n", 1, True)

@@ -52,6 +52,9 @@ EML = {
     b"--b\r\nContent-Type: text/plain;\r\n charset=utf-8\r\n\r\n\xfc\r\n\r\n--b\r\n\r\n"
     b"\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nBcc: x@y.z\r\nX: y\r\n\r\nin\r\n"
     b"--b--\r\nepilogue\r\n",
+    "a strange kind": b'Content-Type: ; charset="\r\n\r\nhi\r\n',
+    "a strange boundary": b"Content-Type: multipart/mixed;\r\n"
+    b"\tboundary*=us-ascii'en'a%20b; x\r\n\r\n--a b\r\n\r\n\r\n--a b--\r\n",
     "signed": b'Content-Type: multipart/signed; boundary="b"; micalg=sha1;\r\n'
     b' protocol="application/pgp-signature"\r\n\r\n--b\r\nX: ' + b"long " * 50 + b"\r\n"
     b"\r\nhi \r\n--b\r\nContent-Type: application/pgp-signature\r\n\r\nsig\r\n"
@@ -202,6 +205,13 @@ CANNOT = {
     "text that nobody encoded": (
         email.message_from_string("X: y\n\n\u00fc"),
         r"U\+00FC",
+    ),
+    "a boundary that is not ASCII": (
+        email.message_from_bytes(
+            b'Content-Type: multipart/mixed; boundary="\xc3\xbc"\r\n\r\n'
+            b"--\xc3\xbc\r\n\r\nx\r\n--\xc3\xbc--\r\n"
+        ),
+        r"U\+FFFD",
     ),
     "a payload that is none": (_with("X", "y"), "cannot be written"),
 }
