@@ -19,6 +19,7 @@ from smtpnb.protocol.content import (
     bare_line_end,
     blocks,
     facts_of,
+    long_line,
     whole,
 )
 from smtpnb.protocol.errors import LocalProtocolError
@@ -134,16 +135,15 @@ class MailObject:
         if self._is_held is None:
             self._held = held(self.content)
             self._is_held = self._held is not None
-            if hasattr(self.content, "walk"):
-                self._remark_defects(self.content)
+            if hasattr(self.content, "raw_items"):
+                self._remark(self.content)
         return self._held
 
-    def _remark_defects(self, message: Any) -> None:
-        parts = message.walk()
-        kinds = {type(defect).__name__ for part in parts for defect in part.defects}
-        if kinds:
-            named = ", ".join(sorted(kinds))
-            self.remarks += (f"it was read with defects, and may differ now: {named}",)
+    def _remark(self, message: Any) -> None:
+        """Note where an `EmailMessage` may not leave as it was read."""
+        from smtpnb.message.written import differences  # loaded when first used
+
+        self.remarks += differences(message)
 
     def whole(self, most: int) -> Whole | None:
         """Return all of the content as it is to leave.
@@ -152,7 +152,8 @@ class MailObject:
             most: The octets it may have.
 
         Returns:
-            None if it is larger, or comes from a file or an iterator.
+            None if it is larger, comes from a file or an iterator, or `line_ends` is
+            "raw": then it leaves piece by piece, through an `encoder`.
 
         Raises:
             LocalProtocolError: It holds NUL or, if `line_ends` is "strict", a bare CR
@@ -164,13 +165,10 @@ class MailObject:
             if octets is None:
                 return None
             self._check(octets)
-            if len(octets) > most:
+            if len(octets) > most or self.line_ends == "raw":
                 return None
-            if self.line_ends == "raw":
-                self._whole = octets, octets.count(b"\r\n"), octets.isascii()
-            else:
-                leaves, n_lines = whole(octets)
-                self._whole = leaves, n_lines, leaves.isascii()
+            leaves, n_lines = whole(octets)
+            self._whole = leaves, n_lines, leaves.isascii()
         return self._whole
 
     def _check(self, octets: bytes) -> None:
@@ -190,8 +188,13 @@ class MailObject:
 
         A large content is looked at once.
         """
-        if self._facts is None and (octets := self.octets) is not None:
-            self._facts = facts_of(blocks(octets))
+        if self._facts is None and self._whole is not None:
+            octets, n_lines, is_ascii = self._whole
+            crlf = octets is self._held
+            n, size = long_line(octets), len(octets)
+            self._facts = Facts(size, n_lines, crlf, False, not is_ascii, n)
+        elif self._facts is None and (held_octets := self.octets) is not None:
+            self._facts = facts_of(blocks(held_octets))
         return self._facts
 
     def look(self) -> Facts | None:

@@ -54,7 +54,8 @@ def written(message: Any, *, hide_bcc: bool = True) -> bytes:
         policy = message.policy
         utf8 = getattr(policy, "utf8", False) or _is_international(message)
         most = policy.max_line_length
-        exact = _Exact(linesep="\r\n", utf8=utf8, max_line_length=most)
+        kind = _ExactOrText if _is_older(message) else _Exact
+        exact = kind(linesep="\r\n", utf8=utf8, max_line_length=most)
         generator = BytesGenerator(file, mangle_from_=False, policy=exact)
         generator.flatten(message, linesep="\r\n")
     except LocalProtocolError:
@@ -74,8 +75,37 @@ def written(message: Any, *, hide_bcc: bool = True) -> bytes:
     return file.getvalue()
 
 
+def differences(message: Any) -> tuple[str, ...]:
+    """Return in words where a message may not leave as it was read."""
+    found = []
+    kinds = {type(one).__name__ for part in message.walk() for one in part.defects}
+    if kinds:
+        named = ", ".join(sorted(kinds))
+        found.append(f"it was read with defects, and may differ now: {named}")
+    found += [
+        f"the header {name!r} was folded: it had {len(value)} octets in one line "
+        "(RFC 5322 section 2.1.1)"
+        for part in message.walk()
+        if _is_older(part)
+        for name, value in part.raw_items()
+        if isinstance(value, str) and _is_too_long(name, value)
+    ]
+    return tuple(found)
+
+
+def _is_older(message: Any) -> bool:
+    """Tell whether the policy is compat32: text may be read, or set by the program."""
+    return not isinstance(message.policy, EmailPolicy)
+
+
+def _is_too_long(name: str, value: str) -> bool:
+    return len(name) + 2 + len(value) > MAX_LINE and len(_LINE_END.split(value)) == 1
+
+
 class _Exact(EmailPolicy):
     """Writes headers: those that were read as they were, others as RFC 5322 wants."""
+
+    folds_text = False
 
     def header_fetch_parse(self, name: str, value: Any) -> Any:
         """Return what the generator asks for as it stands; no parser may fail."""
@@ -109,11 +139,10 @@ class _Exact(EmailPolicy):
         if not text.isascii() and not _has_octets(text):
             # Text, not octets that were read; of the older policy.
             return self._folded(name, SMTP.header_factory(name, unfolded(text)))
-        lines = _LINE_END.split(text)
-        if len(lines) == 1 and len(name) + 2 + len(text) > MAX_LINE:
+        if self.folds_text and _is_too_long(name, text):
             text = Header(text, header_name=name).encode(linesep="\r\n")
             return f"{name}: {text}"
-        return f"{name}: " + "\r\n".join(lines)
+        return f"{name}: " + _LINE_END.sub("\r\n", text)
 
     def _folded(self, name: str, header: Any) -> str:
         text: str = header.fold(policy=self).removesuffix("\r\n")
@@ -123,6 +152,15 @@ class _Exact(EmailPolicy):
             if addresses_in(name, text.partition(":")[2], strict=False) != was:
                 raise ValueError("folding would change its addresses")
         return text
+
+
+class _ExactOrText(_Exact):
+    """The same for the older policy, in which nobody knows if text was read, or set.
+
+    A line that is too long in any case is folded.
+    """
+
+    folds_text = True
 
 
 def _has_octets(text: str) -> bool:

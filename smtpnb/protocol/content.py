@@ -202,6 +202,16 @@ def _past_lines(octets: bytes, begun: int) -> tuple[int, int]:
     return (end if begun > MAX_LINE else -1), begun
 
 
+def long_line(octets: bytes) -> int:
+    """Return the number of the first line over 998 octets; 0 if there is none.
+
+    Args:
+        octets: With CRLF line ends.
+    """
+    start, _ = _past_lines(octets, 0) if len(octets) > MAX_LINE else (-1, 0)
+    return 0 if start < 0 else _count(octets[:start]) + 1
+
+
 class Encoder:
     r"""Content, piece by piece: `feed` as often as needed, `finish` once.
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from smtpnb import LocalProtocolError
 from smtpnb.message.content import held
-from smtpnb.message.written import written
+from smtpnb.message.written import differences, written
 
 POLICIES: list[Any] = [
     pytest.param(policy.compat32, id="compat32"),
@@ -189,6 +189,16 @@ def test_a_long_header_of_a_program_is_folded() -> None:
         assert max(map(len, octets.split(b"\r\n"))) <= 998
         again = email.message_from_bytes(octets, policy=policy.default)
         assert [a.addr_spec for a in again["To"].addresses] == paths
+
+
+def test_a_very_long_line_of_a_header_that_was_read() -> None:
+    octets = b"X: " + b"word " * 300 + b"\r\n\r\nhi\r\n"
+    newer = email.message_from_bytes(octets, policy=policy.default)
+    assert written(newer) == octets  # an objection says that it is too long
+    assert differences(newer) == ()
+    older = email.message_from_bytes(octets)
+    assert max(map(len, written(older).split(b"\r\n"))) < 80
+    assert "'X' was folded: it had 1500 octets" in differences(older)[0]
 
 
 def _with(name: str, value: Any) -> Message:
