@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers.aio import running_aiosmtpd
 from tests.servers.dovecot import Dovecot, running_dovecot
+from tests.servers.exim import USER, Exim, find_exim, running_exim
 from tests.servers.postfix import Postfix, running_postfix
 from tests.servers.smtp_sink import running_sink
 from tests.support.tools import do_without, require_tool
@@ -21,6 +22,17 @@ def postfix() -> Iterator[Postfix]:
     if os.geteuid() != 0:
         do_without("Postfix starts as root only")
     with running_postfix(command) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def exim() -> Iterator[Exim]:
+    command = find_exim()
+    if command is None:
+        do_without("Exim is not here (.ci/exim fetches it)")
+    if os.geteuid() != 0:
+        do_without(f"Exim starts as {USER} only, which only root may become")
+    with running_exim(command) as server:
         yield server
 
 

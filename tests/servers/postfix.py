@@ -12,18 +12,18 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trustme
 
+from tests.servers.maildir import wait_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A recipient table: one of each kind.
+# Recipients by their local part: one of each kind, and families of them.
 _MAIN = """\
 compatibility_level = 3.6
 queue_directory = {home}/queue
@@ -38,12 +38,13 @@ mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
+local_header_rewrite_clients =
 alias_maps =
 alias_database =
 local_recipient_maps =
 virtual_mailbox_domains = example.test
 virtual_mailbox_base = {home}/mail
-virtual_mailbox_maps = inline:{{ {{bob@example.test = bob/}}, {{slow@example.test = bob/}}, {{later@example.test = bob/}} }}
+virtual_mailbox_maps = inline:{{ {{bob@example.test = bob/}}, {{slow@example.test = bob/}}, {{later@example.test = bob/}} }}, regexp:{{ {{/^(ok|slow)-.*@example[.]test$$/ many/}} }}
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
@@ -55,6 +56,7 @@ maillog_file_prefixes = {home}
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions =
     check_recipient_access inline:{{ {{later@example.test = 450 4.2.0 Mailbox busy}}, {{slow@example.test = sleep 1}} }},
+    check_recipient_access regexp:{{ {{/^later-/ 450 4.2.0 Mailbox busy}}, {{/^slow-/ sleep 1}} }},
     reject_unauth_destination
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {home}/etc/tls.pem
@@ -99,16 +101,13 @@ class Postfix:
         self.ca = ca
         self._home = home
 
-    def delivered(self, n: int = 1, timeout: float = 15.0) -> list[bytes]:
-        """Wait until n messages are in the maildir; return all of them as stored."""
-        maildir = self._home / "mail" / "bob" / "new"
-        deadline, tick = time.monotonic() + timeout, threading.Event()
-        while time.monotonic() < deadline:
-            files = sorted(maildir.iterdir()) if maildir.is_dir() else []
-            if len(files) >= n:
-                return [file.read_bytes() for file in files]
-            tick.wait(0.02)  # a maildir tells nobody
-        raise AssertionError(f"fewer than {n} messages; {self.log()}")
+    def delivered(self, n: int = 1) -> list[bytes]:
+        """Wait until n messages are in the maildir of bob; return all as stored."""
+        return wait_for(self._home / "mail" / "bob", n, self.log)
+
+    def delivered_to_many(self, n: int = 1) -> list[bytes]:
+        """The same for the recipients whose names begin with ok- and slow-."""
+        return wait_for(self._home / "mail" / "many", n, self.log)
 
     def log(self) -> str:
         """Return what Postfix logged."""
