@@ -25,14 +25,25 @@ def postfix() -> Iterator[Postfix]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def exim() -> Iterator[Exim]:
+def _exim_program() -> str:
     command = find_exim()
     if command is None:
         do_without("Exim is not here (.ci/exim fetches it)")
     if os.geteuid() != 0:
         do_without(f"Exim starts as {USER} only, which only root may become")
-    with running_exim(command) as server:
+    return command
+
+
+@pytest.fixture(scope="session")
+def exim() -> Iterator[Exim]:
+    with running_exim(_exim_program()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def patient_exim() -> Iterator[Exim]:
+    """An Exim that does not mind many commands beside mail."""
+    with running_exim(_exim_program(), nonmail=1000) as server:
         yield server
 
 

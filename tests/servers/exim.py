@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import trustme
 
-from tests.servers.maildir import wait_for
+from tests.servers.maildir import Maildir
 from tests.servers.process import free_port, running
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 USER: Final = "Debian-exim"
 _ROOT: Final = Path(__file__).parents[2] / ".cache" / "exim" / "root"
 
-# Limits that a client meets outside: `smtp_accept_max_nonmail` and the like are left as
-# they come. Recipients by their local part, as in Postfix's configuration.
+# Recipients by their local part, as in Postfix's configuration.
 _CONF: Final = """\
 exim_path = {home}/exim4
 add_environment = LD_LIBRARY_PATH={libraries}
@@ -44,6 +43,7 @@ local_interfaces = 127.0.0.1
 daemon_smtp_ports = {port}
 smtp_accept_queue_per_connection = 0
 smtp_accept_max_per_connection = {per_connection}
+smtp_accept_max_nonmail = {nonmail}
 host_lookup =
 rfc1413_hosts =
 helo_allow_chars = _
@@ -98,6 +98,7 @@ class Exim:
     Attributes:
         port: Where it listens.
         ca: PEM text of the CA of its certificate, whose name is localhost.
+        mail: What it delivered.
     """
 
     host = "localhost"
@@ -105,11 +106,8 @@ class Exim:
     def __init__(self, home: Path, port: int, ca: str) -> None:
         self.port = port
         self.ca = ca
+        self.mail = Maildir(home / "mail", self.log)
         self._home = home
-
-    def delivered(self, n: int = 1) -> list[bytes]:
-        """Wait until n messages were stored, one for each recipient; return all."""
-        return wait_for(self._home / "mail", n, self.log)
 
     def log(self) -> str:
         """Return what Exim logged."""
@@ -125,7 +123,7 @@ def find_exim() -> str | None:
 
 @contextmanager
 def running_exim(
-    command: str, *names: str, per_connection: int = 1000
+    command: str, *names: str, per_connection: int = 1000, nonmail: int = 10
 ) -> Iterator[Exim]:
     """Start an Exim, and stop it with everything it started.
 
@@ -133,6 +131,8 @@ def running_exim(
         command: The path of the program.
         names: Of its certificate, beside localhost.
         per_connection: How many messages it takes on one; then it says 421.
+        nonmail: How many commands beside mail it bears (NOOP, and every RSET but the
+            first for each message); then it says 554 and closes.
     """
     # Not tmp_path: it runs as another user, who must be able to enter.
     home = Path(tempfile.mkdtemp(prefix="smtpnb-exim-"))
@@ -151,7 +151,8 @@ def running_exim(
         for library in _ROOT.glob("usr/lib/*/*.so.*"):
             shutil.copy(library, libraries)
         given = {"home": home, "port": port, "user": USER, "libraries": libraries}
-        conf.write_text(_CONF.format(per_connection=per_connection, **given))
+        limits = {"per_connection": per_connection, "nonmail": nonmail}
+        conf.write_text(_CONF.format(**given, **limits))
         start = [str(home / "exim4"), "-C", str(conf), "-bdf", "-q1m"]
         environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
         with running(start, port, user=USER, env=environment):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
-from tests.servers.maildir import wait_for
+from tests.servers.maildir import Maildir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +92,8 @@ class Postfix:
     Attributes:
         port: Where its smtpd listens.
         ca: PEM text of the CA of its certificate, whose name is localhost.
+        bob: What it delivered to bob@, slow@ and later@example.test.
+        mail: What it delivered to names that begin with ok- or slow-.
     """
 
     host = "localhost"
@@ -99,15 +101,13 @@ class Postfix:
     def __init__(self, home: Path, port: int, ca: str) -> None:
         self.port = port
         self.ca = ca
+        self.bob = Maildir(home / "mail" / "bob", self.log)
+        self.mail = Maildir(home / "mail" / "many", self.log)
         self._home = home
 
     def delivered(self, n: int = 1) -> list[bytes]:
         """Wait until n messages are in the maildir of bob; return all as stored."""
-        return wait_for(self._home / "mail" / "bob", n, self.log)
-
-    def delivered_to_many(self, n: int = 1) -> list[bytes]:
-        """The same for the recipients whose names begin with ok- and slow-."""
-        return wait_for(self._home / "mail" / "many", n, self.log)
+        return self.bob.wait_for(n)
 
     def log(self) -> str:
         """Return what Postfix logged."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smtpnb import SmtpClient, State
-from tests.servers.maildir import by_recipient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,19 +50,9 @@ def test_content_arrives_octet_for_octet(
     assert client.rcpt_to(to).ok
     assert client.data(head + _BODIES[name]).ok
     assert client.quit().code == 221
-    (stored,) = _stored(exim, to)
+    (stored,) = exim.mail.wait_for_recipients([to])[to]
     # It stores LF, and adds fields at the top and nothing else.
     assert stored.endswith((head + _BODIES[name]).replace(b"\r\n", b"\n"))
-
-
-def _stored(exim: Exim, to: str) -> list[bytes]:
-    n = 1
-    while True:
-        stored = exim.delivered(n)
-        found = by_recipient(stored)
-        if to in found:
-            return found[to]
-        n = len(stored) + 1
 
 
 @pytest.mark.parametrize(
