@@ -60,11 +60,15 @@ def _one_by_one(client: Any, mails: Sequence[Mail]) -> list[Outcome]:
     """`send` each; stop at the first error, which says what became of that one."""
     told: list[Outcome] = []
     for mail in mails:
+        error: Any = None
         try:
             told.append(_told(client.send(mail.content, SENDER, mail.recipients)))
-        except SmtpError as error:
-            outcome = getattr(error, "outcome", None) or "not tried"
-            return [*told, Outcome(outcome, (), None)]
+        except SmtpError as raised:
+            error = raised
+        if error is not None:
+            deliveries = getattr(error, "deliveries", ())
+            assert [each.outcome for each in deliveries] in ([], [error.outcome])
+            return told + [_told(delivery) for delivery in deliveries]
     return told
 
 
