@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 N: Final = 100_000
 MILLION: Final = 1_000_000
-_WARM: Final = 5_000  # after these everything has been loaded and grown
+_WARM: Final = 25_000  # after these what loads has loaded, and no hole is left to fill
 _AIM_MB: Final = 20
 
 
@@ -85,7 +85,7 @@ def _resident() -> float:
     gc.collect()
     status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def _held(value: Any, seen: set[int]) -> int:
