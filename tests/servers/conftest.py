@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers.aio import running_aiosmtpd
 from tests.servers.dovecot import Dovecot, running_dovecot
+from tests.servers.dovecot_lmtp import DovecotLmtp, running_dovecot_lmtp
 from tests.servers.exim import USER, Exim, find_exim, running_exim
 from tests.servers.postfix import Postfix, running_postfix
 from tests.servers.smtp_sink import running_sink
@@ -65,4 +66,13 @@ def dovecot(sink: int) -> Iterator[Dovecot]:
     if os.geteuid() != 0:
         do_without("Dovecot starts as root only")
     with running_dovecot(command, sink) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lmtp() -> Iterator[DovecotLmtp]:
+    require_tool("lmtp")  # Dovecot's service, a package of its own
+    if os.geteuid() != 0:
+        do_without("Dovecot starts as root only")
+    with running_dovecot_lmtp(require_tool("dovecot")) as server:
         yield server
