@@ -278,7 +278,7 @@ class _Connection:
         self.say(b"250 2.0.0 Ok: queued as %d" % sink.n_accepted)
 
     def statistics(self) -> None:
-        """Answer as the sink of the benchmarks does, connections and octets left out."""
+        """Answer as the sink of the benchmarks does, without connections and octets."""
         sink = self.sink
         counted = (0, sink.n_accepted, sink.n_recipients, 0, sink.turns)
         self.say(b"250 %d %d %d %d %d" % counted)
