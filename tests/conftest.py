@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import os
+import signal
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_plugins = ["tests.support.shell"]
 
@@ -19,3 +25,14 @@ settings.register_profile(
     "ci", settings.get_profile("dev"), database=None, derandomize=True
 )
 settings.load_profile("ci" if "CI" in os.environ else "dev")
+
+
+@pytest.fixture(autouse=True)
+def interrupts() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, as in a kernel, whoever started the tests.
+
+    A shell starts what it puts in the background with SIGINT ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

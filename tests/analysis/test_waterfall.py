@@ -8,7 +8,7 @@ import pytest
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from smtpnb.analysis import describe_waterfall, plot_waterfall, waterfall
+from smtpnb.analysis import describe_waterfall, plot_waterfall, style, waterfall
 from smtpnb.analysis.figure import ShownFigure
 from smtpnb.transcript import events
 from smtpnb.transcript.tables import events_frame
@@ -148,7 +148,7 @@ def test_the_words_tell_what_the_picture_shows(transcript: Transcript) -> None:
     assert said.startswith("12 steps in ")
     longest = waterfall(transcript).nlargest(3, "dt_ms")
     for label, dt_ms in zip(longest["label"], longest["dt_ms"], strict=True):
-        assert f"{label} {dt_ms:.2f} ms" in said
+        assert f"{style.short(label)} {style.took(dt_ms)}" in said
     assert said.endswith(
         "Refused or unanswered: RCPT TO:<nobody@sandbox.example> (550)."
     )

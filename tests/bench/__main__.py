@@ -2,65 +2,72 @@
 
 make bench
 make bench ONLY="window link"
+
+At the end stands what has an aim, and whether it was reached.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
-import platform
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from tests.bench import (
     bulk,
     cancel,
     imports,
     link,
+    memory,
     messages,
     recording,
     sessions,
+    shown,
     transcripts,
 )
+from tests.bench.machine import described
+from tests.bench.table import show
 
-PARTS = {
-    "messages": messages.one_recipient,
-    "recipients": messages.many_recipients,
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.bench.table import Goal
+
+PARTS: Final[dict[str, Callable[[], list[Goal] | None]]] = {
+    "sessions": sessions.main,
+    "noop": sessions.noop,
+    "default": messages.default,
+    "turn": messages.turn,
     "window": messages.window,
     "link": link.main,
     "bulk": bulk.by_data,
     "sendfile": bulk.by_bdat,
+    "tls": bulk.in_tls,
+    "shown": shown.main,
+    "memory": memory.main,
     "cancel": cancel.main,
+    "imports": imports.main,
     "recording": recording.main,
     "transcripts": transcripts.main,
-    "imports": imports.main,
-    "sessions": sessions.main,
 }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.machine()
+# Not among all: it takes minutes.
+LONG: Final[dict[str, Callable[[], list[Goal] | None]]] = {"million": memory.million}
 
 
 def main() -> None:
     """Run the parts that the command line names, or all."""
     chosen = sys.argv[1:] or list(PARTS)
-    if unknown := set(chosen) - set(PARTS):
-        raise SystemExit(f"no part {sorted(unknown)}; there are: {' '.join(PARTS)}")
+    parts = PARTS | LONG
+    if unknown := set(chosen) - set(parts):
+        raise SystemExit(f"no part {sorted(unknown)}; there are: {' '.join(parts)}")
     started = time.monotonic()
-    today = dt.datetime.now(dt.UTC).date()
-    print(
-        f"{today}, Python {platform.python_version()}, {platform.system()}, "
-        f"{os.cpu_count()} cores, {_processor()}; loopback, transcript on"
-    )
+    print(f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {described()}")
+    goals: list[Goal] = []
     for name in chosen:
-        PARTS[name]()
+        goals += parts[name]() or ()
+    if goals:
+        header = ("work", "", "figure", "aim", "")
+        show("What has an aim", header, [goal.row() for goal in goals])
     print(f"\n{time.monotonic() - started:.0f} s in all")
 
 

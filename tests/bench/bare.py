@@ -1,18 +1,23 @@
 """The limits: a bare socket and octets that are ready, with no client around them.
 
-It reads replies by counting lines, expects no refusal, and records nothing.
+Each program does the least that one way of sending asks for. It reads replies by
+counting lines, expects no refusal, and records nothing.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-import time
 from typing import TYPE_CHECKING
+
+from tests.bench.measure import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Self
+
+    from tests.bench.loads import Message
+    from tests.bench.measure import Spent
 
 _BATCH = 32  # half a window
 
@@ -41,8 +46,7 @@ class BareSession:
 
     def open(self, reverse_path: str, forward_path: str, last: str) -> None:
         """Send an envelope and what begins the content; read all but a BDAT's reply."""
-        lines = envelope(reverse_path, (forward_path,), last)
-        self.sock.sendall(lines)
+        self.sock.sendall(envelope(reverse_path, (forward_path,), last))
         self.replies(3 if last == "DATA" else 2)
 
     def replies(self, n: int) -> None:
@@ -57,52 +61,69 @@ class BareSession:
 
 def envelope(reverse_path: str, recipients: Sequence[str], last: str) -> bytes:
     """Return the lines of an envelope."""
-    lines = [
-        f"MAIL FROM:<{reverse_path}>",
-        *(f"RCPT TO:<{path}>" for path in recipients),
-    ]
-    return "".join(f"{line}\r\n" for line in (*lines, last)).encode()
+    to = [f"RCPT TO:<{path}>" for path in recipients]
+    lines = (f"MAIL FROM:<{reverse_path}>", *to, last)
+    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def turns(port: int, n: int, opening: bytes, content: bytes) -> float:
-    """Return the seconds of `n` messages by DATA, one turn each.
-
-    Args:
-        port: The server.
-        n: How many.
-        opening: The envelope, up to DATA.
-        content: The content and the final dot.
-    """
-    lines = opening.count(b"\n")
-    group = content + opening
+def two_turns(port: int, messages: Sequence[Message]) -> Spent:
+    """Send by DATA, the envelope in one turn and the content in another."""
+    ready = [_by_data(message) for message in messages]
     with BareSession(port) as session:
-        started = time.perf_counter()
-        session.sock.sendall(opening)
-        session.replies(lines)
-        for _ in range(n - 1):
-            session.sock.sendall(group)
-            session.replies(lines + 1)
-        session.sock.sendall(content)
-        session.replies(1)
-        return time.perf_counter() - started
+        watch = Stopwatch()
+        for opening, content, lines in ready:
+            session.sock.sendall(opening)
+            session.replies(lines)
+            session.sock.sendall(content)
+            session.replies(1)
+        return watch.spent(len(ready))
 
 
-def window(port: int, n: int, message: bytes, lines: int) -> float:
-    """Return the seconds of `n` messages by BDAT, half a window a write.
-
-    Args:
-        port: The server.
-        n: How many.
-        message: The envelope, BDAT and the content.
-        lines: How many commands are in it.
-    """
-    batch = message * _BATCH
+def one_turn(port: int, messages: Sequence[Message]) -> Spent:
+    """Send by DATA, the next envelope behind the end of each message."""
+    ready = [_by_data(message) for message in messages]
     with BareSession(port) as session:
-        started = time.perf_counter()
-        session.sock.sendall(batch)
-        for _ in range(n // _BATCH):
-            session.sock.sendall(batch)
-            session.replies(lines * _BATCH)
-        session.replies(lines * _BATCH)
-        spent = time.perf_counter() - started
-    return spent * n / (n // _BATCH + 1) / _BATCH
+        watch = Stopwatch()
+        before, due = b"", 0
+        for opening, content, lines in ready:
+            session.sock.sendall(before + opening)
+            session.replies(due + lines)
+            before, due = content, 1
+        session.sock.sendall(before)
+        session.replies(due)
+        return watch.spent(len(ready))
+
+
+def window(port: int, messages: Sequence[Message]) -> Spent:
+    """Send by BDAT, half a window a write and the other half under way."""
+    ready = []
+    for message in messages:
+        last = f"BDAT {len(message.content)} LAST"
+        opening = envelope(message.sender, message.recipients, last)
+        ready.append((opening + message.content, len(message.recipients) + 2))
+    with BareSession(port) as session:
+        watch = Stopwatch()
+        due = 0
+        for at in range(0, len(ready), _BATCH):
+            batch = ready[at : at + _BATCH]
+            session.sock.sendall(b"".join([octets for octets, _ in batch]))
+            session.replies(due)
+            due = sum(lines for _, lines in batch)
+        session.replies(due)
+        return watch.spent(len(ready))
+
+
+def _by_data(message: Message) -> tuple[bytes, bytes, int]:
+    """Return the envelope, the content with its dot, and the lines of the first."""
+    opening = envelope(message.sender, message.recipients, "DATA")
+    return opening, message.content + b".\r\n", len(message.recipients) + 2
+
+
+def noops(port: int, n: int) -> Spent:
+    """Send `n` NOOPs one after the other: the least that a verb can cost."""
+    with BareSession(port) as session:
+        watch = Stopwatch()
+        for _ in range(n):
+            session.sock.sendall(b"NOOP\r\n")
+            session.replies(1)
+        return watch.spent(n)

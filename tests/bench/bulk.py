@@ -1,4 +1,4 @@
-"""One message of 100 MB from a file: by DATA beside the peers, by BDAT beside sendfile.
+"""One message of 100 MB from a file: by DATA beside its peers, by BDAT, and under TLS.
 
 The limit for DATA is a bare `sendall` of octets that are ready in memory, dots doubled
 and all; for BDAT a bare loop of `sendfile`.
@@ -20,16 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 from smtpnb import MailObject
 from tests.bench.bare import BareSession
-from tests.bench.one_large import CLIENTS
-from tests.bench.peers import FROM, TO, connected, curl_once, missing
+from tests.bench.clients import connected, curl_once, missing
+from tests.bench.one_large import CLIENTS, FROM, IN_TLS, TO
 from tests.bench.sink import csink
 from tests.bench.table import (
     HEADER,
     Aim,
+    Goal,
     absent,
-    at_most,
     compared,
     interleaved,
+    ratios,
     show,
 )
 
@@ -38,13 +39,9 @@ if TYPE_CHECKING:
 
 SIZE = 100_000_000
 BDAT_ROUNDS = 15
+TLS_ROUNDS = 7
 _HEADER = ("", "MB/s", *HEADER)
-_DATA_AIMS = {
-    "smtplib": Aim(5),
-    "bare sendall": Aim(1 / 3.5, "at most 3.5 times as long"),
-}
 _BDAT_AIMS = {"bare sendfile": Aim(0.8)}
-_GROWTH = 4  # MB
 _TEXT = b"0123456789 abcdefghijklmnopqrstuvwxyz 0123456789 abcdefghijklmnopqrstuvwxyz "
 # Of each kind of line the line, and how many rounds: some peers take seconds for one.
 _PLAIN = _TEXT[:76] + b"\r\n"
@@ -62,20 +59,20 @@ def _file(line: bytes) -> Iterator[Path]:
         yield path
 
 
-def by_data() -> None:
+def by_data() -> list[Goal]:
     """Print the tables of DATA, plain and dotted."""
     gone = missing()
     names = [name for name in CLIENTS if name not in gone]
-    absentees = {name: why for name, why in gone.items() if name != "smtp-source"}
+    goals = []
     for kind, (line, rounds) in _KINDS.items():
         growth: dict[str, list[float]] = {name: [] for name in names}
         runs: dict[str, Callable[[], float]]
-        with csink("-C") as port, _file(line) as path:
-            runs = {n: partial(_apart, n, port, path, growth[n]) for n in names}
+        with csink("-C") as sink, _file(line) as path:
+            runs = {n: partial(_apart, n, sink.port, path, growth[n]) for n in names}
             if "curl" not in gone:
-                runs["curl"] = partial(_curl, port, path)
+                runs["curl"] = partial(_curl, sink.port, path)
             samples = interleaved(runs, rounds)
-        rows = compared(samples, "{:,.0f}".format, _DATA_AIMS)
+        rows = compared(samples, "{:,.0f}".format, {})
         grown = {n: statistics.median(values) for n, values in growth.items()}
         rows = [
             (*row, f"{grown[row[0]]:.1f}" if row[0] in grown else "-") for row in rows
@@ -85,20 +82,45 @@ def by_data() -> None:
             f"{SIZE / 1e6:.0f} MB by DATA from a file, {kind}; on csink (median of "
             f"{rounds} pairs, each in a process of its own; growth: peak RSS)",
             header,
-            rows + absent(absentees, len(header)),
+            rows + absent(gone, len(header)),
         )
-        print("memory growth of smtpnb:", *at_most(grown["smtpnb"], _GROWTH, "MB"))
+        for name, aim in (("smtpnb", 3), ("smtpnb, no numpy", 4)):
+            times = ratios(samples["bare sendall"], samples[name])
+            what = f"100 MB DATA, {kind}, {name}: time / sendall"
+            aimed = aim if kind == "plain lines" else None
+            goals.append(Goal(what, "", times, aimed, most=True))
+        what = f"100 MB DATA, {kind}: memory, MB"
+        goals.append(Goal(what, "", growth["smtpnb"], 4, most=True))
+    return goals
 
 
-def _apart(name: str, port: int, path: Path, growth: list[float]) -> float:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.bench.one_large",
-        name,
-        str(port),
-        str(path),
+def in_tls() -> list[Goal]:
+    """Print the table of BDAT and DATA under STARTTLS."""
+    growth: list[float] = []
+    with csink(tls=True) as sink, _file(_PLAIN) as path:
+        runs = {
+            name: partial(_apart, name, sink.port, path, growth, sink.ca)
+            for name in IN_TLS
+        }
+        samples = interleaved(runs, TLS_ROUNDS)
+    rows = [
+        (name, f"{statistics.median(values):,.0f}") for name, values in samples.items()
     ]
+    show(
+        f"{SIZE / 1e6:.0f} MB under STARTTLS from a file; on csink (median of "
+        f"{TLS_ROUNDS} pairs, each in a process of its own)",
+        ("", "MB/s"),
+        rows,
+    )
+    times = ratios(samples["DATA"], samples["BDAT"])
+    what = "100 MB under STARTTLS, time of BDAT / DATA"
+    return [Goal(what, "", times, 1, most=True)]
+
+
+def _apart(name: str, port: int, path: Path, growth: list[float], *more: str) -> float:
+    """Return the MB/s of a client in a process of its own."""
+    program = [sys.executable, "-m", "tests.bench.one_large"]
+    command = [*program, name, str(port), str(path), *more]
     done = subprocess.run(command, check=True, capture_output=True, timeout=300)
     said: dict[str, Any] = json.loads(done.stdout)
     growth.append(said["growth"])
@@ -111,10 +133,10 @@ def _curl(port: int, path: Path) -> float:
 
 def by_bdat() -> None:
     """Print the table of BDAT."""
-    with csink() as port, _file(_PLAIN) as path:
+    with csink() as sink, _file(_PLAIN) as path:
         runs = {
-            "smtpnb": partial(_smtpnb_bdat, port, path),
-            "bare sendfile": partial(_bare_bdat, port, path),
+            "smtpnb": partial(_smtpnb_bdat, sink.port, path),
+            "bare sendfile": partial(_bare_bdat, sink.port, path),
         }
         samples = interleaved(runs, BDAT_ROUNDS)
     rows = compared(samples, "{:,.0f}".format, _BDAT_AIMS)

@@ -1,7 +1,8 @@
 """One message over a link of 100 ms, in round trips, from SYN on.
 
 The least that SMTP allows until the message is accepted: with PIPELINING 5 (TCP,
-greeting, EHLO, envelope, text), with CHUNKING 4, else 6 and one for each recipient.
+greeting, EHLO, envelope, text), with CHUNKING 4, where the text leaves before anybody
+is known to want it (`overlap="window"`), else 6 and one for each recipient.
 Closing in order takes one more, since QUIT is not sent together with the text.
 """
 
@@ -15,20 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smtpnb import SmtpClient
-from tests.bench.peers import (
-    FROM,
-    HOST,
-    MESSAGE,
-    NAME,
-    Load,
-    aiosmtplib_client,
-    curl_once,
-    missing,
-)
-from tests.bench.sink import csink, slow_link
+from tests.bench.clients import aiosmtplib_client, curl_once, missing
+from tests.bench.loads import NAME, Message, messages
+from tests.bench.sink import HOST, csink, slow_link
 from tests.bench.table import absent, at_most, show
 
 if TYPE_CHECKING:
@@ -40,35 +33,46 @@ ROUNDS = 3
 _AIM = 0.3  # above the least
 _HEADER = ("", "recipients", "accepted", "closed", "least", "aim, accepted", "")
 
+
+class Load(NamedTuple):
+    """What is to be sent, and whereto."""
+
+    port: int
+    message: Message
+
+
 Times = tuple[float, float]  # seconds until accepted, and until closed
 
 
-def _smtpnb(load: Load, *, chunking: bool) -> Times:
-    client = SmtpClient(identity=NAME)
-    client.chunking = chunking
+def _smtpnb(load: Load, overlap: str | None) -> Times:
+    sender, to, content = load.message
+    client: Any = SmtpClient(identity=NAME)
     started = time.perf_counter()
     client.connect(HOST, load.port)
-    assert client.send(MESSAGE, FROM, load.recipients).ok
+    assert client.send(content, sender, to, overlap=overlap).ok
     accepted = time.perf_counter()
     client.quit()
     return accepted - started, time.perf_counter() - started
 
 
 def _smtplib(load: Load) -> Times:
+    sender, to, content = load.message
     started = time.perf_counter()
     client = smtplib.SMTP(HOST, load.port, local_hostname=NAME)
-    client.sendmail(FROM, load.recipients, MESSAGE)
+    client.sendmail(sender, to, content)
     accepted = time.perf_counter()
     client.quit()
     return accepted - started, time.perf_counter() - started
 
 
 def _aiosmtplib(load: Load) -> Times:
+    sender, to, content = load.message
+
     async def send() -> Times:
         started = time.perf_counter()
         client = aiosmtplib_client(load.port)
         await client.connect()
-        await client.sendmail(FROM, list(load.recipients), MESSAGE)
+        await client.sendmail(sender, list(to), content)
         accepted = time.perf_counter()
         await client.quit()
         return accepted - started, time.perf_counter() - started
@@ -81,8 +85,8 @@ def _curl(load: Load) -> Times:
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
         message = Path(folder, "message")
-        message.write_bytes(MESSAGE)
-        accepted = curl_once(load.port, load.recipients, message)
+        message.write_bytes(load.message.content)
+        accepted = curl_once(load.port, load.message.recipients, message)
     return accepted, time.perf_counter() - started
 
 
@@ -97,8 +101,8 @@ def main() -> None:
     """Print the round trips of smtpnb, then those of the peers."""
     gone = missing()
     peers = {name: send for name, send in _PEERS.items() if name not in gone}
-    with csink() as port, slow_link(port, ROUND_TRIP) as slow:
-        loads = [Load.to(slow, n) for n in RECIPIENTS]
+    with csink() as sink, slow_link(sink.port, ROUND_TRIP) as slow:
+        loads = [Load(slow, messages(1, n)[0]) for n in RECIPIENTS]
         rows = _ours(loads) + _theirs(peers, loads)
     rows += absent({n: gone[n] for n in _PEERS if n in gone}, len(_HEADER))
     show(
@@ -111,9 +115,9 @@ def main() -> None:
 
 def _ours(loads: Iterable[Load]) -> list[tuple[str, ...]]:
     rows = []
-    for name, chunking, least in (("CHUNKING", True, 4), ("PIPELINING", False, 5)):
+    for name, overlap, least in (("default", None, 5), ("window", "window", 4)):
         for load in loads:
-            send = partial(_smtpnb, load, chunking=chunking)
+            send = partial(_smtpnb, load, overlap)
             send()  # what loads late has loaded
             accepted, closed = zip(*(send() for _ in range(ROUNDS)), strict=True)
             trips = statistics.median(accepted) / ROUND_TRIP
@@ -130,7 +134,13 @@ def _theirs(
     with ThreadPoolExecutor(len(todo) or 1) as pool:
         times = list(pool.map(lambda job: peers[job[0]](job[1]), todo))
     return [
-        (*_row(name, load, first / ROUND_TRIP, last, 6 + len(load.recipients)), "", "")
+        (
+            *_row(
+                name, load, first / ROUND_TRIP, last, 6 + len(load.message.recipients)
+            ),
+            "",
+            "",
+        )
         for (name, load), (first, last) in zip(todo, times, strict=True)
     ]
 
@@ -139,5 +149,5 @@ def _row(
     name: str, load: Load, trips: float, closed: float, least: int
 ) -> tuple[str, ...]:
     last = closed / ROUND_TRIP
-    recipients = str(len(load.recipients))
+    recipients = str(len(load.message.recipients))
     return name, recipients, f"{trips:.2f}", f"{last:.2f}", f"{least}, {least + 1}"

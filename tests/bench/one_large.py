@@ -1,6 +1,6 @@
 """One large message by one client, in a process of its own: seconds and memory.
 
-    python -m tests.bench.one_large CLIENT PORT FILE
+    python -m tests.bench.one_large CLIENT PORT FILE [CA]
 
 Timed is all between EHLO and the final reply. Growth is the peak of what the process
 held in memory meanwhile, above what it held after a first, small message. It is told by
@@ -19,20 +19,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.bare import BareSession
-from tests.bench.peers import (
-    FROM,
-    HOST,
-    MESSAGE,
-    NAME,
-    TO,
-    aiosmtplib_client,
-    connected,
-)
+from tests.bench.clients import aiosmtplib_client, connected
+from tests.bench.loads import NAME, messages
+from tests.bench.sink import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STATUS = Path("/proc/self/status")
+FROM, TO = f"a@{NAME}", f"b@{NAME}"
+MESSAGE = messages(1, 1)[0].content
 
 
 def _kilobytes(name: str) -> int:
@@ -62,13 +58,28 @@ def _in_notebook(port: int, path: Path, watch: Watch) -> None:
     _smtpnb(port, path, watch)
 
 
-def _smtpnb(port: int, path: Path, watch: Watch) -> None:
-    with connected(port, chunking=False) as client, path.open("rb") as file:
+def _smtpnb(
+    port: int, path: Path, watch: Watch, *, chunking: bool = False, ca: str = ""
+) -> None:
+    with (
+        connected(port, chunking=chunking, ca=ca) as client,
+        path.open("rb") as file,
+    ):
         client.send(MESSAGE, FROM, TO)
         watch.start()
         delivery = client.send(file, FROM, TO)
         watch.stop()
         assert delivery.ok
+
+
+def _by_bdat_in_tls(port: int, path: Path, watch: Watch, ca: str) -> None:
+    import_module("numpy")
+    _smtpnb(port, path, watch, chunking=True, ca=ca)
+
+
+def _by_data_in_tls(port: int, path: Path, watch: Watch, ca: str) -> None:
+    import_module("numpy")
+    _smtpnb(port, path, watch, ca=ca)
 
 
 def _smtplib(port: int, path: Path, watch: Watch) -> None:
@@ -110,12 +121,19 @@ CLIENTS: dict[str, Callable[[int, Path, Watch], None]] = {
     "aiosmtplib": _aiosmtplib,
     "bare sendall": _sendall,
 }
+IN_TLS: dict[str, Callable[[int, Path, Watch, str], None]] = {
+    "BDAT": _by_bdat_in_tls,
+    "DATA": _by_data_in_tls,
+}
 
 
 def main(arguments: list[Any]) -> None:
     """Run one client."""
-    name, port, path = arguments
-    CLIENTS[name](int(port), Path(path), Watch())
+    name, port, path, *ca = arguments
+    if ca:
+        IN_TLS[name](int(port), Path(path), Watch(), ca[0])
+    else:
+        CLIENTS[name](int(port), Path(path), Watch())
 
 
 if __name__ == "__main__":

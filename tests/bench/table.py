@@ -33,6 +33,40 @@ class Aim(NamedTuple):
         return self.words or f"at least {self.least:g}", _judged(ratio / self.least)
 
 
+class Goal(NamedTuple):
+    """A figure that has an aim.
+
+    Attributes:
+        work: What was done, and in what unit it is told.
+        where: On how many CPUs; "" where it does not matter.
+        values: What was measured, once or several times.
+        aim: What to reach; None for a figure without an aim.
+        most: The aim is the most that it may be, not the least.
+    """
+
+    work: str
+    where: str
+    values: Sequence[float]
+    aim: float | None
+    most: bool = False
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells of its row: work, where, figure, aim, verdict."""
+        value = statistics.median(self.values)
+        cells = (self.work, self.where, f"{value:.3g}")
+        if self.aim is None:
+            return (*cells, "", "")
+        share = self.aim / value if self.most else value / self.aim
+        words = f"{'at most' if self.most else 'at least'} {self.aim:g}"
+        return (*cells, words, _judged(share))
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return the median of values and their range."""
+    middle = statistics.median(values)
+    return f"{middle:.2f} ({min(values):.2f} .. {max(values):.2f})"
+
+
 def at_most(value: float, most: float, unit: str) -> tuple[str, str]:
     """Return an aim for a figure that should be small, and whether it is reached."""
     return f"at most {most:g} {unit}".rstrip(), _judged(most / value if value else 1.0)

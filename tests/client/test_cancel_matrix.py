@@ -21,6 +21,7 @@ from smtpnb import (
     State,
 )
 from tests.support.leaks import no_leaks
+from tests.support.patience import AT_ONCE
 from tests.support.scripted import (
     DATA,
     DOT,
@@ -171,9 +172,9 @@ def _stopped(
         trigger.join()
         client.on_tick = None
     if way == "deadline":
-        assert DEADLINE_S <= ended - began < DEADLINE_S + 0.5
+        assert DEADLINE_S <= ended - began < DEADLINE_S + AT_ONCE
     else:
-        assert ended - trigger.at < 0.5
+        assert ended - trigger.at < AT_ONCE
     return caught.value
 
 

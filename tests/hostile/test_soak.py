@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smtpnb import Cancelled, LocalProtocolError, Sandbox, SmtpClient
 from tests.support.leaks import descriptors
+from tests.support.patience import AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,7 @@ def test_no_message_is_accepted_that_was_reported_cancelled(
         elif outcome in ("", "aborted", "refused"):
             assert number not in arrived, outcome
     assert {"aborted", "accepted", ""} <= set(said.values())
-    assert max(late) < 0.25
+    assert max(late) < AT_ONCE
 
 
 def test_many_sessions_leave_nothing_behind(figure: Callable[[str], None]) -> None:

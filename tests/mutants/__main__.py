@@ -1,4 +1,9 @@
-"""`make mutants`: run the tests against each variant; every one must be noticed."""
+"""`make mutants`: run the tests against each mutant; every one must be noticed.
+
+python -m tests.mutants                     all of them
+python -m tests.mutants dot RSET            those with one of these words in their name
+python -m tests.mutants --show dot          what they change, without a run
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,21 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.mutants.variants import VARIANTS, Variant
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.mutant import NotFoundError, make
+
+if TYPE_CHECKING:
+    from tests.mutants.mutant import Mutant
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 240
 
 
-def killed(variant: Variant) -> bool:
-    """Tell whether the tests fail for a variant, in a copy of the project."""
+def killed(mutant: Mutant) -> bool:
+    """Tell whether the tests fail for a mutant, in a copy of the project."""
+    made = make(mutant)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for part in ("smtpnb", "tests"):
@@ -24,16 +35,9 @@ def killed(variant: Variant) -> bool:
                 ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__")
             )
         shutil.copy(ROOT / "pyproject.toml", copy)
-        source = copy / "smtpnb" / variant.file
-        text = source.read_text()
-        if text.count(variant.was) != 1:
-            raise SystemExit(
-                f"{variant.name}: {variant.file} says it no more, or twice"
-            )
-        source.write_text(text.replace(variant.was, variant.becomes))
-        words = variant.tests.replace("_or_", " or ").split(" -k ")
-        command = [sys.executable, "-m", "pytest", "-q", "-x", *words[0].split()]
-        command += ["-k", words[1]] if len(words) > 1 else []
+        (copy / "smtpnb" / made.file).write_text(made.source)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", *mutant.tests.split()]
+        command += ["-k", mutant.expression] if mutant.expression else []
         command += ["-p", "no:cacheprovider", "-o", "timeout=20"]
         run = subprocess.run(
             command,
@@ -45,21 +49,32 @@ def killed(variant: Variant) -> bool:
             timeout=TIMEOUT_S,
             check=False,
         )
-    # 1: some test failed. Anything else (no test ran, a broken variant) is no proof.
+    # 1: some test failed. Anything else (no test ran, a broken mutant) is no proof.
     if run.returncode not in (0, 1):
-        raise SystemExit(f"{variant.name}: pytest said\n{run.stdout}{run.stderr}")
+        raise SystemExit(f"{mutant.name}: pytest said\n{run.stdout}{run.stderr}")
     return run.returncode == 1
 
 
 def main() -> None:
-    """Print a line for each variant; exit with 1 if one was not noticed."""
-    survivors = 0
-    for variant in VARIANTS:
-        dead = killed(variant)
-        survivors += not dead
-        print("killed  " if dead else "SURVIVED", variant.name, flush=True)
-    print(f"{len(VARIANTS) - survivors} of {len(VARIANTS)} killed")
-    sys.exit(bool(survivors))
+    """Print a line for each mutant; exit with 1 if one was not noticed or made."""
+    words = [word for word in sys.argv[1:] if word != "--show"]
+    chosen = [m for m in MUTANTS if not words or any(w in m.name for w in words)]
+    bad = 0
+    for mutant in chosen:
+        try:
+            if "--show" in sys.argv:
+                print(make(mutant).change, "\n")
+                continue
+            dead = killed(mutant)
+        except NotFoundError as error:
+            dead = False
+            print(f"NOT MADE {error}", flush=True)
+        else:
+            print("killed  " if dead else "SURVIVED", mutant.name, flush=True)
+        bad += not dead
+    if "--show" not in sys.argv:
+        print(f"{len(chosen) - bad} of {len(chosen)} killed")
+    sys.exit(bool(bad))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import pytest
 
 from tests.servers.aio import running_aiosmtpd
 from tests.servers.dovecot import Dovecot, running_dovecot
+from tests.servers.dovecot_lmtp import DovecotLmtp, running_dovecot_lmtp
+from tests.servers.exim import USER, Exim, find_exim, running_exim
 from tests.servers.postfix import Postfix, running_postfix
 from tests.servers.smtp_sink import running_sink
 from tests.support.tools import do_without, require_tool
@@ -21,6 +23,28 @@ def postfix() -> Iterator[Postfix]:
     if os.geteuid() != 0:
         do_without("Postfix starts as root only")
     with running_postfix(command) as server:
+        yield server
+
+
+def _exim_program() -> str:
+    command = find_exim()
+    if command is None:
+        do_without("Exim is not here (.ci/exim fetches it)")
+    if os.geteuid() != 0:
+        do_without(f"Exim starts as {USER} only, which only root may become")
+    return command
+
+
+@pytest.fixture(scope="session")
+def exim() -> Iterator[Exim]:
+    with running_exim(_exim_program()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def patient_exim() -> Iterator[Exim]:
+    """An Exim that does not mind many commands beside mail."""
+    with running_exim(_exim_program(), nonmail=1000) as server:
         yield server
 
 
@@ -42,4 +66,13 @@ def dovecot(sink: int) -> Iterator[Dovecot]:
     if os.geteuid() != 0:
         do_without("Dovecot starts as root only")
     with running_dovecot(command, sink) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lmtp() -> Iterator[DovecotLmtp]:
+    require_tool("lmtp")  # Dovecot's service, a package of its own
+    if os.geteuid() != 0:
+        do_without("Dovecot starts as root only")
+    with running_dovecot_lmtp(require_tool("dovecot")) as server:
         yield server

@@ -12,18 +12,18 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trustme
 
+from tests.servers.maildir import Maildir
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A recipient table: one of each kind.
+# Recipients by their local part: one of each kind, and families of them.
 _MAIN = """\
 compatibility_level = 3.6
 queue_directory = {home}/queue
@@ -38,12 +38,13 @@ mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
+local_header_rewrite_clients =
 alias_maps =
 alias_database =
 local_recipient_maps =
 virtual_mailbox_domains = example.test
 virtual_mailbox_base = {home}/mail
-virtual_mailbox_maps = inline:{{ {{bob@example.test = bob/}}, {{slow@example.test = bob/}}, {{later@example.test = bob/}} }}
+virtual_mailbox_maps = inline:{{ {{bob@example.test = bob/}}, {{slow@example.test = bob/}}, {{later@example.test = bob/}} }}, regexp:{{ {{/^(ok|slow)-.*@example[.]test$$/ many/}} }}
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
@@ -55,6 +56,7 @@ maillog_file_prefixes = {home}
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_recipient_restrictions =
     check_recipient_access inline:{{ {{later@example.test = 450 4.2.0 Mailbox busy}}, {{slow@example.test = sleep 1}} }},
+    check_recipient_access regexp:{{ {{/^later-/ 450 4.2.0 Mailbox busy}}, {{/^slow-/ sleep 1}} }},
     reject_unauth_destination
 smtpd_tls_security_level = may
 smtpd_tls_chain_files = {home}/etc/tls.pem
@@ -90,6 +92,8 @@ class Postfix:
     Attributes:
         port: Where its smtpd listens.
         ca: PEM text of the CA of its certificate, whose name is localhost.
+        bob: What it delivered to bob@, slow@ and later@example.test.
+        mail: What it delivered to names that begin with ok- or slow-.
     """
 
     host = "localhost"
@@ -97,18 +101,13 @@ class Postfix:
     def __init__(self, home: Path, port: int, ca: str) -> None:
         self.port = port
         self.ca = ca
+        self.bob = Maildir(home / "mail" / "bob", self.log)
+        self.mail = Maildir(home / "mail" / "many", self.log)
         self._home = home
 
-    def delivered(self, n: int = 1, timeout: float = 15.0) -> list[bytes]:
-        """Wait until n messages are in the maildir; return all of them as stored."""
-        maildir = self._home / "mail" / "bob" / "new"
-        deadline, tick = time.monotonic() + timeout, threading.Event()
-        while time.monotonic() < deadline:
-            files = sorted(maildir.iterdir()) if maildir.is_dir() else []
-            if len(files) >= n:
-                return [file.read_bytes() for file in files]
-            tick.wait(0.02)  # a maildir tells nobody
-        raise AssertionError(f"fewer than {n} messages; {self.log()}")
+    def delivered(self, n: int = 1) -> list[bytes]:
+        """Wait until n messages are in the maildir of bob; return all as stored."""
+        return self.bob.wait_for(n)
 
     def log(self) -> str:
         """Return what Postfix logged."""

@@ -1,16 +1,19 @@
-"""A server that is one process: started on a free port, and stopped by its id."""
+"""A server in the foreground: started on a free port, and stopped with its children."""
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 def free_port() -> int:
@@ -20,33 +23,51 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int) -> Iterator[None]:
+def running(
+    command: Sequence[str],
+    port: int,
+    *,
+    user: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[None]:
     """Run a program in the foreground from when it listens until the block ends.
 
     Args:
         command: The program and its arguments.
         port: Where it will listen.
+        user: Who runs it, with that user's group; None for who runs the tests.
+        env: Its environment; None for that of the tests.
     """
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        _wait_until_it_listens(process, port)
-        yield
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group of its own, which ends with it
+        )
+        try:
+            _wait_until_it_listens(process, port, said)
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline, tick = time.monotonic() + 10, threading.Event()
+def _wait_until_it_listens(
+    process: subprocess.Popen[bytes], port: int, said: IO[bytes]
+) -> None:
+    deadline, tick = time.monotonic() + 30, threading.Event()
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            said, _ = process.communicate()
-            raise AssertionError(f"{process.args!r} ended: {said.decode()}")
+            said.seek(0)
+            raise AssertionError(f"{process.args!r} ended: {said.read().decode()}")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return

@@ -8,7 +8,8 @@ from typing import NoReturn
 
 import pytest
 
-_PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+_MORE = ("/usr/sbin", "/sbin", "/usr/lib/dovecot")
+_PLACES = os.pathsep.join([os.environ.get("PATH", ""), *_MORE])
 
 
 def require_tool(name: str) -> str:

@@ -1,0 +1,377 @@
+"""The mutants: a promise each, and how to break it.
+
+Each is a mistake that real clients made, or a shortcut that somebody will be tempted
+to take. Where the code stands is told as loosely as it can be found: mostly a room.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutants.mutant import Mutant
+
+HOSTILE: Final = "tests/hostile/"
+
+_TLS: Final = (
+    Mutant(
+        "no look at the buffer behind the 220 to STARTTLS",
+        "what stands behind the 220 ends the session (RFC 3207 4; CVE-2011-0411)",
+        within="wire",
+        find="if ANY_self.session.state is State.TLS:\n"
+        "    ANY_self.refuse_surplus(ANY_words)",
+        put="ANY_self._parser = ReplyParser(ANY_self.redactor)",
+        tests=f"{HOSTILE}test_tls.py",
+    ),
+    Mutant(
+        "any success begins TLS",
+        "only 220 opens STARTTLS (RFC 3207 section 4)",
+        within="wire",
+        find="ANY_reply.code != 220",
+        put="not ANY_reply.ok",
+        tests=f"{HOSTILE}test_tls.py",
+    ),
+    Mutant(
+        "what was offered in clear is kept under TLS",
+        "nothing learnt before TLS is known after it (RFC 3207 section 4.2)",
+        within="Session.encrypted_now",
+        find="self.capabilities = Capabilities()",
+        put="",
+        tests=f"{HOSTILE}test_tls.py tests/protocol/test_session.py",
+    ),
+    Mutant(
+        "certificates are not verified",
+        'only verify="report" lets a certificate through',
+        within="wire",
+        find='if ANY_verify == "report":\n    ANY_context = ANY_made\n    ...',
+        put="if ANY_verify:\n    ANY_context = ANY_made\n    ...",
+        tests=f"{HOSTILE}test_tls.py",
+    ),
+    Mutant(
+        "a polite close on cancel",
+        "an aborted message is reset, never ended in order",
+        within="Stream.abort",
+        find="ANY_sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ANY_now)",
+        put="ANY_sock.shutdown(socket.SHUT_WR)",
+        tests=f"{HOSTILE}test_tls.py {HOSTILE}test_replies.py tests/client",
+    ),
+    Mutant(
+        "the password in clear without being asked for",
+        "no AUTH in clear unless allowed in that very call",
+        within="wire",
+        find="not ANY_engine.session.encrypted and not ANY_allowed",
+        put="ANY_allowed is None",
+        tests=f"{HOSTILE}test_arguments.py {HOSTILE}test_tls.py",
+    ),
+)
+
+_REPLIES: Final = (
+    Mutant(
+        "a timeout for each read",
+        "one absolute deadline a reply, never renewed by a receive",
+        within="wire",
+        find="yield from ANY_stream.read(deadline)",
+        put="yield from ANY_stream.read(max(deadline, now() + 0.2))",
+        tests=f"{HOSTILE}test_replies.py",
+        expression="drip",
+    ),
+    Mutant(
+        "cancel is looked at only between commands",
+        "the driver throws a cancel into any wait",
+        within="wire",
+        find="if ANY_token.requested:\n    ANY_wait = ANY_steps.throw(ANY_what)\nelse:\n    ...",
+        put="if ANY_token.requested and not ANY_wait.fds:\n"
+        "    ANY_wait = ANY_steps.throw(ANY_what)\nelse:\n    ...",
+        tests=f"{HOSTILE}test_replies.py",
+        expression="cancel_ends",
+    ),
+    Mutant(
+        "surplus is taken for the next reply",
+        "nothing may have come in before a command leaves (RFC 5321 section 4.3.1)",
+        within="Engine._exchange",
+        find="ANY_self.refuse_surplus()",
+        put="",
+        tests=f"{HOSTILE}test_replies.py",
+    ),
+    Mutant(
+        "the socket is not looked at before a command",
+        "what the kernel holds is surplus as well",
+        within="wire:Link.refuse_surplus",
+        find="ANY_self._feed(ANY_self.connection.take())",
+        put="ANY_self._feed(None)",
+        tests=f"{HOSTILE}test_replies.py",
+    ),
+    Mutant(
+        "two codes in one reply are one reply",
+        "the lines of a reply carry one code (RFC 5321 section 4.2.1)",
+        within="protocol",
+        find="ANY_code != ANY_self._code",
+        put="ANY_code[:1] != ANY_self._code[:1]",
+        tests=f"{HOSTILE}test_replies.py tests/protocol/test_replies.py",
+    ),
+    Mutant(
+        "no bound on the lines of a reply",
+        "a reply has at most MAX_LINES lines",
+        within="protocol",
+        find="ANY_self._lines > MAX_LINES",
+        put="ANY_self._lines > MAX_LINES * 100",
+        tests="tests/protocol/test_replies.py",
+    ),
+    Mutant(
+        "no bound on a reply",
+        "a reply has at most 64 KiB",
+        within="protocol:MAX_REPLY",
+        find="64 * 1024",
+        put="64 * 1024 * 1024",
+        tests=f"{HOSTILE}test_memory.py tests/protocol/test_replies.py",
+    ),
+    Mutant(
+        "any three digits are a code",
+        "a code is 200 to 599 (RFC 5321 section 4.2)",
+        within="ReplyParser._check_line",
+        find='b"200" <= ANY_code < b"600"',
+        put="True",
+        tests=f"{HOSTILE}test_replies.py tests/protocol/test_replies.py",
+    ),
+    Mutant(
+        "the octets of a server stand where an error is raised",
+        "no local variable holds what a server said while an error passes",
+        within="ReplyParser.next_reply",
+        find="end = self._find_end() if ANY_sound else 0",
+        put="end = self._find_end() if ANY_sound else 0\nsaid = bytes(self._buffer)",
+        tests=f"{HOSTILE}test_secrets.py",
+        expression="local",
+    ),
+    Mutant(
+        "a fault behind good replies is forgotten",
+        "once malformed, always malformed",
+        within="ReplyParser.next_reply",
+        find="self._find_end() if self._fault is None else 0",
+        put="self._find_end()",
+        tests="tests/protocol/test_group.py",
+    ),
+    Mutant(
+        "a bad line is cut to length before its secrets are",
+        "a secret that was cut in two is not recognised any more",
+        within="ReplyParser._error",
+        find="self._redactor.cut(ANY_octets)",
+        put="ANY_octets",
+        tests="tests/fuzz",
+        expression="known",
+    ),
+    Mutant(
+        "challenges without end",
+        "a server may ask so often and not more",
+        within="MAX_CHALLENGES",
+        find="16",
+        put="1600",
+        tests=f"{HOSTILE}test_arguments.py",
+    ),
+)
+
+_CONTENT: Final = (
+    Mutant(
+        "a bare CR stays in a message",
+        "only CRLF leaves as a line end (RFC 5321 section 2.3.8)",
+        within="protocol",
+        find="ANY_pairs == ANY_lfs == ANY_crs",
+        put="ANY_pairs == ANY_lfs",
+        tests=f"{HOSTILE}test_arguments.py tests/protocol/test_content.py",
+    ),
+    Mutant(
+        "the first dot is not doubled",
+        "the first line is a line too (RFC 5321 section 4.5.2)",
+        within="protocol",
+        find='at_line_start and ANY_octets.startswith(b".")',
+        put="at_line_start and not ANY_octets",
+        tests=f"{HOSTILE}test_arguments.py tests/protocol/test_content.py",
+    ),
+    Mutant(
+        "NUL is sent",
+        "no NUL in a message sent by DATA (RFC 5321 section 2.3.1)",
+        within="protocol",
+        find='b"\\0" in octets',
+        put='octets == b"\\0"',
+        tests=f"{HOSTILE}test_arguments.py",
+    ),
+    Mutant(
+        "control characters pass into a command",
+        "a command is one line and stays one",
+        within="protocol:line",
+        find="ANY_unsafe is not None",
+        put="ANY_unsafe is not None and len(text) > MAX_COMMAND_LINE",
+        tests=f"{HOSTILE}test_arguments.py tests/protocol/test_commands.py",
+    ),
+    Mutant(
+        "secrets are found by a pattern",
+        "a secret is found because it is known, not because it looks like one",
+        within="Redactor.cut",
+        find="if not self._forms:\n    return octets",
+        put="return re.sub(rb'[A-Za-z0-9+/]{20,}={0,2}', b'<secret>', octets)",
+        tests=f"{HOSTILE}test_arguments.py",
+        expression="echoed",
+    ),
+)
+
+_MESSAGES: Final = (
+    Mutant(
+        "after the dot the outcome is not unknown",
+        "unknown begins with the octet past the end of data",
+        within="Engine._settled_outcome",
+        find="ANY_end is not None and ANY_sent > ANY_end",
+        put="False",
+        tests=f"{HOSTILE}test_replies.py",
+    ),
+    Mutant(
+        "a refusal in mid message is not listened for",
+        "a 4yz or 5yz in mid content is heard (RFC 5321 section 4.2.5)",
+        within="wire",
+        find="ANY_engine.spoken_to() or not ANY_written",
+        put="not ANY_written",
+        tests=f"{HOSTILE}test_arguments.py tests/client",
+        expression="early or senseless or middle",
+    ),
+    Mutant(
+        "no RSET between the messages of a window",
+        "after a refused chunk nobody knows what the server holds (RFC 3030 2)",
+        within="transfer",
+        find="bool(ANY_messages) or ANY_self._needs_reset",
+        put="False",
+        tests="tests/sending/test_stream.py",
+    ),
+    Mutant(
+        "a message whose end left is aborted, not unknown",
+        "an end that left without its reply is unknown",
+        within="transfer",
+        find="REFUSED if ANY_no else UNKNOWN if ANY_taken else ABORTED",
+        put="REFUSED if ANY_no else ABORTED",
+        tests="tests/sending/test_stream.py",
+    ),
+    Mutant(
+        "content is sent though no recipient was accepted",
+        "no content without a recipient (RFC 2920 section 3.1)",
+        within="transfer:add_data",
+        find="not ANY_delivery.wanted",
+        put="not ANY_delivery",
+        tests="tests/sending/test_stream.py",
+    ),
+    Mutant(
+        "the window has no bound",
+        "so many messages may be under way and not more",
+        within="transfer",
+        find="ANY_self.n_due and ANY_self.n_due + ANY_n > ANY_self._window",
+        put="False",
+        tests="tests/sending/test_stream.py",
+    ),
+    Mutant(
+        "a run of replies is granted whatever it says",
+        "a reply grants by its class",
+        within="protocol",
+        find='ANY_last < b"4" and max(ANY_others, default=b"") < b"3"',
+        put="True",
+        tests="tests/protocol/test_group.py",
+    ),
+    Mutant(
+        "a group does not read while it writes",
+        "two full windows must not deadlock (RFC 2920 section 3.1)",
+        within="Link._write_rest",
+        find="ANY_self.read_now()",
+        put="",
+        tests="tests/sending/test_stream.py",
+        expression="deadlock",
+    ),
+    Mutant(
+        "the last chunk does not wait for the others",
+        "no end before every chunk was accepted (RFC 3030 section 2)",
+        within="transfer",
+        find="yield from ANY_courier.read_all()\nif ANY_delivery.ended:\n    ...",
+        put="if ANY_delivery.ended:\n    ...",
+        tests="tests/sending/test_content.py",
+    ),
+)
+
+_EDGES: Final = (
+    Mutant(
+        "characters of a server act in a terminal",
+        "what acts in a terminal never passes",
+        within="for_terminal",
+        find="text.isascii() and text.isprintable()",
+        put="text.isascii()",
+        tests="tests/test_text.py",
+    ),
+    Mutant(
+        "markup of a server acts in a notebook",
+        "what is markup never passes",
+        within="for_html",
+        find="escape(ANY_shown, quote=True)",
+        put="ANY_shown",
+        tests="tests/test_text.py tests/transcript/test_views.py",
+    ),
+    Mutant(
+        "characters of a server act in a frame",
+        "frames hold inert text",
+        within="transcript",
+        find="[ANY_v and for_terminal(ANY_v, newlines=True) for ANY_v in ANY_values]",
+        put="list(ANY_values)",
+        tests="tests/transcript/test_store.py",
+    ),
+    Mutant(
+        "a reply is a formula in a spreadsheet",
+        "what a spreadsheet would calculate begins with an apostrophe (CWE-1236)",
+        within="for_cell",
+        find="return ANY_quoted if ANY_acts else ANY_shown",
+        put="return ANY_shown",
+        tests="tests/transcript/test_export.py",
+    ),
+    Mutant(
+        "a child of fork uses the connection of its parent",
+        "a connection belongs to the process that made it",
+        within="wire",
+        find="ANY_self._process == os.getpid()",
+        put="ANY_self._process > 0",
+        tests=f"{HOSTILE}test_fork.py",
+    ),
+    Mutant(
+        "any text is the name of a server",
+        "a host is a name, a literal or refused",
+        within="wire",
+        find="not ANY_fits or not ANY_name.isprintable() or ANY_more",
+        put="ANY_name and ANY_fits is None",
+        tests=f"{HOSTILE}test_arguments.py",
+        expression="hostname",
+    ),
+    Mutant(
+        "a frame is typeset",
+        "no LaTeX in a table",
+        within="transcript",
+        find='pd.set_option("display.html.use_mathjax", False)',
+        put="pass",
+        tests="tests/transcript/test_latex.py",
+    ),
+    Mutant(
+        "a worker that dies leaves the panel busy",
+        "whatever ends a worker frees the panel",
+        within="Worker._work",
+        find="BaseException",
+        put="Exception",
+        tests=f"{HOSTILE}test_death.py",
+        expression="noop",
+    ),
+    Mutant(
+        "a transcript is for everybody",
+        "a file of ours is for its owner",
+        within="edges:_OWNER",
+        find="0o600",
+        put="0o666",
+        tests="tests/test_files.py",
+    ),
+    Mutant(
+        "a file is written through a link",
+        "nothing is written through a link or into a device",
+        within="edges",
+        find="not stat.S_ISREG(mode)",
+        put="stat.S_ISDIR(mode)",
+        tests="tests/test_files.py",
+    ),
+)
+
+MUTANTS: Final = (*_TLS, *_REPLIES, *_CONTENT, *_MESSAGES, *_EDGES)
