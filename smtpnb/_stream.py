@@ -139,7 +139,9 @@ class Deliveries(Iterator[Delivery]):
                     if on_delivery is not None:
                         on_delivery(delivery)
             given: Any = error
-            given.deliveries = (*told, *rest)
+            given.deliveries = deliveries = (*told, *rest)
+            if len(deliveries) == 1 and getattr(error, "outcome", None) is None:
+                given.outcome = deliveries[0].outcome
             raise
         return told
 
