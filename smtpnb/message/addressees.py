@@ -136,7 +136,10 @@ def _no_list(name: str, why: str) -> LocalProtocolError:
 
 def _in_one_line(name: str, value: Any) -> str:
     """Return the text of a header in one line; octets that are UTF-8, as such."""
-    text = value.encode(maxlinelen=0) if isinstance(value, Header) else str(value)
+    try:
+        text = value.encode(maxlinelen=0) if isinstance(value, Header) else str(value)
+    except Exception as error:  # a charset that nobody knows, or a line end in it
+        raise _no_list(name, f"{type(error).__name__}: {error}") from error
     if re.search(r"[\r\n](?![ \t\r\n])", text):
         raise _no_list(name, "a line end in it is followed by no white space")
     text = re.sub(r"[\r\n]", "", text)

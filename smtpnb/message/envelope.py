@@ -250,8 +250,11 @@ class MailObject:
                 "sent"
             )
         else:
+            before = self._reading
             content.seek(self._start)
             self._reading = Reading(content)
+            if before is None or before.rest != self._reading.rest:
+                self._facts = None  # it was looked at when it was another one
         self._claimed = True
 
     def pieces(self) -> Iterable[bytes]:

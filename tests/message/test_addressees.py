@@ -104,6 +104,11 @@ def test_a_header_that_a_program_set_is_judged_alike() -> None:
     with pytest.raises(LocalProtocolError, match="'To'"):
         recipients(older)  # all of it is an encoded word
     older = Message()
+    injected: Any = Header("a@b.c\nBcc: evil@x.y")
+    older["To"] = injected
+    with pytest.raises(LocalProtocolError, match=r"'To'.*HeaderParseError"):
+        recipients(older)
+    older = Message()
     older["To"] = "a@b.c\r\nBcc: evil@x.y"
     with pytest.raises(LocalProtocolError, match="'To'"):
         recipients(older)

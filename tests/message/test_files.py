@@ -332,6 +332,11 @@ def test_a_regular_file_can_be_looked_at(path: Path) -> None:
         assert (facts.is_8bit, facts.long_line) == (True, 20_000)
         assert it.size == facts.size == len(LINES) - 21 + 1002
         assert b"".join(it.pieces())[:4] == b"some"
+        it.claim()
+        assert it.size == facts.size
+        path.write_bytes(LINES)
+        it.claim()  # what is known of it is known no more
+        assert (it.facts, it.size) == (None, None)
     assert mail(iter([b"a"])).look() is None
 
 
