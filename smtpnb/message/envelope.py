@@ -211,6 +211,8 @@ class MailObject:
         if self.facts is None and rest_of_file(self.content) is not None:
             self.claim()
             self._facts = facts_of(self.pieces())
+            content: Any = self.content
+            content.seek(self._start)  # nothing of it was sent
         return self._facts
 
     @property
