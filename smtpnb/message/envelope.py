@@ -60,8 +60,6 @@ class MailObject:
         line_ends: "normalise": each CR, LF and CRLF leaves as CRLF (RFC 5321 section
             2.3.8). "strict": a bare CR or LF is refused, with its place. "raw": nothing
             is changed; that needs BDAT and BINARYMIME (RFC 3030), or `lax`.
-        convert: Re-encode the content to 7 bits and short lines where the server could
-            not bear it as it is.
 
     Attributes:
         remarks: What was changed in the content, and what that may cost.
@@ -83,7 +81,6 @@ class MailObject:
         "_start",
         "_whole",
         "content",
-        "convert",
         "crlf",
         "forward_paths",
         "line_ends",
@@ -104,7 +101,6 @@ class MailObject:
         parameters: Iterable[str] = (),
         crlf: bool = False,
         line_ends: LineEnds = "normalise",
-        convert: bool = False,
     ) -> None:
         self.reverse_path = reverse_path
         self.forward_paths = _paths(reverse_path, forward_paths)
@@ -116,7 +112,6 @@ class MailObject:
         self.content = content
         self.crlf = crlf
         self.line_ends: LineEnds = line_ends
-        self.convert = convert
         given = ret or envid or notify or parameters
         self.options = Options(ret, envid, notify, tuple(parameters)) if given else None
         self.remarks: tuple[str, ...] = ()
@@ -211,6 +206,8 @@ class MailObject:
         if self.facts is None and rest_of_file(self.content) is not None:
             self.claim()
             self._facts = facts_of(self.pieces())
+            content: Any = self.content
+            content.seek(self._start)  # nothing of it was sent
         return self._facts
 
     @property

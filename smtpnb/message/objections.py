@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smtpnb.protocol.errors import LocalProtocolError
-
 if TYPE_CHECKING:
     from collections.abc import Container
 
@@ -19,38 +17,6 @@ if TYPE_CHECKING:
 _WAYS_OUT = (
     "re-encode it (convert=True), or send it as it is (lax=True); nothing was sent"
 )
-
-
-def bearable(
-    mail: MailObject,
-    offered: Container[str],
-    *,
-    binary: bool = False,
-    lax: bool = False,
-) -> tuple[MailObject, str]:
-    """Return a message as it may leave to this server, and what is to be noted.
-
-    Args:
-        mail: The message.
-        offered: As for `objection_to`.
-        binary: As for `objection_to`.
-        lax: Let it leave all the same; the objection is noted.
-
-    Returns:
-        The message, or a re-encoded one if it says `convert`; and a note, or "".
-
-    Raises:
-        LocalProtocolError: The server could not bear it.
-    """
-    objection = objection_to(mail, offered, binary=binary)
-    if objection and mail.convert:
-        mail = mail.converted()
-        objection = objection_to(mail, offered)
-        if not objection:
-            return mail, "; ".join(mail.remarks)
-    if objection and not lax:
-        raise LocalProtocolError(objection)
-    return mail, objection.removesuffix("; nothing was sent")
 
 
 def objection_to(

@@ -331,6 +331,7 @@ def test_a_regular_file_can_be_looked_at(path: Path) -> None:
         assert facts is not None
         assert (facts.is_8bit, facts.long_line) == (True, 20_000)
         assert it.size == facts.size == len(LINES) - 21 + 1002
+        assert file.tell() == 20
         assert b"".join(it.pieces())[:4] == b"some"
         it.claim()
         assert it.size == facts.size

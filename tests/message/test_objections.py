@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smtpnb import LocalProtocolError, MailObject
 from smtpnb.message.envelope import addressed
-from smtpnb.message.objections import bearable, objection_to
+from smtpnb.message.objections import objection_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,27 +68,6 @@ def test_objections(content: Any, offered: set[str], binary: bool, said: str) ->
     if said:
         assert objection.endswith("; nothing was sent")
         assert "convert=True" in objection
-
-
-def test_what_a_server_cannot_bear_is_refused_converted_or_noted() -> None:
-    content = HEAD + b"\xc3\xbc\r\n"
-    with pytest.raises(LocalProtocolError, match="RFC 6152 section 3"):
-        bearable(mail(content), set())
-    it = mail(content)
-    same, note = bearable(it, set(), lax=True)
-    assert same is it
-    assert "RFC 6152" in note
-    assert "nothing was sent" not in note
-    converting = mail(content, convert=True)
-    other, note = bearable(converting, set())
-    assert other.octets is not None
-    assert other.octets.isascii()
-    assert note == "the content was re-encoded to 7 bits"
-    assert bearable(converting, {"8BITMIME"}) == (converting, "")
-    assert bearable(it, {"8BITMIME"}, lax=True) == (it, "")
-    raw = mail(iter([b"x"]), line_ends="raw", convert=True)
-    with pytest.raises(LocalProtocolError, match="only a message in memory"):
-        bearable(raw, set())
 
 
 def test_raw_line_ends_need_binarymime() -> None:
