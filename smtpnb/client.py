@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from smtpnb._connection import Connection, limit_of
 from smtpnb._pipeline import Pipeline
 from smtpnb.dialogues.converse import converse
-from smtpnb.message.content import octets_of, pieces_of
+from smtpnb.message.content import octets_of
 from smtpnb.protocol import commands
 from smtpnb.protocol.content import check_content
 from smtpnb.protocol.errors import (
@@ -216,13 +216,26 @@ class SmtpClient(Connection):
         return self._run("data", self._data(content, limit_of(timeout)))
 
     def _data(self, content: Content, limit: float | None) -> Steps[Reply]:
+        from smtpnb.message.envelope import MailObject  # when first used
+        from smtpnb.message.objections import objection_to
+
         engine = self._connected()
-        pieces = pieces_of(content)
+        offered, lax = engine.session.capabilities, engine.session.lax
+        mail = MailObject("", ("",), content)  # a content without its envelope
+        why = objection_to(mail, offered)
+        if why and not lax:
+            raise LocalProtocolError(why)
+        if why:
+            engine.log.note("lax", why)
+        if mail.whole(0) is None:
+            mail.claim()
+        seven_bit = "8BITMIME" not in offered and not lax
+        encoder = mail.encoder(stuff=True, seven_bit=seven_bit, short_lines=not lax)
         reply = yield from engine.execute(commands.Data(), limit)
         if engine.session.state is not State.DATA:
             return reply
-        body = Body(engine, progress=self.on_progress)
-        early = yield from body.send(pieces, limit)
+        body = Body(engine, encoder=encoder, progress=self.on_progress)
+        early = yield from body.send(mail.pieces(), limit)
         if early is not None:  # a refusal is false
             return early
         return (yield from body.end(limit))

@@ -58,6 +58,12 @@ def test_what_is_known_is_refused_before_mail(
         with pytest.raises(LocalProtocolError, match=said):
             client.send(content, "a@example.org", "b@example.net")
         assert not [line for line in sink.lines if line.startswith(b"MAIL")]
+        client.mail_from("a@example.org")
+        client.rcpt_to("b@example.net")
+        with pytest.raises(LocalProtocolError, match=said):
+            client.data(content)
+        assert b"DATA" not in sink.lines
+        client.rset()
         assert client.send(b"hi\r\n", "a@example.org", "b@example.net").ok
         assert [one.content for one in sink.accepted] == [b"hi\r\n"]
     if kind == "file":
