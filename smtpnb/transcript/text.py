@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.edges.colours import BLUE, GREEN, GREY, VERMILION
 from smtpnb.edges.text import for_html, for_terminal
-from smtpnb.transcript import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 MAX_HTML_LINES: Final = 200
 
@@ -60,7 +59,7 @@ def lines(events: Iterable[Event]) -> Iterator[Line]:
         else:
             if event.seq == 0:
                 yield Line(0.0, _INFO, f"Session with {event.host} port {event.port}")
-            for sign, text in _VIEWS[event.event](event, exchanges.detail(event)):
+            for sign, text in _VIEWS[event.event](event, event.facts):
                 yield Line(event.t_ms, sign, text)
     if blocks:
         yield _content(blocks)
@@ -115,7 +114,7 @@ def _same_content(first: Event, event: Event) -> bool:
 
 def _content(blocks: list[Event]) -> Line:
     octets = sum(block.n_bytes or 0 for block in blocks)
-    counts = [exchanges.detail(block).get("lines") for block in blocks]
+    counts = [block.facts.get("lines") for block in blocks]
     last = blocks[-1]
     said = f"content: {_count(octets, 'octet')}"
     n_lines = [count for count in counts if count is not None]

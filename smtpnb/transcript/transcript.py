@@ -16,14 +16,14 @@ import gc
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from smtpnb.transcript import views
-from smtpnb.transcript.derive import ROW, Derivation, Event
-from smtpnb.transcript.shapes import Shapes
+from smtpnb.transcript import text as views
+from smtpnb.transcript.intern import Shapes
+from smtpnb.transcript.log import ROW, Derivation, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -72,7 +72,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-class _Views(ABC):
+class Views(ABC):
     """What can be made of events, live or not. `len` and iteration are over events."""
 
     @abstractmethod
@@ -99,19 +99,19 @@ class _Views(ABC):
         """Return one row for each command and its reply (`schema.EXCHANGES`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.exchanges(self.events())
+        return tables.make("exchanges", self.events())
 
     def transactions(self) -> pd.DataFrame:
         """Return one row for each recipient (`schema.TRANSACTIONS`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.transactions(self.events())
+        return tables.make("transactions", self.events())
 
     def sessions(self) -> pd.DataFrame:
         """Return one row for each connection (`schema.SESSIONS`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.sessions(self.events())
+        return tables.make("sessions", self.events())
 
     def text(self, *, times: bool = False) -> str:
         """Return the dialogue as text, in swaks' hints (see `views`).
@@ -147,9 +147,15 @@ class _Views(ABC):
             FileExistsError: The file exists, or is no regular file.
             ValueError: Another suffix.
         """
-        from smtpnb.transcript import store  # loads pyarrow
+        from smtpnb.transcript.store import files  # loads pyarrow
 
-        return store.save(self.events(), path, overwrite=overwrite)
+        return files.save(self.events(), path, overwrite=overwrite)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give the events to polars, DuckDB, pyarrow and others, without pandas."""
+        from smtpnb.transcript.store import files  # loads pyarrow
+
+        return files.arrow_of(self.events()).__arrow_c_stream__(requested_schema)
 
     def __str__(self) -> str:
         return self.text()
@@ -158,7 +164,7 @@ class _Views(ABC):
         return views.html(self._events())
 
 
-class Excerpt(_Views):
+class Excerpt(Views):
     """A part of a transcript as it was at one moment.
 
     Attributes:
@@ -178,15 +184,21 @@ class Excerpt(_Views):
         return f"<Excerpt: {len(self._held)} events{upto}>"
 
 
-class SavedTranscript(_Views):
+class SavedTranscript(Views):
     """A transcript that was read from a file: as it was, and it no longer grows.
 
     Args:
-        frame: An events frame (`schema.EVENTS`).
+        frame: An events frame (`schema.EVENTS`), ours or as pandas, polars, DuckDB or
+            pyarrow hold it.
+
+    Raises:
+        ValueError: It is no events frame.
     """
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self._frame = frame
+    def __init__(self, frame: Any) -> None:
+        from smtpnb.transcript import door  # loads pandas
+
+        self._frame = door.coerce("events", frame)
         self._held: list[Event] | None = None
 
     def events(self) -> pd.DataFrame:
@@ -219,12 +231,45 @@ def load(path: str | Path) -> SavedTranscript:
         ValueError: It is no transcript of smtpnb, of another version of the schema,
             or larger than any honest one.
     """
-    from smtpnb.transcript import store  # loads pyarrow
+    from smtpnb.transcript.store import files  # loads pyarrow
 
-    return SavedTranscript(store.load(path))
+    return SavedTranscript(files.load(path))
 
 
-class Transcript(_Views):
+def concat(sources: Iterable[Any]) -> Any:
+    """Put transcripts, or tables of one kind, together.
+
+        smtpnb.concat([load("postfix.jsonl"), load("dovecot.jsonl")]).exchanges()
+
+    Args:
+        sources: Transcripts and frames of events; or frames of one of the tables, as
+            we made them or as pandas, polars, DuckDB or pyarrow hold them.
+
+    Returns:
+        A `SavedTranscript` if any of them is a transcript, else a frame. An event
+        that is there twice counts once.
+
+    Raises:
+        ValueError: There is none, or they are of different tables.
+    """
+    from smtpnb.transcript import door  # loads pandas
+
+    found = list(sources)
+    told = [isinstance(each, Views) for each in found]
+    frames = [
+        each.events() if isinstance(each, Views) else door.as_frame(each)
+        for each in found
+    ]
+    kinds = {door.kind_of(frame) for frame in frames}
+    if len(kinds) != 1 or None in kinds:
+        names = ", ".join(sorted(str(kind) for kind in kinds)) or "nothing"
+        raise ValueError(f"these are no tables of one kind: {names}")
+    (kind,) = kinds
+    frame = door.concat(frames, str(kind))
+    return SavedTranscript(frame) if any(told) else frame
+
+
+class Transcript(Views):
     """What happened on the connections of one client.
 
     It may be read while another thread appends to the records: each reading sees the
@@ -269,7 +314,7 @@ class Transcript(_Views):
 
     def events(self) -> pd.DataFrame:
         """Return one row for each event (`schema.EVENTS`)."""
-        from smtpnb.transcript import columns  # loads pandas
+        from smtpnb.transcript.tables import events  # loads pandas
 
         with _no_collection():
             with self._lock:
@@ -277,7 +322,7 @@ class Transcript(_Views):
                 records = [each.record for each in self._derived]
                 sizes = [len(each.rows) for each in self._derived]
                 packed = b"".join(each.rows for each in self._derived)
-            return columns.events_frame(records, sizes, packed, self._shapes)
+            return events.frame_of_records(records, sizes, packed, self._shapes)
 
     def __len__(self) -> int:
         with self._lock:
