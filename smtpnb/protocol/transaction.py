@@ -125,6 +125,8 @@ class Transaction:
         """Take the reply to one of its commands."""
         if event == "RCPT":
             self.rcpts.append(octets)
+            if not refused(octets) and self.data is not None and refused(self.data):
+                self.data = None  # it goes on: that DATA has decided nothing
         elif event == "MAIL":
             self.mail = octets
         elif event == "DATA":
@@ -208,7 +210,7 @@ class Transaction:
         n, rcpts = len(self.forward_paths), self.rcpts
         if self.mail is not None and refused(self.mail):
             return [(REFUSED, self.mail)] * n
-        if self.lmtp and self.finals:
+        if self.lmtp and self.finals and self.chunk is None:
             return self._by_own_finals()
         final = self.finals[0] if self.finals else self.why
         rest = self.outcome, self.reason or final
@@ -299,6 +301,14 @@ class Follower:
                 self.over()
                 self.lmtp = event == "LHLO" or (self.lmtp and event == "RSET")
         return self.last
+
+    def foretell(self, event: str) -> int:
+        """Take a command as granted; return the number of its transaction, 0 for none.
+
+        Where no transaction is open RCPT and DATA are not taken for granted.
+        """
+        inside = event in {"RCPT", "DATA", "BDAT", *ENDS}
+        return self.number_of(event, b"503" if inside and not self.current else b"250")
 
     def number_of(self, event: str, octets: bytes) -> int:
         """Take the next reply; return the number of its command's transaction.

@@ -261,7 +261,7 @@ class Derivation:
             return
         follower, numbers = self._follower.ahead(), {}
         for exchange, (asking, _, at) in self._asked.items():
-            number = follower.number_of(self._shapes.asked[asking], b"250")
+            number = follower.foretell(self._shapes.asked[asking])
             numbers[exchange] = number
             _TRANSACTION.pack_into(self.rows, at + _AT, number)
         now = follower.current

@@ -59,6 +59,6 @@ def _counted(places: list[int], rows: list[Any]) -> Iterator[tuple[int, int]]:
             yield place, follower.current.number
     ahead = follower.ahead()
     for exchange, left in sorted(waiting.items()):
-        number = ahead.number_of(asked.get(exchange, ""), b"250")
+        number = ahead.foretell(asked.get(exchange, ""))
         for each in left:
             yield each, number
