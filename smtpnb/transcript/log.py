@@ -432,6 +432,7 @@ class Derivation:
         self._beside_of.clear()
         self._follower.over()
         self._beside(paths[how,], t)
+        self.settled = len(self.rows)
 
     def _pending(self, step: str) -> tuple[str, int, int]:
         """What a fault during `step` ("": whatever it is) interrupted, and since when.

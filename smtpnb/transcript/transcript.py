@@ -79,6 +79,11 @@ class Views(ABC):
     def _events(self) -> Sequence[Event]:
         """What there is to see."""
 
+    def _last(self, n: int) -> tuple[Sequence[Event], int]:
+        """The last `n` events, and how many there are before them."""
+        found = self._events()
+        return found[-n:], max(len(found) - n, 0)
+
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events())
 
@@ -114,7 +119,9 @@ class Views(ABC):
         return tables.make("sessions", self.events())
 
     def text(self, *, times: bool = False) -> str:
-        """Return the dialogue as text, in swaks' hints (see `views`).
+        """Return the whole dialogue as text, in swaks' hints (see `views`).
+
+        `print(transcript)` shows the end of it.
 
         Args:
             times: Begin each line with the milliseconds since its session began.
@@ -158,10 +165,12 @@ class Views(ABC):
         return files.arrow_of(self.events()).__arrow_c_stream__(requested_schema)
 
     def __str__(self) -> str:
-        return self.text()
+        last, before = self._last(views.MAX_EVENTS)
+        return views.text(last, before=before)
 
     def _repr_html_(self) -> str:
-        return views.html(self._events())
+        last, before = self._last(views.MAX_EVENTS)
+        return views.html(last, before=before)
 
 
 class Excerpt(Views):
@@ -211,6 +220,12 @@ class SavedTranscript(Views):
 
             self._held = tables.event_values(self._frame)
         return self._held
+
+    def _last(self, n: int) -> tuple[Sequence[Event], int]:
+        from smtpnb.transcript import tables  # loads pandas
+
+        last = tables.event_values(self._frame.iloc[-n:])
+        return last, len(self) - len(last)
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -282,6 +297,7 @@ class Transcript(Views):
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = records
         self._derived: list[Derivation] = []
+        self._known: tuple[list[int], pd.DataFrame | None] = [], None
         self._shapes = Shapes()
         self._lock = Lock()  # two readers; writers need none
 
@@ -319,10 +335,76 @@ class Transcript(Views):
         with _no_collection():
             with self._lock:
                 self._advance()
-                records = [each.record for each in self._derived]
-                sizes = [len(each.rows) for each in self._derived]
-                packed = b"".join(each.rows for each in self._derived)
-            return events.frame_of_records(records, sizes, packed, self._shapes)
+                parts = [(each.record, bytes(each.rows)) for each in self._derived]
+            return events.frame_of_records(parts, self._shapes)
+
+    def exchanges(self) -> pd.DataFrame:
+        """Return one row for each command and its reply (`schema.EXCHANGES`).
+
+        The cost is that of the exchanges since the last call: those that were complete
+        by then are not made again. A frame that was handed out never changes.
+        """
+        from smtpnb.transcript import door  # loads pandas
+
+        with _no_collection(), self._lock:
+            self._advance()
+            ends = [len(each.rows) for each in self._derived]
+            # Only the last session goes on: a client has one at a time.
+            settled = [*ends[:-1], *(each.settled for each in self._derived[-1:])]
+            done, known = self._known
+            if known is None or done[:-1] != ends[: len(done)][:-1]:
+                done, known = [], self._exchanges([], [])
+            if settled != done:
+                more = self._exchanges(done, settled)
+                known = door.concat([known, more], "exchanges") if done else more
+                self._known = settled, known
+            rest = self._exchanges(settled, ends)
+            return door.concat([known, rest] if len(rest) else [known], "exchanges")
+
+    def _exchanges(self, begin: list[int], end: list[int]) -> pd.DataFrame:
+        """Return the exchanges in a part of the rows of each session."""
+        from smtpnb.transcript import tables  # loads pandas
+        from smtpnb.transcript.tables import events
+
+        begin = [*begin, *[0] * (len(end) - len(begin))]
+        parts = [
+            (each.record, bytes(each.rows[start:stop]))
+            for each, start, stop in zip(self._derived, begin, end, strict=False)
+            if start < stop
+        ]
+        return tables.make("exchanges", events.frame_of_records(parts, self._shapes))
+
+    def session(self, which: int | str = -1) -> Excerpt:
+        """Return one session, as it is now.
+
+        Args:
+            which: Its number in order, -1 the last, or its session_id.
+
+        Raises:
+            LookupError: There is no such session.
+        """
+        with self._lock:
+            self._advance()
+            found = [each for each in self._derived if each.rows]
+            if isinstance(which, str):
+                found = [each for each in found if each.record.session_id == which]
+            at = 0 if isinstance(which, str) else which
+            if not -len(found) <= at < len(found):
+                n = sum(1 for each in self._derived if each.rows)
+                raise LookupError(f"no session {which!r} among {n}")
+            return Excerpt(list(found[at].events()), 0)
+
+    def _last(self, n: int) -> tuple[Sequence[Event], int]:
+        with self._lock:
+            self._advance()
+            last: list[Event] = []
+            for each in reversed(self._derived):
+                start = max(len(each.rows) - (n - len(last)) * ROW.size, 0)
+                last = [*each.events(start), *last]
+                if len(last) >= n:
+                    break
+            size = sum(len(each.rows) // ROW.size for each in self._derived)
+            return last, size - len(last)
 
     def __len__(self) -> int:
         with self._lock:
@@ -341,6 +423,7 @@ class Transcript(Views):
         except BaseException:
             # Interrupted between two entries: the next reader begins afresh.
             self._derived.clear()
+            self._known = [], None
             raise
 
     def __repr__(self) -> str:

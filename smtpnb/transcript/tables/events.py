@@ -41,19 +41,19 @@ _ROW: Final = np.dtype(
 
 
 def frame_of_records(
-    records: Sequence[Record], sizes: Sequence[int], packed: bytes, shapes: Shapes
+    parts: Sequence[tuple[Record, bytes]], shapes: Shapes
 ) -> pd.DataFrame:
     """Return one row for each event (`schema.EVENTS`).
 
     Args:
-        records: The records.
-        sizes: How many octets of rows each of them has.
-        packed: The rows of all, record after record.
+        parts: Records, each with rows of its own: all of them, or a part without a
+            gap (then `seq` counts within it).
         shapes: What the numbers in them mean.
     """
-    some = [at for at, size in enumerate(sizes) if size]
-    records = [records[at] for at in some]
-    counts = np.array([sizes[at] for at in some], np.int64) // ROW.size
+    some = [(record, rows) for record, rows in parts if rows]
+    records = [record for record, _ in some]
+    packed = b"".join(rows for _, rows in some)
+    counts = np.array([len(rows) for _, rows in some], np.int64) // ROW.size
     rows = np.frombuffer(packed, _ROW)
     owner = np.repeat(np.arange(len(counts)), counts)
     kinds, shape = _used(rows["shape"], shapes.shapes)
