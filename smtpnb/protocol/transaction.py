@@ -37,6 +37,7 @@ NOT_TRIED: Final = "not tried"
 RESETS: Final = frozenset({"EHLO", "HELO", "LHLO", "RSET", "STARTTLS"})
 _OUTSIDE: Final = (RESETS - {"RSET"}) | {"QUIT"}
 ENDS: Final = frozenset({".", "BDAT LAST"})
+_INSIDE: Final = frozenset({"RCPT", "DATA", "BDAT", *ENDS})
 
 
 def worst(outcomes: Iterable[str]) -> str | None:
@@ -293,7 +294,7 @@ class Follower:
         """
         if event == "MAIL":
             self.last = self._mail(octets, begun or Transaction(path, lmtp=self.lmtp))
-        elif event in {"RCPT", "DATA", "BDAT", *ENDS}:
+        elif event in _INSIDE:
             self.last = self._inside(event, octets, path)
         else:
             self.last = self.current
@@ -307,8 +308,8 @@ class Follower:
 
         Where no transaction is open RCPT and DATA are not taken for granted.
         """
-        inside = event in {"RCPT", "DATA", "BDAT", *ENDS}
-        return self.number_of(event, b"503" if inside and not self.current else b"250")
+        alone = event in _INSIDE and self.current is None
+        return self.number_of(event, b"503" if alone else b"250")
 
     def number_of(self, event: str, octets: bytes) -> int:
         """Take the next reply; return the number of its command's transaction.
