@@ -10,6 +10,7 @@ This module knows nothing of what a column means.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from datetime import datetime
@@ -19,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from smtpnb.transcript import schema
+from smtpnb.transcript.display import TableFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +35,7 @@ _MARKS: Final = {
     "sessions": {"outcome", "n_exchanges", "total_ms"},
 }
 # Without these there is no telling what an event is.
+_LONGEST_LIST: Final = 64 * 1024
 NEEDED: Final = ("session_id", "seq", "ts", "t_ms", "event", "step", "exchange_no")
 
 
@@ -75,7 +78,7 @@ def coerce(table: str, source: Any) -> pd.DataFrame:
     columns = schema.TABLES[table]
     names = [column.name for column in columns]
     if [*frame.columns] == names and all(_is_right(frame, c) for c in columns):
-        return frame
+        return frame if type(frame) is TableFrame else schema.shown(frame, table)
     marks = NEEDED if table == "events" else sorted(_MARKS[table])
     missing = [name for name in marks if name not in frame]
     if missing:
@@ -160,9 +163,15 @@ _DTYPES: Final[dict[str, Any]] = {
 def _column(series: pd.Series[Any], column: Column) -> Any:
     try:
         return schema.typed(_array(series, column), column.dtype)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+    except _NOT_THAT as error:
         first = str(error).partition("\n")[0]
         raise ValueError(f"{column.name} is no {column.dtype}: {first}") from None
+
+
+_NOT_THAT: Final = (
+    *(pa.ArrowException, TypeError, ValueError, OverflowError),
+    *(SyntaxError, RecursionError, MemoryError),
+)
 
 
 def _array(series: pd.Series[Any], column: Column) -> pa.Array:
@@ -173,6 +182,8 @@ def _array(series: pd.Series[Any], column: Column) -> pa.Array:
         series = pd.to_datetime(series, utc=True, format="ISO8601")
     if column.dtype == "list":
         series = series.map(_words_of, na_action="ignore").astype(object)
+    if column.name == "direction":  # in our CSV "-" stands behind an apostrophe
+        series = series.astype(object).replace("'-", "-")
     array = pa.array(series, from_pandas=True)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -185,8 +196,10 @@ def _array(series: pd.Series[Any], column: Column) -> pa.Array:
 
 
 def _words_of(value: Any) -> list[str] | None:
-    """A list, as a list of pandas', or as CSV has it."""
-    if isinstance(value, str):
+    """A list, as pandas, Parquet, its CSV or ours have it."""
+    if isinstance(value, str) and value[:1] in {"(", "["}:
+        value = ast.literal_eval(value[:_LONGEST_LIST])
+    elif isinstance(value, str):
         return [word.strip() for word in value.split(";") if word.strip()]
     return None if value is None else [*map(str, value)]
 
