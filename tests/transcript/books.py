@@ -11,7 +11,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.transcript.logs import Log, opened
+from tests.transcript.logs import Log, Part, opened
 
 if TYPE_CHECKING:
     from smtpnb.wire.record import Record
@@ -302,7 +302,7 @@ class Dialogue:
             first = self.wire.send(("other", "", octets))[0]
             self.wire.exchange += len(sent) - 1
             return first
-        parts = []
+        parts: list[Part] = []
         for step, word, line in named:
             parts.append((step, word, line, len(line)))
             if word == "BDAT":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -10,6 +12,10 @@ from smtpnb.transcript import dictionary, schema
 from tests.transcript import logs
 
 TABLES = tuple(schema.TABLES)
+
+
+def _html(frame: Any) -> str:
+    return str(frame._repr_html_())
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def test_a_few_columns_are_shown_and_all_are_there(
     every = [column.name for column in schema.TABLES[table]]
     assert [*frame.columns] == every
     for part in (frame, frame.head(3), frame[frame["session_id"].notna()]):
-        html = part._repr_html_()
+        html = _html(part)
         shown = [name for name in every if f"<th>{name}</th>" in html]
         assert 6 <= len(shown) <= 9
         assert f"{len(every) - len(shown)} more columns: --all" in html
@@ -35,12 +41,12 @@ def test_a_few_columns_are_shown_and_all_are_there(
 def test_what_is_made_of_a_table_is_shown_whole(transcript: Transcript) -> None:
     frame = transcript.exchanges()
     for made in (frame[["host", "code"]], frame.describe(), pd.DataFrame(frame)):
-        assert "--all" not in made._repr_html_()  # type: ignore[operator]
+        assert "--all" not in _html(made)
         assert "--all" not in repr(made)
 
 
 def test_what_a_question_added_is_shown(transcript: Transcript) -> None:
-    html = transcript.exchanges().assign(verdict="good")._repr_html_()
+    html = _html(transcript.exchanges().assign(verdict="good"))
     assert "<th>verdict</th>" in html
 
 

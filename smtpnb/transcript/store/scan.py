@@ -152,7 +152,8 @@ def _lines(file: Path, columns: list[str], wanted: Any) -> pa.Table:
     condition = _condition(wanted, table.schema)
     if condition is not None:
         table = table.filter(condition)
-    return table.select([name for name in columns if name in table.column_names])
+    there = [name for name in columns if name in table.column_names]
+    return pa.table({name: table[name] for name in there})
 
 
 def _once(table: pa.Table) -> pa.Array:
