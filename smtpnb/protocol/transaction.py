@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # What became of a message. The first two are said by a server; `unknown`: the end of
 # the message left, and no reply came back; `aborted`: its end never left.

@@ -27,7 +27,6 @@ from smtpnb.protocol.transaction import (
     REFUSED,
     UNKNOWN,
     Transaction,
-    refused,
 )
 from smtpnb.transcript import columns as col
 from smtpnb.transcript import parse, schema
@@ -305,16 +304,7 @@ def _judge(course: bytes, lmtp: bool, turned_away: bool) -> list[tuple[int, int]
     if not n_recipients:
         reason = judged.reason or next(iter(judged.finals), None)
         return [_told(judged.outcome, reason)]
-    own = [*judged.rcpts, *[None] * n_recipients][:n_recipients]
-    common = None
-    told = []
-    for number, reply in enumerate(own):
-        if lmtp or (reply is not None and refused(reply)):
-            told.append(_told(*judged.of_recipient(number)))
-        else:  # what became of the message: the same for all who were not refused
-            common = common or _told(*judged.of_recipient(number))
-            told.append(common)
-    return told
+    return [_told(*told) for told in judged.of_recipients()]
 
 
 def _told(outcome: str, reply: bytes | None) -> tuple[int, int]:
