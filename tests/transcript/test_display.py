@@ -59,8 +59,8 @@ def test_the_line_is_what_was_sent_and_no_secret(transcript: Transcript) -> None
 def test_the_host_is_shown_where_there_are_several() -> None:
     one, other = logs.plain(), logs.starttls()
     other.host = "other.example.test"
-    assert "<th>host</th>" not in Transcript([one]).exchanges()._repr_html_()
-    assert "<th>host</th>" in Transcript([one, other]).exchanges()._repr_html_()
+    assert "<th>host</th>" not in _html(Transcript([one]).exchanges())
+    assert "<th>host</th>" in _html(Transcript([one, other]).exchanges())
 
 
 @pytest.mark.parametrize("table", TABLES)
