@@ -55,7 +55,8 @@ def scan(
             range: `slice(from, below)`, either end None. None alone is null.
 
     Returns:
-        The events, in order of the files' names, with the types of the schema.
+        The events, in order of the files' names, with the types of the schema. Of
+        files of schema 1 `transaction_no` is as it was counted then (`load` mends it).
 
     Raises:
         FileNotFoundError: There is nothing.
