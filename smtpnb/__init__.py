@@ -66,9 +66,10 @@ if TYPE_CHECKING:
     from smtpnb.sandbox import Sandbox as Sandbox
     from smtpnb.transcript import SavedTranscript as SavedTranscript
     from smtpnb.transcript import Transcript as Transcript
+    from smtpnb.transcript import concat as concat
     from smtpnb.transcript import load as load
-    from smtpnb.transcript.export import to_csv as to_csv
-    from smtpnb.transcript.scan import scan as scan
+    from smtpnb.transcript.store.export import to_csv as to_csv
+    from smtpnb.transcript.store.scan import scan as scan
     from smtpnb.wire.tls import TlsPolicy as TlsPolicy
     from smtpnb.wire.wait import (
         INTERACTIVE as INTERACTIVE,
@@ -98,9 +99,9 @@ _HOMES: Final = {
     "smtpnb.protocol.secret": "Secret",
     "smtpnb.protocol.session": "State",
     "smtpnb.sandbox": "Fault Sandbox",
-    "smtpnb.transcript": "SavedTranscript Transcript load",
-    "smtpnb.transcript.export": "to_csv",
-    "smtpnb.transcript.scan": "scan",
+    "smtpnb.transcript": "SavedTranscript Transcript concat load",
+    "smtpnb.transcript.store.export": "to_csv",
+    "smtpnb.transcript.store.scan": "scan",
     "smtpnb.notebook.panel": "Panel",
     "smtpnb.wire.tls": "TlsPolicy",
     "smtpnb.wire.wait": "INTERACTIVE RFC5321 Timeouts",

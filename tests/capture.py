@@ -31,7 +31,7 @@ from smtpnb import (
     TlsPolicy,
     conformance,
 )
-from smtpnb.transcript import store
+from smtpnb.transcript.store import files as store
 from tests.servers.dovecot import PASSWORD, running_dovecot
 from tests.servers.postfix import running_postfix
 from tests.servers.process import free_port, running

@@ -1,13 +1,15 @@
-"""From what a user has at hand to the table an analysis needs.
+"""From what a user has at hand to the table a question needs: the one door.
 
-A transcript makes every table; a frame is taken for the table it is.
+A transcript makes every table, and so does a frame of its events. Any other frame is
+taken for the table it is: ours, or as pandas (after its own `concat`, CSV or Parquet),
+polars, DuckDB or pyarrow hold it; its columns have their types again behind this door.
 
 This module knows nothing of what is asked.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from smtpnb.analysis.frames import plain_rows
 
@@ -16,30 +18,64 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from smtpnb.transcript.events import Event, Excerpt, SavedTranscript, Transcript
+    from smtpnb.transcript.transcript import Event, Excerpt, SavedTranscript, Transcript
 
     Source = Transcript | Excerpt | SavedTranscript | pd.DataFrame
+    """Or anything that has `__arrow_c_stream__`."""
+    Table = Literal["events", "exchanges", "sessions", "transactions"]
 
 
 def events_of(source: Source) -> list[Event]:
-    """Return the events of a transcript, or of an events frame."""
-    import pandas as pd  # loaded only when used
+    """Return the events of a transcript, or of an events frame.
 
+    Raises:
+        TypeError: It is neither.
+        ValueError: It is another table.
+    """
+    from smtpnb.transcript import door
     from smtpnb.transcript.tables import event_values
 
-    return event_values(source) if isinstance(source, pd.DataFrame) else list(source)
+    if _is_transcript(source):
+        return list(cast("Iterable[Event]", source))
+    return event_values(door.coerce("events", source))
 
 
-def table_of(
-    source: Source, table: Literal["events", "exchanges", "sessions", "transactions"]
-) -> pd.DataFrame:
-    """Return one of the tables of a transcript, or a frame as it is."""
-    import pandas as pd  # loaded only when used
+def table_of(source: Source, table: Table, *also: Table) -> pd.DataFrame:
+    """Return one of the tables of a transcript, of its events, or a frame as it is.
 
-    if isinstance(source, pd.DataFrame):
-        return source
-    made: pd.DataFrame = getattr(source, table)()
-    return made
+    Args:
+        source: A transcript, a frame of its events, or a frame of the table itself,
+            or of some of its columns.
+        table: The table that is wanted.
+        also: Tables that will do as well, if they are what was given.
+
+    Raises:
+        TypeError: It is no table.
+        ValueError: It is another table, or a value cannot be what it must be.
+    """
+    from smtpnb.transcript import door, tables
+
+    if _is_transcript(source):
+        made: pd.DataFrame = getattr(source, table)()
+        return made
+    frame = door.as_frame(source)
+    kind = door.kind_of(frame)
+    if kind == "events":
+        return tables.make(table, frame)
+    if kind in also:
+        return door.known_columns(str(kind), frame)
+    if kind not in {None, table}:
+        raise ValueError(
+            f"{table}() are wanted, or a transcript or its events(); this is a table "
+            f"of {kind}"
+        )
+    return door.known_columns(table, frame)
+
+
+def _is_transcript(source: Any) -> bool:
+    from smtpnb.transcript.transcript import Views
+
+    return isinstance(source, Views)
 
 
 def rows_by_host(
@@ -58,7 +94,8 @@ def rows_by_host(
         str(host): [] for host in dict.fromkeys(sessions["host"])
     }
     ordered = sessions.sort_values("ts", kind="stable")
-    rows = plain_rows(ordered[list(columns)])
+    # A column that no session has is null.
+    rows = plain_rows(ordered.reindex(columns=list(columns)))
     for host, row in zip(ordered["host"], rows, strict=True):
         found[str(host)].append(row)
     return found

@@ -35,7 +35,9 @@ NOT_TRIED: Final = "not tried"
 # What ends a transaction without a message when it is granted (RFC 5321 sections
 # 4.1.1.1 and 4.1.1.5; after STARTTLS nothing is known any more, RFC 3207 section 4.2).
 RESETS: Final = frozenset({"EHLO", "HELO", "LHLO", "RSET", "STARTTLS"})
+_OUTSIDE: Final = (RESETS - {"RSET"}) | {"QUIT"}
 ENDS: Final = frozenset({".", "BDAT LAST"})
+_INSIDE: Final = frozenset({"RCPT", "DATA", "BDAT", *ENDS})
 
 
 def worst(outcomes: Iterable[str]) -> str | None:
@@ -74,6 +76,7 @@ class Transaction:
         data: The reply to DATA, or None.
         chunk: The first refusal of a chunk (BDAT) that was not the last, or None.
         finals: The replies to the end: one, or one an accepted recipient (RFC 2033).
+        number: Of the transactions of its session, 1.. in the order of MAIL; 0 outside.
         end_at: The count of octets sent beyond which the server may have the end.
         fate: What became of it where no reply decided: unknown, aborted, not tried.
         why: The reply to something else for which it was not tried (421), or None.
@@ -88,6 +91,7 @@ class Transaction:
         "forward_paths",
         "lmtp",
         "mail",
+        "number",
         "rcpts",
         "reverse_path",
         "smtputf8",
@@ -111,6 +115,7 @@ class Transaction:
         self.data: bytes | None = None
         self.chunk: bytes | None = None
         self.finals: list[bytes] = []
+        self.number = 0
         self.end_at: int | None = None
         self.fate = NOT_TRIED
         self.why: bytes | None = None
@@ -121,6 +126,8 @@ class Transaction:
         """Take the reply to one of its commands."""
         if event == "RCPT":
             self.rcpts.append(octets)
+            if not refused(octets) and self.data is not None and refused(self.data):
+                self.data = None  # it goes on: that DATA has decided nothing
         elif event == "MAIL":
             self.mail = octets
         elif event == "DATA":
@@ -204,7 +211,7 @@ class Transaction:
         n, rcpts = len(self.forward_paths), self.rcpts
         if self.mail is not None and refused(self.mail):
             return [(REFUSED, self.mail)] * n
-        if self.lmtp and self.finals:
+        if self.lmtp and self.finals and self.chunk is None:
             return self._by_own_finals()
         final = self.finals[0] if self.finals else self.why
         rest = self.outcome, self.reason or final
@@ -249,14 +256,16 @@ class Follower:
     """Says to which transaction of a session each reply belongs.
 
     Attributes:
+        n_transactions: How many there were.
         current: The transaction that is open on the server, or None.
         last: The transaction that the last reply belonged to, or None.
         lmtp: Whether LHLO was granted (RFC 2033).
     """
 
-    __slots__ = ("_ended", "_refused", "current", "last", "lmtp")
+    __slots__ = ("_ended", "_refused", "current", "last", "lmtp", "n_transactions")
 
     def __init__(self) -> None:
+        self.n_transactions = 0
         self.current: Transaction | None = None
         self.last: Transaction | None = None
         self.lmtp = False
@@ -285,7 +294,7 @@ class Follower:
         """
         if event == "MAIL":
             self.last = self._mail(octets, begun or Transaction(path, lmtp=self.lmtp))
-        elif event in {"RCPT", "DATA", "BDAT", *ENDS}:
+        elif event in _INSIDE:
             self.last = self._inside(event, octets, path)
         else:
             self.last = self.current
@@ -294,7 +303,28 @@ class Follower:
                 self.lmtp = event == "LHLO" or (self.lmtp and event == "RSET")
         return self.last
 
+    def foretell(self, event: str) -> int:
+        """Take a command as granted; return the number of its transaction, 0 for none.
+
+        Where no transaction is open RCPT and DATA are not taken for granted.
+        """
+        alone = event in _INSIDE and self.current is None
+        return self.number_of(event, b"503" if alone else b"250")
+
+    def number_of(self, event: str, octets: bytes) -> int:
+        """Take the next reply; return the number of its command's transaction.
+
+        0 for none. What was granted and begins the session anew (EHLO, STARTTLS) or
+        ends it (QUIT) belongs to none; a granted RSET is the last of its own.
+        """
+        found = self.answered(event, octets)
+        if event in _OUTSIDE and not refused(octets):
+            self.over()
+            return 0
+        return 0 if found is None else found.number
+
     def _mail(self, octets: bytes, made: Transaction) -> Transaction:
+        self._count(made)
         made.answered("MAIL", octets)
         self._ended = None
         if refused(octets):
@@ -315,12 +345,32 @@ class Follower:
                 return None
             # The server took it out of order: there is a transaction all the same.
             target = self.current = Transaction(lmtp=self.lmtp)
+            self._count(target)
         if event == "RCPT" and len(target.forward_paths) == len(target.rcpts):
             target.forward_paths = [*target.forward_paths, path or ""]
         target.answered(event, octets)
         if event in ENDS:
             self.current, self._refused, self._ended = None, None, target
         return target
+
+    def _count(self, made: Transaction) -> None:
+        self.n_transactions += 1
+        made.number = self.n_transactions
+
+    def ahead(self) -> Follower:
+        """Return a follower that goes on from here and leaves this one as it is.
+
+        It tells to which transactions commands belong whose replies are still due.
+        """
+        other = Follower()
+        other.lmtp, other.n_transactions = self.lmtp, self.n_transactions
+        for place in ("current", "_refused", "_ended"):
+            known = getattr(self, place)
+            if known is not None:
+                twin = Transaction(known.reverse_path, lmtp=known.lmtp)
+                twin.number = known.number
+                setattr(other, place, twin)
+        return other
 
     def over(self) -> None:
         """Nothing is open any more: it was reset, or the session has ended."""

@@ -1,12 +1,9 @@
-"""From packed rows to the events frame, a column at a time.
+"""Columns from few values and many numbers: each row says which value is its own.
 
-Rows say which shape an event has by number (`derive`, `shapes`). So a column of texts
-or words is worked out once for each shape and then spread by number, and what is
-numbers already needs arithmetic only. A million events take a second and no event is
-ever a Python object.
+Texts are made inert, and words put in order, once for each value and not once for each
+row. A number of -1 is null. All columns have the types of `schema`.
 
-The frame is the very one that `tables.events_frame` makes of the same events. This
-module knows nothing of log entries or of what a column means.
+This module knows nothing of what a column means.
 """
 
 from __future__ import annotations
@@ -14,108 +11,72 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-from smtpnb.transcript import schema, spread
-from smtpnb.transcript.derive import NO_TRANSACTION, NONE, ROW
-from smtpnb.transcript.shapes import Shape
+from smtpnb.edges.text import for_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
-    from smtpnb.transcript.shapes import Shapes
-    from smtpnb.wire.record import Record
-
-_ROW: Final = np.dtype(
-    [
-        ("shape", "<i4"),
-        ("place", "<i4"),
-        ("t", "<i8"),
-        ("since", "<i8"),
-        ("exchange", "<i4"),
-        ("transaction", "<i4"),
-    ]
-)
+_TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 
 
-def events_frame(
-    records: Sequence[Record], sizes: Sequence[int], packed: bytes, shapes: Shapes
-) -> pd.DataFrame:
-    """Return one row for each event (`schema.EVENTS`).
-
-    Args:
-        records: The records.
-        sizes: How many octets of rows each of them has.
-        packed: The rows of all, record after record.
-        shapes: What the numbers in them mean.
-    """
-    some = [at for at, size in enumerate(sizes) if size]
-    records = [records[at] for at in some]
-    counts = np.array([sizes[at] for at in some], np.int64) // ROW.size
-    rows = np.frombuffer(packed, _ROW)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    kinds, shape = _used(rows["shape"], shapes.shapes)
-    spots, place = _used(rows["place"], shapes.places)
-    columns = (
-        _of_records(records, owner, counts)
-        | _times(records, owner, rows)
-        | _of_shapes(kinds, shape)
-        | _of_places(spots, place)
-    )
-    for name, none in (("exchange", NONE), ("transaction", NO_TRANSACTION)):
-        null = rows[name] == none
-        columns[f"{name}_no"] = spread.some_numbers(rows[name], null, np.int32)
-    return schema.complete(schema.EVENTS, columns, len(rows))
+def text(values: Sequence[str | None], which: Any) -> Any:
+    """Return a column of text."""
+    inert = _inert(values)
+    # Large offsets: a session may hold more than 2 GiB of text, once it is spread.
+    array = pa.array([*inert, None], pa.large_string())
+    texts = array.take(pa.array(np.where(which < 0, len(inert), which)))
+    return texts.to_pandas(types_mapper=lambda _: _TEXT)
 
 
-def _used(numbers: Any, values: Sequence[Any]) -> tuple[list[Any], Any]:
-    """Return the values that occur, and for each row which of them."""
-    occurs = np.flatnonzero(np.bincount(numbers, minlength=len(values)))
-    place = np.zeros(len(values), np.int32)
-    place[occurs] = np.arange(len(occurs), dtype=np.int32)
-    return [values[number] for number in occurs.tolist()], place[numbers]
+def words(values: Sequence[str | None], which: Any) -> Any:
+    """Return a categorical column; its categories are the words that occur."""
+    known = [word for word in set(values) if word is not None]
+    shown = zip(known, _inert(known), strict=True)
+    inert = {word: harmless or "" for word, harmless in shown}
+    ordered = sorted(set(inert.values()))
+    place = {word: code for code, word in enumerate(ordered)}
+    code_of: dict[str | None, int] = {word: place[inert[word]] for word in known}
+    code_of[None] = -1
+    codes = np.empty(len(values) + 1, np.int32)
+    codes[:-1] = np.fromiter(map(code_of.__getitem__, values), np.int32, len(values))
+    codes[-1] = -1  # which a number of -1 points to
+    categories = pd.Index(ordered, dtype=_TEXT)
+    return pd.Categorical.from_codes(codes[which], categories=categories)
 
 
-def _of_records(records: Sequence[Record], owner: Any, counts: Any) -> dict[str, Any]:
-    first = np.cumsum(counts) - counts
-    return {
-        "run_id": spread.words([record.run_id for record in records], owner),
-        "session_id": spread.text([record.session_id for record in records], owner),
-        "seq": (np.arange(len(owner)) - first[owner]).astype(np.int32),
-    }
+def numbers(values: Sequence[int | None], which: Any, kind: Any) -> Any:
+    """Return a nullable column of integers of a numpy type."""
+    array = np.array([0 if value is None else value for value in [*values, 0]], kind)
+    null = np.array([*(value is None for value in values), True], bool)
+    return pd.arrays.IntegerArray(array[which], null[which])
 
 
-def _times(records: Sequence[Record], owner: Any, rows: Any) -> dict[str, Any]:
-    start = np.array([record.start_ns for record in records], np.int64)[owner]
-    wall = np.array([record.wall_ns // 1000 for record in records], np.int64)[owner]
-    us = (rows["t"] - start) // 1000
-    took = np.maximum(us - (rows["since"] - start) // 1000, 0) / 1000
-    took[rows["since"] == NONE] = np.nan
-    return {"ts": spread.moments(us + wall), "t_ms": us / 1000, "dt_ms": took}
+def flags(values: Sequence[bool], which: Any) -> Any:
+    """Return a nullable column of booleans."""
+    return some_flags(np.array([*values, False], bool)[which], which < 0)
 
 
-def _of_shapes(kinds: Sequence[Any], shape: Any) -> dict[str, Any]:
-    found = dict(zip(Shape._fields, zip(*kinds, strict=True), strict=False))
-
-    def of(name: str) -> tuple[Any, ...]:
-        return found.get(name, ())
-
-    words = ("event", "direction", "step", "verb", "enhanced", "detail")
-    columns = {name: spread.words(of(name), shape) for name in words}
-    columns["text"] = spread.text(of("text"), shape)
-    columns |= {
-        name: spread.flags(of(name), shape) for name in ("pipelined", "redacted")
-    }
-    columns["code"] = spread.numbers(of("code"), shape, np.int16)
-    columns["n_bytes"] = spread.numbers(of("n_bytes"), shape, np.int64)
-    return columns
+def some_numbers(array: Any, null: Any, kind: Any) -> Any:
+    """Return a nullable column of integers, null where `null` says so."""
+    return pd.arrays.IntegerArray(np.where(null, 0, array).astype(kind), null)
 
 
-def _of_places(spots: Sequence[Any], place: Any) -> dict[str, Any]:
-    return {
-        "host": spread.words([spot.host for spot in spots], place),
-        "port": spread.numbers([spot.port for spot in spots], place, np.int32),
-        "peer_ip": spread.words([spot.peer_ip for spot in spots], place),
-        "tls": spread.flags([spot.tls for spot in spots], place),
-    }
+def some_flags(array: Any, null: Any) -> Any:
+    """Return a nullable column of booleans, null where `null` says so."""
+    return pd.arrays.BooleanArray(array, null)
+
+
+def moments(us: Any) -> Any:
+    """Return a column of wall times from microseconds since the epoch."""
+    return pa.array(us, pa.timestamp("us", tz="UTC")).to_pandas()
+
+
+def _inert(values: Sequence[str | None]) -> list[str | None]:
+    # Nearly always all is plain, which one look at all of it tells.
+    whole = "".join(filter(None, values)).replace("\n", "")
+    if whole.isascii() and whole.isprintable():
+        return [*values]
+    return [value and for_terminal(value, newlines=True) for value in values]

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from smtpnb import Transcript
-from smtpnb.transcript import store, tables
+from smtpnb.transcript import tables
+from smtpnb.transcript.store import files as store
 from tests.bench import corpora
 from tests.bench.table import show
 
@@ -49,8 +50,8 @@ def _figures(records: Sequence[Record]) -> list[str]:
         read, _ = _best(lambda: store.load(path))
     figures = [f"{len(events)}", f"{build:.2f}", f"{megabytes:.0f}"]
     figures += [f"{write:.2f}", f"{disk:.1f}", f"{read:.2f}"]
-    for table in (tables.exchanges, tables.transactions, tables.sessions):
-        spent, _ = _best(partial(table, events))
+    for table in ("exchanges", "transactions", "sessions"):
+        spent, _ = _best(partial(tables.make, table, events))
         figures.append(f"{spent:.2f}")
     return figures
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpnb import Transcript, to_csv
-from smtpnb.transcript.export import csv_text
+from smtpnb.transcript.store.export import csv_text
 from tests.transcript.logs import opened, plain
 
 if TYPE_CHECKING:

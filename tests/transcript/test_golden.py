@@ -1,4 +1,4 @@
-"""What version 1 wrote, every later version reads as it was meant."""
+"""What each version wrote, every later version reads as it was meant."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from tests.transcript.golden import GOLDEN
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = [GOLDEN / "v1.parquet", GOLDEN / "v1.jsonl"]
+FILES = [GOLDEN / f"v{v}.{suffix}" for v in (1, 2) for suffix in ("parquet", "jsonl")]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.suffix)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_golden_file_says_what_it_said(path: Path) -> None:
-    assert load(path).text(times=True) + "\n" == (GOLDEN / "v1.txt").read_text()
+    said = path.with_suffix(".txt").read_text()
+    assert load(path).text(times=True) + "\n" == said
 
 
-def test_the_golden_files_hold_the_same_events() -> None:
-    one, other = (load(path) for path in FILES)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_golden_files_hold_the_same_events(path: Path) -> None:
+    one, other = load(FILES[0]), load(path)
     pd.testing.assert_frame_equal(one.events(), other.events())
-    pd.testing.assert_frame_equal(scan(FILES[0]), one.events())
-    outcomes = one.transactions()["outcome"].value_counts().to_dict()
-    assert outcomes == {
+    pd.testing.assert_frame_equal(scan(path), one.events())
+    outcomes = one.transactions()["outcome"].value_counts()
+    assert outcomes[outcomes > 0].to_dict() == {
         "delivered": 5,
         "rejected": 4,
         "unknown": 1,
@@ -38,10 +40,10 @@ def test_the_golden_files_hold_the_same_events() -> None:
 
 
 def test_within_a_version_columns_are_only_added_and_keep_their_types() -> None:
-    for table, columns in json.loads((GOLDEN / "v1.json").read_text()).items():
+    golden = GOLDEN / f"v{schema.VERSION}.json"
+    for table, columns in json.loads(golden.read_text()).items():
         now = {column.name: column.dtype for column in schema.TABLES[table]}
         assert now | columns == now
-    assert schema.VERSION == 1
 
 
 @pytest.mark.parametrize("first", [".parquet", ".jsonl"])

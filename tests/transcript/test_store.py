@@ -14,7 +14,8 @@ import pytest
 
 from smtpnb import Transcript, load
 from smtpnb.edges.text import for_terminal
-from smtpnb.transcript import schema, store
+from smtpnb.transcript import schema
+from smtpnb.transcript.store import files as store
 from tests.transcript.logs import EHLO, Log, opened, plain
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def test_a_line_of_jsonl_says_its_version_and_leaves_nulls_out(
     lines = transcript.save(tmp_path / "t.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     assert len(rows) == len(transcript)
-    assert all((row["v"], row["table"]) == (1, "events") for row in rows)
+    assert all((row["v"], row["table"]) == (2, "events") for row in rows)
     assert all(None not in row.values() for row in rows)
     assert rows[0]["ts"].endswith("Z")
     # One row is one line, whatever a server says.
@@ -191,7 +192,7 @@ def test_an_extension_type_runs_nothing(tmp_path: Path, transcript: Transcript) 
         ({}, "not a transcript"),
         ({b"smtpnb.table": b"events"}, "not a transcript"),
         ({b"smtpnb.schema": b"1", b"smtpnb.table": b"sessions"}, "not a transcript"),
-        ({b"smtpnb.schema": b"2", b"smtpnb.table": b"events"}, "of schema 2"),
+        ({b"smtpnb.schema": b"3", b"smtpnb.table": b"events"}, "of schema 3"),
     ],
 )
 def test_another_version_or_table_is_refused(
@@ -206,7 +207,7 @@ def test_another_version_or_table_is_refused(
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ('{"v":2,"table":"events"}', "of schema 2"),
+        ('{"v":3,"table":"events"}', "of schema 3"),
         ('{"v":1,"table":"sessions"}', "not a transcript"),
         ('{"v":1}', "not a transcript"),
         ('{"table":"events"}', "not a transcript"),
@@ -286,6 +287,6 @@ def test_a_crafted_text_is_made_inert_when_it_is_loaded(
 def test_only_an_events_frame_can_be_saved(
     tmp_path: Path, transcript: Transcript
 ) -> None:
-    with pytest.raises(ValueError, match="not an events frame: seq, "):
+    with pytest.raises(ValueError, match="table of sessions: seq, "):
         store.save(transcript.sessions(), tmp_path / "t.parquet")
     assert not list(tmp_path.iterdir())

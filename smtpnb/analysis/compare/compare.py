@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smtpnb.analysis.inputs import Source
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 NOISE_RATIO: Final = 1.5
 NOISE_MS: Final = 1.0
@@ -138,7 +138,8 @@ def _change(
 
 def _side(source: Source, by: str) -> dict[str, _Facts]:
     events = table_of(source, "events")
-    sessions, exchanges = tables.sessions(events), tables.exchanges(events)
+    sessions = tables.make("sessions", events)
+    exchanges = tables.make("exchanges", events)
     of_session: dict[str, list[Event]] = {}
     for event in tables.event_values(events):
         of_session.setdefault(event.session_id, []).append(event)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from smtpnb.analysis.compare.volatile import Names, names_of, settle
 from smtpnb.analysis.frames import table
 from smtpnb.analysis.inputs import events_of
-from smtpnb.transcript.events import of_one
+from smtpnb.transcript.transcript import of_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smtpnb.analysis.inputs import Source
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 _DTYPES: Final = {
     "pos": "int32",

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.transcript import words
-from smtpnb.transcript.exchanges import detail, fold
+from smtpnb.transcript import parse as words
+from smtpnb.transcript.tables import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from smtpnb.protocol.reply import Reply
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 _LINE = re.compile(
     r"\s*([2-5]\d\d)?(?:[ -]|\Z|(?<!\d))\s*([245]\.\d{1,3}\.\d{1,3})?(?![\d.])\s*(.*)",
@@ -131,11 +131,11 @@ def of_session(events: Iterable[Event]) -> list[Case]:
         events: Of one session.
     """
     events = list(events)
-    cases = [_of(row) for row in fold(events)]
+    cases = [_of(row) for row in rows("exchanges", events)]
     found = [case for case in cases if case.refused and case.fault is None]
     for event in events:
         if event.event == "error":
-            facts = detail(event)
+            facts = event.facts
             found.append(
                 Case(
                     text=event.text or "",

@@ -20,13 +20,13 @@ from smtpnb.analysis.replies.classify import verdict
 from smtpnb.analysis.replies.status import status_meaning
 from smtpnb.edges.text import one_line
 from smtpnb.protocol.reply import Reply
-from smtpnb.transcript import transactions
-from smtpnb.transcript.events import of_one
+from smtpnb.transcript.tables import rows
+from smtpnb.transcript.transcript import of_one
 
 if TYPE_CHECKING:
     from smtpnb.analysis.explain.advice import Advice
     from smtpnb.analysis.explain.cases import Case
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 _MOST_EVIDENCE: Final = 6
 _MOST_STEPS: Final = 6
@@ -277,7 +277,7 @@ def _said(case: Case) -> str:
 
 
 def _session(events: list[Event]) -> Explanation:
-    recipients = transactions.rows(events)
+    recipients = rows("transactions", events)
     found = cases.of_session(events)
     summary = _summary(recipients)
     if not found:

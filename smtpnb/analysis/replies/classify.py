@@ -115,7 +115,7 @@ def classify(source: Source) -> pd.DataFrame:
     Raises:
         KeyError: The frame lacks a column.
     """
-    frame = table_of(source, "exchanges")
+    frame = table_of(source, "exchanges", "transactions")
     if "evidence" in frame.columns:
         return frame
     of_recipients = "final_code" in frame.columns

@@ -20,12 +20,12 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.compare.volatile import VOLATILE, names_of
-from smtpnb.transcript import words
+from smtpnb.transcript import parse as words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 # Bounded, as a reply may be 64 KiB of anything. The order matters: the first that fits
 # at a place takes it.

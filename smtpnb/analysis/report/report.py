@@ -20,15 +20,14 @@ from smtpnb.analysis.explain.explain import explain
 from smtpnb.analysis.inputs import events_of
 from smtpnb.analysis.report.pseudonyms import pseudonymise as other_names
 from smtpnb.edges.text import cut
-from smtpnb.transcript import views
-from smtpnb.transcript.events import Excerpt, of_one
-from smtpnb.transcript.exchanges import detail
+from smtpnb.transcript import text as views
+from smtpnb.transcript.transcript import Excerpt, of_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from smtpnb.analysis.inputs import Source
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 MAX_LINES: Final = 300
 MAX_LINE: Final = 500
@@ -123,7 +122,7 @@ def _asked(events: Sequence[Event]) -> list[str]:
 
 def _offers(events: Sequence[Event]) -> Iterator[str]:
     for event in events:
-        facts = detail(event)
+        facts = event.facts
         if event.event == "reply" and "capabilities" in facts:
             yield "after TLS:" if event.tls else "before TLS:"
             yield from (f"  {line}" for line in facts["capabilities"])
@@ -133,7 +132,7 @@ def _tls(events: Sequence[Event]) -> Iterator[str]:
     for event in events:
         if event.event != "tls":
             continue
-        facts = detail(event)
+        facts = event.facts
         if facts.get("error"):
             yield f"failed: {facts['error']}"
         for name in _TLS_FACTS:

@@ -60,7 +60,7 @@ def latency(
     """
     if any(not 0 <= one <= 1 for one in q):
         raise ValueError("a quantile is between 0 and 1")
-    frame = table_of(source, "exchanges")
+    frame = table_of(source, "exchanges", "sessions")
     if "total_ms" in frame.columns:
         frame = _phases(frame, by)
     keys = [*by]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.frames import table
 from smtpnb.analysis.inputs import events_of
-from smtpnb.transcript.events import of_one
-from smtpnb.transcript.exchanges import fold, since_ms
+from smtpnb.transcript.tables import rows
+from smtpnb.transcript.transcript import of_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smtpnb.analysis.inputs import Source
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 SETUP: Final = {"dns": "DNS", "connect": "connect", "tls": "TLS handshake"}
 _DTYPES: Final = {
@@ -80,7 +80,7 @@ def _setup(events: list[Event]) -> Iterator[Bar]:
     for event in events:
         if event.event in SETUP and event.dt_ms is not None:
             label, took = SETUP[event.event], event.dt_ms
-            start = since_ms(event)
+            start = event.since_ms
             yield Bar(
                 label, event.step, start, 0.0, took, took, code=None, text=event.text
             )
@@ -88,12 +88,12 @@ def _setup(events: list[Event]) -> Iterator[Bar]:
 
 def _exchanges(events: list[Event]) -> Iterator[Bar]:
     faults = {e.exchange_no: e for e in events if e.event == "error"}
-    for row in fold(events):
-        code, text, wait = row.get("code"), row.get("text"), row.get("latency_ms", 0.0)
+    for row in rows("exchanges", events):
+        code, text, wait = row.get("code"), row.get("text"), row["latency_ms"] or 0.0
         fault = faults.get(row["exchange_no"])
         if code is None and fault is not None:
             wait, text = fault.dt_ms or 0.0, fault.text
-        send = row.get("send_ms", 0.0)
+        send = row["send_ms"] or 0.0
         took = round(send + wait, 3)
         step, start = row["step"], row["t_ms"]
         yield Bar(_label(row), step, start, send, wait, took, code, text)

@@ -1,4 +1,4 @@
-"""Files of version 1 as the first smtpnb wrote them, and what stands in them.
+"""Files as each version of the schema first wrote them, and what stands in them.
 
 They are never made again: every later version has to read these very octets. They were
 made by `python -m tests.transcript.golden`, which refuses to replace them.

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.lint.rules.verdict import Rule, Verdicts, failed, passed, warned
-from smtpnb.transcript.exchanges import detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from smtpnb.analysis.lint.rules.talk import Talk
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 _OLD: Final = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.1"})
 
@@ -24,7 +23,7 @@ _OLD: Final = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.1"})
 def _handshakes(talk: Talk) -> Iterator[tuple[Event, dict[str, Any]]]:
     for event in talk.events:
         if event.event == "tls":
-            yield event, detail(event)
+            yield event, event.facts
 
 
 def _completed(talk: Talk) -> Iterator[tuple[Event, dict[str, Any]]]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis.lint.rules.verdict import Rule, Verdicts, failed, passed, warned
 from smtpnb.analysis.replies.registry import REPLY_CODES
-from smtpnb.transcript.exchanges import detail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from smtpnb.analysis.lint.rules.talk import Talk, Turn
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 MAX_REPLY_LINE: Final = 512
 IDLE_MS: Final = 300_000.0
@@ -149,14 +148,14 @@ def _line_end(talk: Talk) -> Verdicts:
 def _faults(talk: Talk, kind: str) -> Iterator[Event]:
     """The events of one class of error."""
     for event in talk.events:
-        if event.event == "error" and detail(event).get("kind") == kind:
+        if event.event == "error" and event.facts.get("kind") == kind:
             yield event
 
 
 def _unasked(talk: Talk) -> Iterator[str]:
     """What the server said without being asked."""
     for event in talk.events:
-        if detail(event).get("what") == "surplus":
+        if event.facts.get("what") == "surplus":
             yield event.text or ""
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from smtpnb.transcript.exchanges import detail, fold
+from smtpnb.transcript.tables import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
     Offer = Mapping[str, tuple[str, ...]]
 
@@ -178,10 +178,10 @@ def _turns(events: list[Event]) -> Iterator[Turn]:
     bare = {
         e.exchange_no
         for e in events
-        if e.event == "reply" and "bare_lf" in detail(e).get("anomalies", ())
+        if e.event == "reply" and "bare_lf" in e.facts.get("anomalies", ())
     }
     before, encrypted = Before(), False
-    for row in fold(events):
+    for row in rows("exchanges", events):
         if row["tls"] and not encrypted:
             before, encrypted = Before(), True  # RFC 3207 section 4.2
         number = row["exchange_no"]

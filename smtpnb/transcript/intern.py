@@ -54,6 +54,13 @@ class Kind(NamedTuple):
     verb: str | None
     pipelined: bool
 
+    @property
+    def event(self) -> str:
+        """The word by which `protocol.transaction` knows it; "" if by none."""
+        if self.step == "eod":
+            return "BDAT LAST" if self.verb == "BDAT" else "."
+        return self.verb or ""
+
 
 class Place(NamedTuple):
     """Where an event happened."""
@@ -71,6 +78,7 @@ class Shapes:
         shapes: The shape of each number.
         places: The place of each number.
         kinds: The kind of commands of each number.
+        asked: Of each kind, the word by which the mail transaction knows it.
         alone: The numbers of a command that was sent alone, and of its kind.
         grouped: The same of a command in a group.
         replies: For each kind, the numbers of replies that came in one receive.
@@ -81,6 +89,7 @@ class Shapes:
         self.shapes: list[Shape] = []
         self.places: list[Place] = []
         self.kinds = [Kind("greeting", None, False), Kind("other", None, False)]
+        self.asked = ["", ""]
         self.alone: dict[Part, tuple[int, int]] = {}
         self.grouped: dict[Part, tuple[int, int]] = {}
         self.replies: list[dict[bytes, int]] = [{}, {}]
@@ -113,6 +122,7 @@ class Shapes:
         number = self._kinds.setdefault(kind, len(self.kinds))
         if number == len(self.kinds):
             self.kinds.append(kind)
+            self.asked.append(kind.event)
             self.replies.append({})
         return number
 

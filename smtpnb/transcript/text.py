@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.edges.colours import BLUE, GREEN, GREY, VERMILION
 from smtpnb.edges.text import for_html, for_terminal
-from smtpnb.transcript import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from smtpnb.transcript.derive import Event
+    from smtpnb.transcript.log import Event
 
 MAX_HTML_LINES: Final = 200
+MAX_EVENTS: Final = 400  # a transcript of a million is shown at once
 
 _INFO: Final = "=== "
 _FAULT: Final = "*** "
@@ -60,20 +60,21 @@ def lines(events: Iterable[Event]) -> Iterator[Line]:
         else:
             if event.seq == 0:
                 yield Line(0.0, _INFO, f"Session with {event.host} port {event.port}")
-            for sign, text in _VIEWS[event.event](event, exchanges.detail(event)):
+            for sign, text in _VIEWS[event.event](event, event.facts):
                 yield Line(event.t_ms, sign, text)
     if blocks:
         yield _content(blocks)
 
 
-def text(events: Iterable[Event], *, times: bool = False) -> str:
+def text(events: Iterable[Event], *, times: bool = False, before: int = 0) -> str:
     """Return the lines as text that a terminal can show safely.
 
     Args:
         events: The events, in order.
         times: Begin each line with the milliseconds since its session began.
+        before: How many events before them are left out.
     """
-    shown = []
+    shown = [f"=== {_count(before, 'earlier event')} left out"] if before else []
     for line in lines(events):
         body = for_terminal(line.text)
         time = f"{line.t_ms:12.3f} " if times else ""
@@ -81,16 +82,23 @@ def text(events: Iterable[Event], *, times: bool = False) -> str:
     return "\n".join(shown)
 
 
-def html(events: Iterable[Event]) -> str:
-    """Return the last `MAX_HTML_LINES` lines as one inert `<pre>`."""
+def html(events: Iterable[Event], *, before: int = 0) -> str:
+    """Return the last `MAX_HTML_LINES` lines as one inert `<pre>`.
+
+    Args:
+        events: The events, in order.
+        before: How many events before them are left out.
+    """
     kept: deque[Line] = deque(maxlen=MAX_HTML_LINES)
     n_lines = 0
     for n_lines, line in enumerate(lines(events), 1):  # noqa: B007  # read below
         kept.append(line)
     rows = []
     left_out = n_lines - len(kept)
-    if left_out:
-        rows.append(f"<i>{_count(left_out, 'earlier line')} left out</i>")
+    gone = [_count(before, "earlier event")] if before else []
+    gone += [_count(left_out, "earlier line")] if left_out else []
+    if gone:
+        rows.append(f"<i>{' and '.join(gone)} left out</i>")
     for line in kept:
         row = f"<b>{for_html(line.sign)}</b>{for_html(line.text)}"
         rows.append(f'<span style="color:{_COLOURS[line.sign]}">{row}</span>')
@@ -115,7 +123,7 @@ def _same_content(first: Event, event: Event) -> bool:
 
 def _content(blocks: list[Event]) -> Line:
     octets = sum(block.n_bytes or 0 for block in blocks)
-    counts = [exchanges.detail(block).get("lines") for block in blocks]
+    counts = [block.facts.get("lines") for block in blocks]
     last = blocks[-1]
     said = f"content: {_count(octets, 'octet')}"
     n_lines = [count for count in counts if count is not None]

@@ -1,37 +1,50 @@
-"""Exchanges folded into mail transactions: what became of each recipient.
+"""The transactions of an events frame: what became of each recipient.
 
-Five outcomes. A reply decides three: delivered (2yz to the end of data), deferred (4yz)
-and rejected (5yz) at whatever step. Without one the transaction is *aborted* if the end
-of data did not leave, and *unknown* if it did: then only the server knows. A
-transaction that still goes on has no outcome yet.
+`protocol.transaction` says it, from the replies: delivered (2yz to the end of data),
+deferred (4yz) and rejected (5yz) at whatever step. Where no reply decided, the
+transaction is *aborted* if the end of data did not leave, *unknown* if it did (then
+only the server knows), and *not tried* if the server had said 421 before it looked at
+it. A transaction that still goes on has no outcome yet.
 
-One row for each recipient. All rows at once: what a transaction has of each kind (its
-MAIL, its content ...) is a position among the exchanges, -1 for none. What its texts
-say is in `words`. This module knows nothing of records.
+One row for each recipient; a transaction without RCPT has one row, with recipient_no 0.
+All rows at once: what a transaction has of each kind (its MAIL, its content ...) is a
+position among the exchanges, -1 for none. A million transactions are a few dozen
+courses of replies, and each course is judged once.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
-from smtpnb.transcript import schema, spread, words
-from smtpnb.transcript.fold import Exchanges, facts, us
+from smtpnb.protocol.transaction import (
+    ABORTED,
+    ACCEPTED,
+    NOT_TRIED,
+    REFUSED,
+    UNKNOWN,
+    Transaction,
+)
+from smtpnb.transcript import columns as col
+from smtpnb.transcript import parse, schema
+from smtpnb.transcript.tables.exchanges import Exchanges, facts, us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What a driver that aborted could still learn, in the words of this table.
-_SETTLED: Final = {
-    "accepted": "delivered",
-    "refused": "rejected",
-    "aborted": "aborted",
-    "unknown": "unknown",
-}
-# By the first digit of the reply that decided.
-_OUTCOMES: Final = (None, None, "delivered", "unknown", "deferred", "rejected")
+# In the words of this table; the first two are told by the digit of their reply.
+_WORDS: Final = (
+    *("delivered", "deferred", "rejected", "unknown", "aborted", "not tried"),
+)
+_FATES: Final = {UNKNOWN: 3, ABORTED: 4, NOT_TRIED: 5}
+# What a driver that aborted could still learn.
+_SETTLED: Final = {ACCEPTED: 0, REFUSED: 2, **_FATES}
+_EVENTS: Final = ("", "MAIL", "RCPT", "DATA", ".", "BDAT", "BDAT LAST")
+_ANSWERS: Final = (b"", b"", b"250", b"354", b"450", b"550", b"421")
+_LAST_ANSWER: Final = 6  # 421
 
 
 def frame(events: pd.DataFrame) -> pd.DataFrame:
@@ -58,16 +71,15 @@ class _Transactions:
         self._digit = self._rows["code_class"].fillna(0).to_numpy(np.int64)
         self._places()
         self._take_endings(events, sessions)
+        self._take_manners(exchanges.frame, names)
 
     def _places(self) -> None:
         """Find what each transaction has of each kind."""
         step, ends = self._step, np.isin(self._step, ("eod", "body"))
-        refused = self._digit >= 4
         self._any = self._first(np.ones(len(step), bool))
         self._mail = self._first(step == "mail")
         self._data = self._last(step == "data")
         self._begun, self._ended = self._first(ends), self._last(ends)
-        self._refused = self._first(ends & refused)
         octets = np.where(ends & (self._content > 0), self._content, 0)
         self._size = np.bincount(self._which, octets, self._n).astype(np.int64)
         recipients = np.flatnonzero(step == "rcpt")
@@ -121,47 +133,63 @@ class _Transactions:
         kinds = facts(details.categories, lambda each: each.get("kind"))
         ends = facts(details.categories, lambda each: each.get("outcome") or "")
         by_session: dict[int, str] = {}
-        own: dict[int, tuple[str, str | None]] = {}
+        own: dict[int, tuple[str | None, int]] = {}
         numbers = errors["transaction_no"].fillna(0)
         keys = self._keys.of(sessions, numbers).tolist()
         for session, key, code in zip(sessions, keys, details.codes, strict=True):
             if code >= 0:
                 by_session[session] = kinds[code]
-                own[key] = kinds[code], _SETTLED.get(ends[code])
-        found = [own.get(key, (None, None)) for key in self._key.tolist()]
+                own[key] = kinds[code], _SETTLED.get(ends[code], -1)
+        found = [own.get(key, (None, -1)) for key in self._key.tolist()]
         self._fault = [
             kind or by_session.get(session)
             for (kind, _), session in zip(found, mine.tolist(), strict=True)
         ]
-        self._settled = [settled for _, settled in found]
+        self._settled = np.array([settled for _, settled in found], np.int64)
+
+    def _take_manners(self, rows: pd.DataFrame, names: Any) -> None:
+        """Note whose session is LMTP (RFC 2033), and who was turned away by a 421."""
+        session = pd.Index(names).get_indexer(rows["session_id"])
+        granted = (rows["verb"] == "LHLO") & (rows["code_class"] == 2).fillna(False)
+        lmtp = np.zeros(len(names), bool)
+        lmtp[session[granted.to_numpy(bool)]] = True
+        answered = rows["code"].notna().to_numpy()
+        last = np.zeros(len(names), np.int64)  # the code that each session heard last
+        last[session[answered]] = rows["code"].to_numpy(np.int64, na_value=0)[answered]
+        mine = self._keys.session(self._key)
+        ends = self._step == "eod"
+        finals = np.bincount(self._which[ends], minlength=self._n)
+        heard = np.bincount(self._which[self._digit > 0], minlength=self._n)
+        self._lmtp = (lmtp[mine] | (finals > 1)).tolist()
+        self._away = ((heard == 0) & (last[mine] == 421)).tolist()
 
     def frame(self) -> pd.DataFrame:
         of, row = self._of, self._recipient
-        sender, sender_of = self._said(self._mail[of], words.path)
-        forward, forward_of = self._said(row, words.path)
-        utf8, utf8_of = self._said(self._mail[of], words.smtputf8)
-        body, body_of = self._said(self._mail[of], words.body_type)
+        sender, sender_of = self._said(self._mail[of], parse.path)
+        forward, forward_of = self._said(row, parse.path)
+        utf8, utf8_of = self._said(self._mail[of], parse.smtputf8)
+        body, body_of = self._said(self._mail[of], parse.body_type)
         any_row = self._any[of]
         columns = {name: self._take(name, any_row) for name in _SAME}
         columns |= self._verdict() | self._times()
         columns |= {
             "transaction_no": self._keys.number(self._key)[of].astype(np.int32),
             "recipient_no": self._number.astype(np.int32),
-            "mail_from": spread.text(sender, sender_of),
-            "rcpt_to": spread.text(forward, forward_of),
+            "mail_from": col.text(sender, sender_of),
+            "rcpt_to": col.text(forward, forward_of),
             "mail_code": self._take("code", self._mail[of]),
             "rcpt_code": self._take("code", row),
             "rcpt_enhanced": self._take("enhanced", row),
-            "smtputf8": spread.some_flags(
+            "smtputf8": col.some_flags(
                 np.array([*utf8, False], bool)[utf8_of], np.zeros(len(of), bool)
             ),
-            "body_type": spread.words(body, body_of),
-            "size": spread.some_numbers(self._size[of], self._begun[of] < 0, np.int64),
+            "body_type": col.words(body, body_of),
+            "size": col.some_numbers(self._size[of], self._begun[of] < 0, np.int64),
         }
         sites = columns["host"].categories.to_list(), columns["host"].codes
-        keys = words.attempt_keys((sender, sender_of), (forward, forward_of), sites)
+        keys = parse.attempt_keys((sender, sender_of), (forward, forward_of), sites)
         known = np.where(row < 0, -1, np.arange(len(row)))
-        columns["attempt_key"] = spread.text(keys, known)
+        columns["attempt_key"] = col.text(keys, known)
         return schema.complete(schema.TRANSACTIONS, columns, len(of))
 
     def _take(self, name: str, positions: Any) -> Any:
@@ -178,41 +206,57 @@ class _Transactions:
     def _verdict(self) -> dict[str, Any]:
         """The reply that decided about each recipient, or why none did."""
         of, row = self._of, self._recipient
-        mail, data, ended = self._mail[of], self._data[of], self._ended[of]
-        is_end = self._at(self._step, ended) == "eod"
-        final = np.where(is_end & (self._at(self._digit, ended) > 0), ended, -1)
-        # The first refusal decides, in the order of the dialogue.
-        for step in (self._refused[of], data, row, mail):
-            final = np.where(self._at(self._digit, step) >= 4, step, final)
-        how_far = np.where(row >= 0, row, mail)
-        for step in (data, ended, final):
+        outcome, final = self._judged()
+        fate = outcome >= _FATES[UNKNOWN]
+        settled = self._settled[of]
+        outcome = np.where(fate & (settled >= 0), settled, outcome)
+        outcome[fate & (settled < 0) & ~self._over[of]] = -1
+        how_far = np.where(row >= 0, row, self._mail[of])
+        for step in (self._data[of], self._ended[of], final):
             how_far = np.where(step >= 0, step, how_far)
         steps = self._at(self._step, how_far)
         steps[steps == "body"] = "eod"
-        digit = self._at(self._digit, final).tolist()
-        fates = [*zip(of.tolist(), digit, is_end.tolist(), strict=True)]
-        outcomes = [
-            _OUTCOMES[code] if code else self._unanswered(number, left)
-            for number, code, left in fates
-        ]
-        faults = [None if code else self._fault[number] for number, code, _ in fates]
-        accepted = np.where(np.array(digit) == 2, final, -1)
+        named = zip(of.tolist(), final.tolist(), strict=True)
+        faults = [None if at >= 0 else self._fault[number] for number, at in named]
+        accepted = np.where(self._at(self._digit, final) == 2, final, -1)
         which, texts = pd.factorize(self._take("text", accepted))
         every = np.arange(len(of))
         return {
             "final_code": self._take("code", final),
             "final_enhanced": self._take("enhanced", final),
             "final_text": self._take("text", final),
-            "final_step": spread.words([step or "mail" for step in steps], every),
-            "outcome": spread.words(outcomes, every),
-            "reason": spread.words(faults, every),
-            "queue_id": spread.text([words.queue_id(text) for text in texts], which),
+            "final_step": col.words([step or "mail" for step in steps], every),
+            "outcome": col.words(_WORDS, outcome),
+            "reason": col.words(faults, every),
+            "queue_id": col.text([parse.queue_id(text) for text in texts], which),
         }
 
-    def _unanswered(self, number: int, left: bool) -> str | None:
-        if self._settled[number] is not None or not self._over[number]:
-            return self._settled[number]
-        return "unknown" if left else "aborted"
+    def _judged(self) -> tuple[Any, Any]:
+        """For each recipient its outcome, by number, and the exchange that decided."""
+        order = np.argsort(self._which, kind="stable")
+        start = np.searchsorted(self._which[order], np.arange(self._n + 1)).tolist()
+        course = self._courses()[order].tobytes()
+        outcomes: list[int] = []
+        finals: list[int] = []
+        for number, (lmtp, away) in enumerate(zip(self._lmtp, self._away, strict=True)):
+            begin, end = start[number], start[number + 1]
+            for outcome, place in _judge(course[begin:end], lmtp, away):
+                outcomes.append(outcome)
+                finals.append(-1 if place < 0 else begin + place)
+        final = np.array(finals, np.int64)
+        return np.array(outcomes, np.int64), np.append(order, -1)[final]
+
+    def _courses(self) -> Any:
+        """For each exchange, in one octet, what was said and how it was answered."""
+        event = np.zeros(len(self._step), np.uint8)
+        bdat = (self._rows["verb"] == "BDAT").to_numpy(bool)
+        for number, step in enumerate(("mail", "rcpt", "data", "eod"), 1):
+            event[self._step == step] = number
+        event[bdat & (self._step == "body")] = _EVENTS.index("BDAT")
+        event[bdat & (self._step == "eod")] = _EVENTS.index("BDAT LAST")
+        answer = np.clip(self._digit, 0, 5)
+        answer[(self._rows["code"] == 421).fillna(False).to_numpy(bool)] = _LAST_ANSWER
+        return (event * 8 + answer).astype(np.uint8)
 
     @staticmethod
     def _at(values: Any, positions: Any) -> Any:
@@ -236,7 +280,40 @@ class _Transactions:
         }
 
 
-_SAME: Final = ("run_id", "session_id", "host", "peer_ip", "ts")
+_SAME: Final = ("run_id", "session_id", "host", "port", "peer_ip", "ts")
+
+
+@lru_cache(maxsize=4096)
+def _judge(course: bytes, lmtp: bool, turned_away: bool) -> list[tuple[int, int]]:
+    """Return for each recipient the outcome, by number, and which reply decided.
+
+    Args:
+        course: An octet for each exchange of a transaction (`_courses`).
+        lmtp: Whether each recipient has a reply of its own to the end.
+        turned_away: The server said 421 and looked at nothing of it.
+    """
+    said = [(_EVENTS[each // 8], each % 8) for each in course]
+    n_recipients = sum(event == "RCPT" for event, _ in said)
+    judged = Transaction(None, [""] * n_recipients, lmtp=lmtp)
+    for place, (event, answer) in enumerate(said):
+        if answer:
+            # A reply whose text says which one it is.
+            judged.answered(event, b"%b %d" % (_ANSWERS[answer], place))
+    left = any(event in {".", "BDAT LAST"} for event, _ in said)
+    judged.settle(left=left, turned_away=turned_away)
+    if not n_recipients:
+        reason = judged.reason or next(iter(judged.finals), None)
+        return [_told(judged.outcome, reason)]
+    return [_told(*told) for told in judged.of_recipients()]
+
+
+def _told(outcome: str, reply: bytes | None) -> tuple[int, int]:
+    if reply is None:
+        return _SETTLED[outcome], -1
+    place = int(reply[4:])
+    if outcome == REFUSED:
+        return 1 if reply.startswith(b"4") else 2, place
+    return _SETTLED[outcome], place
 
 
 class _Keys:

@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from smtpnb.transcript import schema, spread
-from smtpnb.transcript.fold import Exchanges, facts, us
+from smtpnb.transcript import columns as col
+from smtpnb.transcript import schema
+from smtpnb.transcript.parse import software
 from smtpnb.transcript.schema import PHASES, SESSIONS, VERSION
-from smtpnb.transcript.words import software
+from smtpnb.transcript.tables.exchanges import Exchanges, facts, us
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from smtpnb.transcript.exchanges import Row
+    Row = dict[str, Any]
 
 _PHASE_NAMES: Final = tuple(column.name for column in PHASES)
 _N_PHASES: Final = len(PHASES)
@@ -57,7 +58,7 @@ def frame(events: pd.DataFrame) -> pd.DataFrame:
     told = [column for column in SESSIONS if column.name not in columns]
     whole = schema.build(told, rows)
     columns |= {str(name): whole[name] for name in whole}
-    columns["session_id"] = spread.text([*names], np.arange(len(names)))
+    columns["session_id"] = col.text([*names], np.arange(len(names)))
     return schema.complete(SESSIONS, columns, len(names))
 
 
@@ -131,8 +132,7 @@ def _begun(events: pd.DataFrame, which: Any, n: int) -> dict[str, Any]:
     host = begun["host"].array.remove_unused_categories()
     return {
         "run_id": begun["run_id"].array.remove_unused_categories(),
-        "ts": spread.moments(wall - us(begun["t_ms"])),
-        "target": host.copy(),
+        "ts": col.moments(wall - us(begun["t_ms"])),
         "host": host,
         "port": begun["port"].array,
         "schema": pd.array([VERSION] * n, dtype="Int16"),
@@ -148,7 +148,7 @@ def _sums(events: pd.DataFrame, names: Any) -> dict[str, Any]:
     none = np.zeros(n, bool)
 
     def column(counts: Any, kind: Any) -> Any:
-        return spread.some_numbers(counts, none, kind)
+        return col.some_numbers(counts, none, kind)
 
     columns = {
         name: column(np.bincount(mine, rows[name].fillna(0).to_numpy(float), n), "i8")
@@ -186,7 +186,7 @@ def _take(row: Row, facts: Row, event: str, step: str, text: Any, *rest: Any) ->
     peer_ip, code = rest
     text = text if isinstance(text, str) else None
     match event:
-        case "connect" if not facts.get("error"):
+        case "connect" if not facts.get("error") and isinstance(peer_ip, str):
             row["peer_ip"] = peer_ip
             row["ip_version"] = 6 if ":" in peer_ip else 4
             row["local_ip"] = facts.get("local")
@@ -216,8 +216,8 @@ def _take_reply(row: Row, step: str, text: str, code: int, facts: Row) -> None:
     if "capabilities" in facts:
         later = row["tls_mode"] == "starttls"
         row["capabilities_tls" if later else "capabilities"] = facts["capabilities"]
-        row["size_limit"] = facts["size_limit"]
-        row["auth_mechs"] = facts["auth_mechs"]
+        row["size_limit"] = facts.get("size_limit")
+        row["auth_mechs"] = facts.get("auth_mechs")
 
 
 def _outcome(row: Row) -> str:

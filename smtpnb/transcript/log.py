@@ -9,8 +9,12 @@ Clock readings, not differences, are cut to microseconds. So durations are exact
 of one another: the phases of a session add up, whatever their number.
 
 Reading an entry leaves one packed row of numbers for each event (`ROW`), with its shape
-and place by number (`shapes`). `Event` values are made of rows when somebody asks
-(`events`), and so are frames (`columns`): one reader, one meaning.
+and place by number (`intern`). `Event` values are made of rows when somebody asks
+(`events`), and so are frames (`tables.events`): one reader, one meaning.
+
+To which mail transaction a command belongs, its reply decides (`protocol.transaction`):
+its row is completed when that has come. Until then it stands where it belongs if all
+that is still due is granted.
 
 `Derivation` keeps its place in the log and reads only what is new; that is what makes
 a live view cheap. This module knows nothing of frames, of text views, or of threads.
@@ -18,12 +22,15 @@ a live view cheap. This module knows nothing of frames, of text views, or of thr
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from math import inf
 from struct import Struct
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from smtpnb.transcript.shapes import GREETING, NOBODY, Shapes
+from smtpnb.protocol.transaction import Follower
+from smtpnb.transcript import raw
+from smtpnb.transcript.intern import GREETING, NOBODY, Shapes
 from smtpnb.wire import record as log
 from smtpnb.wire.record import REPLY, SEND
 
@@ -38,14 +45,14 @@ ROW: Final = Struct("<iiqqii")
 NONE: Final = -1  # it did not begin; there is no exchange
 NO_TRANSACTION: Final = 0
 pack = ROW.pack
+# Where in a row its transaction stands.
+_TRANSACTION: Final = Struct("<i")
+_AT: Final = ROW.size - _TRANSACTION.size
 # What the parts of a group are read as, one by one.
 _PART: Final = "part"
 _BLOCK: Final = "block"
 _SENT: Final = frozenset({SEND, _PART})
 
-_ENDS_BEFORE: Final = frozenset({"ehlo", "starttls", "quit"})
-_ENDS_AFTER: Final = frozenset({"eod", "rset"})
-_TURNS: Final = _ENDS_BEFORE | _ENDS_AFTER | {"mail", "other"}
 _ENDS_OF_DATA: Final = frozenset({"body", "eod"})
 
 
@@ -79,6 +86,16 @@ class Event(NamedTuple):
     peer_ip: str | None
     detail: str | None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The detail as a dictionary, perhaps an empty one."""
+        return json.loads(self.detail) if self.detail else {}
+
+    @property
+    def since_ms(self) -> float:
+        """When it began, in ms since its session began."""
+        return round(self.t_ms - (self.dt_ms or 0.0), 3)
+
 
 class Derivation:
     """The events of one record, as far as they were read.
@@ -90,31 +107,36 @@ class Derivation:
     Attributes:
         record: The record.
         rows: A `ROW` for each event so far.
+        settled: How many octets of rows will not change, and belong to exchanges
+            to which nothing will be added.
     """
 
     __slots__ = (
         "_asked",
+        "_beside_of",
         "_content",
         "_extra",
+        "_follower",
         "_greeted",
+        "_in_data",
         "_last",
         "_last_asked",
-        "_open",
         "_peer",
         "_place",
         "_raw",
         "_ready",
         "_shapes",
         "_tls",
-        "_transactions",
         "_wide",
         "record",
         "rows",
+        "settled",
     )
 
     def __init__(self, record: Record, shapes: Shapes) -> None:
         self.record = record
         self.rows = bytearray()
+        self.settled = 0
         # Every entry makes one event, but for these: how many entries there were after
         # one, and how many more events.
         self._wide: list[tuple[int, int]] = []
@@ -126,13 +148,16 @@ class Derivation:
         self._ready = record.start_ns  # when the peer's turn to greet began
         self._raw = record.start_ns  # when raw octets last left
         # Exchanges without a reply, in order: the command's kind, the time its last
-        # octet left, its transaction. And the last one that was answered.
+        # octet left, where its row begins. And the last one that was answered: kind,
+        # time, transaction.
         self._asked: dict[int, tuple[int, int, int]] = {}
         self._last, self._last_asked = NONE, (NOBODY, 0, 0)
+        # Where other rows of exchanges without a reply begin: of content, of faults.
+        self._beside_of: dict[int, list[int]] = {}
         self._content: tuple[int, int] | None = None  # exchange, end of last block
+        self._in_data = False  # 354 was said, and the final dot has not left
         self._greeted = False
-        self._transactions = 0
-        self._open = NO_TRANSACTION
+        self._follower = Follower()
 
     @property
     def n_entries(self) -> int:
@@ -147,9 +172,12 @@ class Derivation:
 
     def advance(self) -> None:
         """Read the entries that were appended since the last call."""
-        self._read(self.record.log[self.n_entries :])
+        n_entries = self.n_entries
+        if n_entries < len(self.record.log):
+            self._read(self.record.log[n_entries:])
+            self._foresee()
 
-    def _read(self, entries: Iterable[Entry]) -> None:
+    def _read(self, entries: Iterable[Entry]) -> None:  # noqa: C901  # see below
         # Commands and replies, nearly all of a log, are read here and not by calls:
         # this loop is what a frame of a million events waits for.
         rows, asked, readers = self.rows, self._asked, self._readers
@@ -159,9 +187,12 @@ class Derivation:
             kind = entry[0]
             if kind == REPLY:
                 _, t0, t1, exchange, receives, octets = entry
-                answered = asked.pop(exchange, None) or self._unasked(exchange)
-                self._last, self._last_asked = exchange, answered
-                asking, since, transaction = answered
+                own = asked.pop(exchange, None)
+                asking, since, transaction = (
+                    self._answer(exchange, own, octets)
+                    if own
+                    else self._unasked(exchange, octets)
+                )
                 shape = replies[asking].get(octets)
                 if t0 != t1 or receives != 1:
                     receive_us = self._us(t1) - self._us(t0)
@@ -173,34 +204,83 @@ class Derivation:
                 rows += pack(shape, self._place, t1, since, exchange, transaction)
             elif kind in _SENT:
                 part = entry[4:] if kind == SEND else entry[4]
+                if not asked and self._content is None:
+                    self.settled = len(rows)
+                if part[1] == "" and part[0] == "other" and self._sent_raw(entry):
+                    continue
                 known = alone.get(part) if kind == SEND else grouped.get(part)
                 if known is None:
                     known = shapes.part(part, grouped=kind != SEND)
                 shape, asking = known
-                exchange, t1, step = entry[3], entry[2], part[0]
-                transaction = self._open
-                if step in _TURNS:
-                    transaction = self._turn(step, part[1], t1)
-                asked[exchange] = asking, t1, transaction
-                rows += pack(shape, self._place, t1, entry[1], exchange, transaction)
+                exchange, t1 = entry[3], entry[2]
+                asked[exchange] = asking, t1, len(rows)
+                rows += pack(shape, self._place, t1, entry[1], exchange, 0)
+                if part[0] == "eod":
+                    self._content, self._in_data = None, False
             else:
                 readers[kind](self, entry)
 
-    def _turn(self, step: str, verb: str, t1: int) -> int:
-        """Take a command that begins or ends something; return its transaction."""
-        if step == "mail":
-            self._transactions += 1
-            self._open = self._transactions
-        elif step in _ENDS_BEFORE:
-            self._open = NO_TRANSACTION
-        elif not verb:
-            self._raw = t1
-        transaction = self._open
-        if step in _ENDS_AFTER:
-            self._open = NO_TRANSACTION
-        if step == "eod":
-            self._content = None
-        return transaction
+    def _answer(
+        self, exchange: int, own: tuple[int, int, int], octets: bytes
+    ) -> tuple[int, int, int]:
+        """Take the reply to an exchange; return its kind, wait and transaction."""
+        asking, since, at = own
+        number = self._transaction(asking, octets)
+        _TRANSACTION.pack_into(self.rows, at + _AT, number)
+        if self._beside_of:
+            for beside in self._beside_of.pop(exchange, ()):
+                _TRANSACTION.pack_into(self.rows, beside + _AT, number)
+        self._last, self._last_asked = exchange, (asking, since, number)
+        return self._last_asked
+
+    def _unasked(self, exchange: int, octets: bytes) -> tuple[int, int, int]:
+        """Take a reply to an exchange that awaits none."""
+        self._greeted = True
+        if exchange == 0:
+            answered = GREETING, self._ready, self._open
+        elif exchange != self._last:
+            answered = NOBODY, self._raw, self._open
+        else:  # LMTP answers once for each recipient (RFC 2033 section 4.2)
+            asking, since, number = self._last_asked
+            if asking > NOBODY:
+                number = self._transaction(asking, octets)
+            answered = asking, since, number
+        self._last, self._last_asked = exchange, answered
+        return answered
+
+    def _transaction(self, asking: int, octets: bytes) -> int:
+        """Take a reply to a kind of command; return the number of its transaction."""
+        event = self._shapes.asked[asking]
+        if event == "DATA":
+            self._in_data = octets.startswith(b"354")
+        return self._follower.number_of(event, octets)
+
+    def _foresee(self) -> None:
+        """Put what was not answered where it belongs if all of it is granted."""
+        if not self._asked and not self._beside_of:
+            return
+        follower, numbers = self._follower.ahead(), {}
+        for exchange, (asking, _, at) in self._asked.items():
+            number = follower.foretell(self._shapes.asked[asking])
+            numbers[exchange] = number
+            _TRANSACTION.pack_into(self.rows, at + _AT, number)
+        now = follower.current
+        open_ = NO_TRANSACTION if now is None else now.number
+        for exchange, places in self._beside_of.items():
+            for at in places:
+                number = numbers.get(exchange, open_)
+                _TRANSACTION.pack_into(self.rows, at + _AT, number)
+
+    def _sent_raw(self, entry: Entry) -> bool:
+        """Take octets that were sent as they are: the commands in them count."""
+        self._raw = entry[2]
+        parts = raw.parts(entry[6], entry[7], in_data=self._in_data)
+        if len(parts) == 1:
+            self._read([(*entry[:4], *parts[0])])
+        elif parts:
+            numbered = enumerate(parts, entry[3])
+            self._read_parts([(_PART, *entry[1:3], *each) for each in numbered])
+        return bool(parts)
 
     def events(self, start: int = 0) -> Iterator[Event]:
         """Yield the events so far, from the one on whose row begins at `start`."""
@@ -248,7 +328,14 @@ class Derivation:
     def _beside(
         self, shape: int, t: int, since: int = NONE, exchange: int = NONE
     ) -> None:
+        if exchange in self._asked or (self._content and exchange == self._content[0]):
+            self._beside_of.setdefault(exchange, []).append(len(self.rows))
         self.rows += pack(shape, self._place, t, since, exchange, self._open)
+
+    @property
+    def _open(self) -> int:
+        now = self._follower.current
+        return NO_TRANSACTION if now is None else now.number
 
     def _move(self) -> None:
         record = self.record
@@ -304,24 +391,17 @@ class Derivation:
     def _block(self, entry: Entry) -> None:
         kind, t0, t1, exchange, n_octets, n_lines = entry
         shape = self._shapes.content(n_octets, n_lines, grouped=kind == _BLOCK)
-        transaction = self._open
+        transaction = NO_TRANSACTION
         if exchange in self._asked:  # the octets of BDAT follow their command, end it
-            asked, _, transaction = self._asked[exchange]
-            self._asked[exchange] = asked, t1, transaction
+            asked, _, at = self._asked[exchange]
+            self._asked[exchange] = asked, t1, at
         elif exchange == self._last:
             transaction = self._last_asked[2]
         else:
             self._content = exchange, t1
+        if exchange != self._last:
+            self._beside_of.setdefault(exchange, []).append(len(self.rows))
         self.rows += pack(shape, self._place, t1, t0, exchange, transaction)
-
-    def _unasked(self, exchange: int) -> tuple[int, int, int]:
-        """Who asked for the reply to an exchange that awaits none."""
-        self._greeted = True
-        if exchange == 0:
-            return GREETING, self._ready, self._open
-        if exchange == self._last:
-            return self._last_asked
-        return NOBODY, self._raw, self._open
 
     def _surplus(self, entry: Entry) -> None:
         _, t, octets = entry
@@ -340,18 +420,19 @@ class Derivation:
         step = step or "other"
         _, exchange, since = self._pending(step)
         shape = self._shapes.beside("error", step, text, kind=kind, outcome=outcome)
-        transaction = self._open
-        if exchange in self._asked:
-            transaction = self._asked[exchange][2]
-        self.rows += pack(shape, self._place, t, since, exchange, transaction)
+        self._beside(shape, t, since, exchange)
 
     def _close(self, entry: Entry) -> None:
         _, t, how = entry
         paths = self._shapes.paths
         if (how,) not in paths:
             paths[how,] = self._shapes.beside("close", "close", how)
-        self._open = NO_TRANSACTION
+        self._foresee()  # nothing more will be answered
+        self._asked.clear()
+        self._beside_of.clear()
+        self._follower.over()
         self._beside(paths[how,], t)
+        self.settled = len(self.rows)
 
     def _pending(self, step: str) -> tuple[str, int, int]:
         """What a fault during `step` ("": whatever it is) interrupted, and since when.

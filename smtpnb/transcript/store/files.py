@@ -8,7 +8,9 @@ What a stranger's file can cost is bounded before it is read (`MAX_ROWS`, `MAX_C
 
 The version stands in the metadata of a Parquet file and in every line of JSONL.
 Columns that this version does not know are ignored, and missing ones are null: within
-a version columns may be added. Another version is refused.
+a version columns may be added. Version 1 is read as well: it has the same columns, and
+its transactions are counted anew (`tables.renumber`). Another version is refused, and
+so is a value that no view could show (`door.check_events`).
 
 pyarrow is loaded only when this module is used. It knows nothing of records or of
 sockets.
@@ -22,25 +24,28 @@ from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 import pyarrow.parquet as pq
 
 from smtpnb.edges import files
-from smtpnb.transcript import schema
+from smtpnb.transcript import door, schema
+from smtpnb.transcript.tables.renumber import renumbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    import pandas as pd
 
+SUFFIXES: Final = (".parquet", ".jsonl")
 MAX_ROWS: Final = 50_000_000
 MAX_CELL: Final = 1024 * 1024  # a reply holds at most 64 KiB
 MAX_OCTETS: Final = 8 * 1024**3  # once decompressed
 
 _VERSION: Final = b"smtpnb.schema"
 _TABLE: Final = b"smtpnb.table"
+_READ: Final = (b"1", b"2")
 _NAMES: Final = tuple(column.name for column in schema.EVENTS)
 _MAX_LINE: Final = 4 * MAX_CELL
 
@@ -74,7 +79,7 @@ def save(events: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> 
     write = {".parquet": _write_parquet, ".jsonl": _write_jsonl}.get(path.suffix)
     if write is None:
         raise _unknown(path)
-    table = _table(events)
+    table = arrow_of(events)
     with files.create(path, overwrite=overwrite) as file:
         write(table, file)
     return path
@@ -90,7 +95,7 @@ def append(events: pd.DataFrame, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".jsonl":
         raise ValueError(f"only .jsonl files can be added to, not {path.name}")
-    table = _table(events)
+    table = arrow_of(events)
     with files.append(path) as file:
         # Who wrote last may have died within a line.
         file.truncate(_complete(path))
@@ -112,7 +117,15 @@ def load(path: str | Path) -> pd.DataFrame:
         ValueError: It is not a file of ours, of another version, or over a limit.
     """
     with explained(path):
-        return schema.from_arrow(schema.EVENTS, read(Path(path)))
+        table = read(Path(path))
+        frame = schema.from_arrow(schema.EVENTS, table)
+        try:
+            door.check_events(frame)
+        except ValueError as error:
+            raise ValueError(f"{Path(path).name} cannot be read: {error}") from None
+        if (table.schema.metadata or {}).get(_VERSION) == b"1":
+            frame = renumbered(frame)
+        return schema.shown(frame, "events")
 
 
 def read(path: Path, *, whole: bool = True) -> pa.Table:
@@ -127,7 +140,7 @@ def read(path: Path, *, whole: bool = True) -> pa.Table:
         ValueError: It is not a file of ours, of another version, or over a limit.
         pyarrow.ArrowException: It cannot be read.
     """
-    if path.suffix not in {".parquet", ".jsonl"}:
+    if path.suffix not in SUFFIXES:
         raise _unknown(path)
     files.require_regular(path, MAX_OCTETS)
     table = _read_jsonl(path, whole) if path.suffix == ".jsonl" else _read_parquet(path)
@@ -162,13 +175,15 @@ def _unknown(path: Path) -> ValueError:
     return ValueError(f"{path.name}: the name must end in .parquet or .jsonl")
 
 
-def _table(events: pd.DataFrame) -> pa.Table:
-    missing = [name for name in _NAMES if name not in events]
-    if missing:
-        raise ValueError(f"not an events frame: {', '.join(missing)} missing")
-    frame = events[list(_NAMES)]
+def arrow_of(events: pd.DataFrame) -> pa.Table:
+    """Return an events frame as a pyarrow table of plain columns.
+
+    Raises:
+        ValueError: It is no events frame.
+    """
+    frame = door.coerce("events", events)
     arrow = schema.arrow(schema.EVENTS)
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = pa.Table.from_pandas(pd.DataFrame(frame), preserve_index=False)
     columns = [_plain(table[field.name], field.type) for field in arrow]
     return pa.Table.from_arrays(columns, schema=arrow)
 
@@ -198,11 +213,18 @@ def _read_parquet(path: Path) -> pa.Table:
         there = set(pq.read_schema(octets).names)
         known = [name for name in _NAMES if name in there]
         texts = [name for name in TEXTS if name in there]
-        return pq.ParquetFile(octets, read_dictionary=texts).read(columns=known)
+        file = pq.ParquetFile(octets, read_dictionary=texts)
+        version = (file.schema_arrow.metadata or {}).get(_VERSION, b"")
+        return file.read(columns=known).replace_schema_metadata({_VERSION: version})
 
 
-def check_parquet(*paths: Path) -> None:
+def check_parquet(*paths: Path, told: Sequence[str] | None = None) -> None:
     """Look at files before they are read.
+
+    Args:
+        paths: The files.
+        told: The columns that the names of their folders give; then files of others
+            will do that have all columns by which an event is known.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -214,7 +236,9 @@ def check_parquet(*paths: Path) -> None:
         files.require_regular(path, MAX_OCTETS)
         with path.open("rb") as octets, pq.ParquetFile(octets) as file:
             facts, whole = file.schema_arrow.metadata or {}, file.metadata
-        _check_version(path, facts.get(_TABLE), facts.get(_VERSION))
+            there = {*file.schema_arrow.names, *(told or ())}
+        if told is None or _TABLE in facts or not set(door.NEEDED) <= there:
+            _check_version(path, facts.get(_TABLE), facts.get(_VERSION))
         groups = map(whole.row_group, range(whole.num_row_groups))
         n_rows += whole.num_rows
         size += sum(group.total_byte_size for group in groups)
@@ -228,10 +252,10 @@ def check_parquet(*paths: Path) -> None:
 def _check_version(path: Path, table: bytes | None, version: bytes | None) -> None:
     if table != b"events" or version is None:
         raise ValueError(f"{path.name} is not a transcript that smtpnb wrote")
-    if version != str(schema.VERSION).encode():
+    if version not in _READ:
         raise ValueError(
             f"{path.name} is of schema {version.decode('ascii', 'replace')}; this "
-            f"smtpnb reads schema {schema.VERSION}"
+            f"smtpnb reads schema 1 to {schema.VERSION}"
         )
 
 
@@ -239,18 +263,29 @@ def _check_version(path: Path, table: bytes | None, version: bytes | None) -> No
 
 
 def _write_jsonl(table: pa.Table, file: Any) -> None:
-    head = {"v": schema.VERSION, "table": "events"}
-    for batch in table.to_batches(max_chunksize=10_000):
-        file.writelines(
-            (json.dumps(head | row, separators=(",", ":")) + "\n").encode()
-            for row in map(_without_nulls, batch.to_pylist())
-        )
+    # Column by column: a text that occurs often is quoted once for each batch.
+    head = f'{{"v":{schema.VERSION},"table":"events",'
+    for batch in table.to_batches(max_chunksize=50_000):
+        columns = [
+            _members(name, column)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        ]
+        lines = [
+            f"{head}{','.join(filter(None, row))}}}\n"
+            for row in zip(*columns, strict=True)
+        ]
+        file.write("".join(lines).encode())
 
 
-def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in row.items() if value is not None}
-    kept["ts"] = f"{kept['ts']:%Y-%m-%dT%H:%M:%S.%fZ}"
-    return kept
+def _members(name: str, column: pa.Array) -> list[str]:
+    """Return `"name":value` for each row, as JSON has it; "" for null."""
+    if pa.types.is_timestamp(column.type):
+        column = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    encoded = column.dictionary_encode()
+    values = encoded.dictionary.to_pylist()
+    members = [f'"{name}":{json.dumps(value)}' for value in values]
+    which = encoded.indices.fill_null(len(members)).to_pylist()
+    return list(map([*members, ""].__getitem__, which))
 
 
 def _read_jsonl(path: Path, whole: bool) -> pa.Table:
@@ -267,8 +302,10 @@ def _read_jsonl(path: Path, whole: bool) -> pa.Table:
     with pa.memory_map(str(path)) as octets:
         lines = pa.BufferReader(octets.read_buffer(end))
         table = pyarrow.json.read_json(lines, blocks, options)
-    _check_lines(path, table["table"].unique(), table["v"].unique())
-    return table
+    versions = table["v"].unique()
+    _check_lines(path, table["table"].unique(), versions)
+    oldest = str(min(version.as_py() for version in versions)).encode()
+    return table.replace_schema_metadata({_VERSION: oldest})
 
 
 def _complete(path: Path) -> int:

@@ -1,9 +1,12 @@
-"""An events frame folded into exchanges, all rows at once.
+"""The exchanges of an events frame: a command, what was sent with it, and its reply.
 
-The meaning is that of `exchanges.fold`, which does the same for the few events of a
-live view, one by one; a test compares the two over any log. Here events are sorted by
-their exchange, and what a row needs is picked by position: its first event, its last
-command, its reply, its last fault.
+One row for each reply; a command without a reply has one row as well, which carries
+the fault that ended it. The greeting is exchange 0. The content and its final dot are
+one exchange, step "eod" ("body" if the dot never left). A part of a session is enough:
+what its events do not tell is null.
+
+All rows at once: events are sorted by their exchange, and what a row needs is picked by
+position: its first event, its last command, its reply, its last fault.
 
 This module knows nothing of records.
 """
@@ -18,12 +21,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smtpnb.transcript import schema, spread
+from smtpnb.transcript import columns as col
+from smtpnb.transcript import schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_FIRST: Final = ("run_id", "session_id", "transaction_no", "host", "peer_ip", "tls")
+_FIRST: Final = (
+    *("run_id", "session_id", "transaction_no", "host", "port", "peer_ip", "tls"),
+)
+
+
+def frame(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the exchanges of an events frame (`schema.EXCHANGES`)."""
+    return Exchanges(events).frame
 
 
 class Exchanges:
@@ -84,7 +95,7 @@ class Exchanges:
         number = self._events["exchange_no"].to_numpy(np.int32)
         wall = self._events["ts"].dt.as_unit("us").astype("int64").to_numpy()
         columns["exchange_no"] = number[first]
-        columns["ts"] = spread.moments(wall[first] - self._dt[first])
+        columns["ts"] = col.moments(wall[first] - self._dt[first])
         columns["t_ms"] = start / 1000
         return columns
 
@@ -100,7 +111,8 @@ class Exchanges:
         send[octets < 0] = np.nan
         return {
             "send_ms": send,
-            "bytes_sent": spread.some_numbers(octets, octets < 0, np.int64),
+            "bytes_sent": col.some_numbers(octets, octets < 0, np.int64),
+            "line": self._take("text", self._command),
             "argument": self._arguments(),
         }
 
@@ -117,7 +129,7 @@ class Exchanges:
             known = "" if text < 0 else texts[text]
             argument = known[len(words[verb - 1]) :].lstrip(" ")
             arguments.append(argument or None)
-        return spread.text(arguments, which)
+        return col.text(arguments, which)
 
     def _answered(self) -> dict[str, Any]:
         reply, none = self._reply, self._reply < 0
@@ -132,7 +144,7 @@ class Exchanges:
         n_lines = breaks.fill_null(0).to_numpy(zero_copy_only=False) + 1
         parts = [[*map(int, word.split("."))] for word in enhanced.categories]
         columns = {
-            f"enhanced_{name}": spread.numbers(
+            f"enhanced_{name}": col.numbers(
                 [each[place] for each in parts], enhanced.codes, np.int16
             )
             for place, name in enumerate(("class", "subject", "detail"))
@@ -143,7 +155,7 @@ class Exchanges:
             "receive_ms": receive,
             "latency_ms": latency,
             "bytes_received": self._take("n_bytes", reply),
-            "n_lines": spread.some_numbers(n_lines, none, np.int32),
+            "n_lines": col.some_numbers(n_lines, none, np.int32),
             "code": code,
             "code_class": digit,
             "enhanced": enhanced,
@@ -155,8 +167,8 @@ class Exchanges:
         which = np.arange(len(kinds))
         late = np.array([kind == "DeadlineExceeded" for kind in kinds], bool)
         return {
-            "error_type": spread.words(kinds, which),
-            "timed_out": spread.some_flags(late, np.zeros(len(late), bool)),
+            "error_type": col.words(kinds, which),
+            "timed_out": col.some_flags(late, np.zeros(len(late), bool)),
         }
 
     def _facts(self, fact: str, positions: Any, default: Any) -> list[Any]:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.edges import files
-from smtpnb.transcript import schema, store
+from smtpnb.transcript import schema
+from smtpnb.transcript.store import files as store
 from smtpnb.wire.record import RUN_ID
 
 if TYPE_CHECKING:
@@ -87,20 +88,14 @@ def seal(run: str | Path) -> Path:
     return part
 
 
-def paths(place: str | Path) -> Iterator[Path]:
-    """Yield the files of events in a file, a run or a directory of runs, in order.
+def holds_runs(place: Path) -> bool:
+    """Tell whether a directory is a run, or one of runs."""
+    return _is_run(place) or any(map(_is_run, place.iterdir()))
 
-    Raises:
-        FileNotFoundError: There is none.
-    """
-    place = Path(place)
-    if not place.is_dir():
-        place.stat()
-        yield place
-        return
+
+def paths(place: Path) -> Iterator[Path]:
+    """Yield the files of events in a run or a directory of runs, in order."""
     runs = [place] if _is_run(place) else sorted(filter(_is_run, place.iterdir()))
-    if not runs:
-        raise FileNotFoundError(f"{place} holds no run: no {MANIFEST} in it or below")
     for run in runs:
         yield from sorted(Path(run, EVENTS).rglob("part-*.parquet"))
         if Path(run, LIVE).exists():

@@ -16,14 +16,14 @@ import gc
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from smtpnb.transcript import views
-from smtpnb.transcript.derive import ROW, Derivation, Event
-from smtpnb.transcript.shapes import Shapes
+from smtpnb.transcript import text as views
+from smtpnb.transcript.intern import Shapes
+from smtpnb.transcript.log import ROW, Derivation, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -72,12 +72,17 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-class _Views(ABC):
+class Views(ABC):
     """What can be made of events, live or not. `len` and iteration are over events."""
 
     @abstractmethod
     def _events(self) -> Sequence[Event]:
         """What there is to see."""
+
+    def _last(self, n: int) -> tuple[Sequence[Event], int]:
+        """The last `n` events, and how many there are before them."""
+        found = self._events()
+        return found[-n:], max(len(found) - n, 0)
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self._events())
@@ -99,22 +104,24 @@ class _Views(ABC):
         """Return one row for each command and its reply (`schema.EXCHANGES`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.exchanges(self.events())
+        return tables.make("exchanges", self.events())
 
     def transactions(self) -> pd.DataFrame:
         """Return one row for each recipient (`schema.TRANSACTIONS`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.transactions(self.events())
+        return tables.make("transactions", self.events())
 
     def sessions(self) -> pd.DataFrame:
         """Return one row for each connection (`schema.SESSIONS`)."""
         from smtpnb.transcript import tables  # loads pandas
 
-        return tables.sessions(self.events())
+        return tables.make("sessions", self.events())
 
     def text(self, *, times: bool = False) -> str:
-        """Return the dialogue as text, in swaks' hints (see `views`).
+        """Return the whole dialogue as text, in swaks' hints (see `views`).
+
+        `print(transcript)` shows the end of it.
 
         Args:
             times: Begin each line with the milliseconds since its session began.
@@ -147,18 +154,26 @@ class _Views(ABC):
             FileExistsError: The file exists, or is no regular file.
             ValueError: Another suffix.
         """
-        from smtpnb.transcript import store  # loads pyarrow
+        from smtpnb.transcript.store import files  # loads pyarrow
 
-        return store.save(self.events(), path, overwrite=overwrite)
+        return files.save(self.events(), path, overwrite=overwrite)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give the events to polars, DuckDB, pyarrow and others, without pandas."""
+        from smtpnb.transcript.store import files  # loads pyarrow
+
+        return files.arrow_of(self.events()).__arrow_c_stream__(requested_schema)
 
     def __str__(self) -> str:
-        return self.text()
+        last, before = self._last(views.MAX_EVENTS)
+        return views.text(last, before=before)
 
     def _repr_html_(self) -> str:
-        return views.html(self._events())
+        last, before = self._last(views.MAX_EVENTS)
+        return views.html(last, before=before)
 
 
-class Excerpt(_Views):
+class Excerpt(Views):
     """A part of a transcript as it was at one moment.
 
     Attributes:
@@ -178,15 +193,21 @@ class Excerpt(_Views):
         return f"<Excerpt: {len(self._held)} events{upto}>"
 
 
-class SavedTranscript(_Views):
+class SavedTranscript(Views):
     """A transcript that was read from a file: as it was, and it no longer grows.
 
     Args:
-        frame: An events frame (`schema.EVENTS`).
+        frame: An events frame (`schema.EVENTS`), ours or as pandas, polars, DuckDB or
+            pyarrow hold it.
+
+    Raises:
+        ValueError: It is no events frame.
     """
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self._frame = frame
+    def __init__(self, frame: Any) -> None:
+        from smtpnb.transcript import door  # loads pandas
+
+        self._frame = door.coerce("events", frame)
         self._held: list[Event] | None = None
 
     def events(self) -> pd.DataFrame:
@@ -199,6 +220,12 @@ class SavedTranscript(_Views):
 
             self._held = tables.event_values(self._frame)
         return self._held
+
+    def _last(self, n: int) -> tuple[Sequence[Event], int]:
+        from smtpnb.transcript import tables  # loads pandas
+
+        last = tables.event_values(self._frame.iloc[-n:])
+        return last, len(self) - len(last)
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -219,12 +246,45 @@ def load(path: str | Path) -> SavedTranscript:
         ValueError: It is no transcript of smtpnb, of another version of the schema,
             or larger than any honest one.
     """
-    from smtpnb.transcript import store  # loads pyarrow
+    from smtpnb.transcript.store import files  # loads pyarrow
 
-    return SavedTranscript(store.load(path))
+    return SavedTranscript(files.load(path))
 
 
-class Transcript(_Views):
+def concat(sources: Iterable[Any]) -> Any:
+    """Put transcripts, or tables of one kind, together.
+
+        smtpnb.concat([load("postfix.jsonl"), load("dovecot.jsonl")]).exchanges()
+
+    Args:
+        sources: Transcripts and frames of events; or frames of one of the tables, as
+            we made them or as pandas, polars, DuckDB or pyarrow hold them.
+
+    Returns:
+        A `SavedTranscript` if any of them is a transcript, else a frame. An event
+        that is there twice counts once.
+
+    Raises:
+        ValueError: There is none, or they are of different tables.
+    """
+    from smtpnb.transcript import door  # loads pandas
+
+    found = list(sources)
+    told = [isinstance(each, Views) for each in found]
+    frames = [
+        each.events() if isinstance(each, Views) else door.as_frame(each)
+        for each in found
+    ]
+    kinds = {door.kind_of(frame) for frame in frames}
+    if len(kinds) != 1 or None in kinds:
+        names = ", ".join(sorted(str(kind) for kind in kinds)) or "nothing"
+        raise ValueError(f"these are no tables of one kind: {names}")
+    (kind,) = kinds
+    frame = door.concat(frames, str(kind))
+    return SavedTranscript(frame) if any(told) else frame
+
+
+class Transcript(Views):
     """What happened on the connections of one client.
 
     It may be read while another thread appends to the records: each reading sees the
@@ -237,6 +297,7 @@ class Transcript(_Views):
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = records
         self._derived: list[Derivation] = []
+        self._known: tuple[list[int], pd.DataFrame | None] = [], None
         self._shapes = Shapes()
         self._lock = Lock()  # two readers; writers need none
 
@@ -269,15 +330,81 @@ class Transcript(_Views):
 
     def events(self) -> pd.DataFrame:
         """Return one row for each event (`schema.EVENTS`)."""
-        from smtpnb.transcript import columns  # loads pandas
+        from smtpnb.transcript.tables import events  # loads pandas
 
         with _no_collection():
             with self._lock:
                 self._advance()
-                records = [each.record for each in self._derived]
-                sizes = [len(each.rows) for each in self._derived]
-                packed = b"".join(each.rows for each in self._derived)
-            return columns.events_frame(records, sizes, packed, self._shapes)
+                parts = [(each.record, bytes(each.rows)) for each in self._derived]
+            return events.frame_of_records(parts, self._shapes)
+
+    def exchanges(self) -> pd.DataFrame:
+        """Return one row for each command and its reply (`schema.EXCHANGES`).
+
+        The cost is that of the exchanges since the last call: those that were complete
+        by then are not made again. A frame that was handed out never changes.
+        """
+        from smtpnb.transcript import door  # loads pandas
+
+        with _no_collection(), self._lock:
+            self._advance()
+            ends = [len(each.rows) for each in self._derived]
+            # Only the last session goes on: a client has one at a time.
+            settled = [*ends[:-1], *(each.settled for each in self._derived[-1:])]
+            done, known = self._known
+            if known is None or done[:-1] != ends[: len(done)][:-1]:
+                done, known = [], self._exchanges([], [])
+            if settled != done:
+                more = self._exchanges(done, settled)
+                known = door.concat([known, more], "exchanges") if done else more
+                self._known = settled, known
+            rest = self._exchanges(settled, ends)
+            return door.concat([known, rest] if len(rest) else [known], "exchanges")
+
+    def _exchanges(self, begin: list[int], end: list[int]) -> pd.DataFrame:
+        """Return the exchanges in a part of the rows of each session."""
+        from smtpnb.transcript import tables  # loads pandas
+        from smtpnb.transcript.tables import events
+
+        begin = [*begin, *[0] * (len(end) - len(begin))]
+        parts = [
+            (each.record, bytes(each.rows[start:stop]))
+            for each, start, stop in zip(self._derived, begin, end, strict=False)
+            if start < stop
+        ]
+        return tables.make("exchanges", events.frame_of_records(parts, self._shapes))
+
+    def session(self, which: int | str = -1) -> Excerpt:
+        """Return one session, as it is now.
+
+        Args:
+            which: Its number in order, -1 the last, or its session_id.
+
+        Raises:
+            LookupError: There is no such session.
+        """
+        with self._lock:
+            self._advance()
+            found = [each for each in self._derived if each.rows]
+            if isinstance(which, str):
+                found = [each for each in found if each.record.session_id == which]
+            at = 0 if isinstance(which, str) else which
+            if not -len(found) <= at < len(found):
+                n = sum(1 for each in self._derived if each.rows)
+                raise LookupError(f"no session {which!r} among {n}")
+            return Excerpt(list(found[at].events()), 0)
+
+    def _last(self, n: int) -> tuple[Sequence[Event], int]:
+        with self._lock:
+            self._advance()
+            last: list[Event] = []
+            for each in reversed(self._derived):
+                start = max(len(each.rows) - (n - len(last)) * ROW.size, 0)
+                last = [*each.events(start), *last]
+                if len(last) >= n:
+                    break
+            size = sum(len(each.rows) // ROW.size for each in self._derived)
+            return last, size - len(last)
 
     def __len__(self) -> int:
         with self._lock:
@@ -296,6 +423,7 @@ class Transcript(_Views):
         except BaseException:
             # Interrupted between two entries: the next reader begins afresh.
             self._derived.clear()
+            self._known = [], None
             raise
 
     def __repr__(self) -> str:
