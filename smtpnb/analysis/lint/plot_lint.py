@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.lint.rules.verdict import LEVELS
+from smtpnb.analysis.lint.rules.rule import LEVELS
 
 if TYPE_CHECKING:
     import pandas as pd
