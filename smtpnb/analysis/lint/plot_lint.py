@@ -49,8 +49,9 @@ def plot_lint(findings: pd.DataFrame, *, by: str = "server") -> Figure:
     wrong = _ranked(worst)
     height = 1.3 + style.ROW * max(len(wrong), 1)
     figure, ax = style.new_figure(describe_lint(findings, by=by), height=height)
+    asked = [str(findings.attrs["asked"])] if "asked" in findings.attrs else []
     if not wrong:
-        style.nothing_to_show(ax, "nothing was found wrong")
+        style.nothing_to_show(ax, "; ".join(["nothing was found wrong", *asked]))
         return figure
     sentences = _sentences(findings) if len(names) == 1 else {}
     for y, rule in enumerate(wrong):
@@ -68,7 +69,7 @@ def plot_lint(findings: pd.DataFrame, *, by: str = "server") -> Figure:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     kept = len({rule for rule, _ in worst} - set(wrong))
-    said = [f"n = {len(names)} of {len(columns)} ({by})"]
+    said = [*asked, f"n = {len(names)} of {len(columns)} ({by})"]
     said.append(f"{kept} rules that nobody broke are not drawn")
     if not sentences:
         said.append(f"{_NOT_ASKED}: the question did not come up")
@@ -126,4 +127,6 @@ def describe_lint(findings: pd.DataFrame, *, by: str = "server") -> str:
             for verdict, rules in counts.items()
         ]
         said.append(f"{style.short(name)}: {', '.join(words)}.")
+    if "asked" in findings.attrs:
+        said.append(f"{findings.attrs['asked']}.")
     return " ".join(said)
