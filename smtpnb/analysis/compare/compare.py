@@ -143,10 +143,8 @@ def _makes(
     made: list[tuple[str, str]] = []
     for side, server in enumerate((pair.a, pair.b)):
         known = {} if server is None else standing[side][server] | replies[side][server]
-        software, greeting = (known.get(item) for item in _TELLING)
-        made.append(
-            (software.text if software else "", greeting.text if greeting else "")
-        )
+        software, greeting = (known.get(item, NOTHING).text for item in _TELLING)
+        made.append((software, greeting))
     return made
 
 
