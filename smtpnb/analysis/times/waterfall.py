@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.frames import table
-from smtpnb.analysis.inputs import events_of
-from smtpnb.transcript.tables import rows
-from smtpnb.transcript.transcript import of_one
+from smtpnb.analysis.one_session import events_of_one
+from smtpnb.transcript.exchanges import fold, since_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +70,7 @@ def waterfall(source: Source, *, session: int | str = -1) -> pd.DataFrame:
 
 def bars(source: Source, session: int | str = -1) -> list[Bar]:
     """Return the rows of `waterfall` as plain values; the same arguments and errors."""
-    events = of_one(events_of(source), session)
+    events = events_of_one(source, session)
     found = [*_setup(events), *_exchanges(events)]
     return sorted(found, key=lambda bar: bar.start_ms)
 
