@@ -328,3 +328,13 @@ def test_a_dollar_in_a_reply_is_no_formula(tmp_path: Path) -> None:
     figure = plot_compare(compare(a, b))
     figure.savefig(tmp_path / "compare.png")  # mathtext would raise
     assert "$x_{y}$" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_the_picture_takes_what_its_question_takes() -> None:
+    a, b = Transcript([plain()]), Transcript([starttls()])
+    said = describe_compare(compare(a, b))
+    for one, other in ((a, b), (a.events(), b.events()), (a, b.events())):
+        assert plot_compare(one, other).axes
+        assert describe_compare(one, other) == said
+    with pytest.raises(ValueError, match="the other one"):
+        plot_compare(a)

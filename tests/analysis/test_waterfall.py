@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from smtpnb import Transcript
 from smtpnb.analysis import describe_waterfall, plot_waterfall, style, waterfall
 from smtpnb.analysis.figure import ShownFigure
-from smtpnb.transcript import events, tables
+from smtpnb.transcript import SavedTranscript, events, tables
 from smtpnb.transcript.tables import events_frame
 from tests.transcript.logs import opened, pipelined, plain
 
@@ -193,3 +193,10 @@ def test_one_of_many_sessions_is_drawn_without_making_the_others(
     found = waterfall(events, session=name if session == "id" else session)
     assert found.equals(wanted)
     assert made == [int((events["session_id"] == name).sum())]
+
+
+def test_the_picture_takes_what_its_question_takes(transcript: Transcript) -> None:
+    said = describe_waterfall(transcript)
+    for given in (transcript, transcript.events(), waterfall(transcript)):
+        assert describe_waterfall(given) == said
+        assert _texts(plot_waterfall(given)) == _texts(plot_waterfall(transcript))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis import style
-from smtpnb.analysis.compare.compare import NOISE_RATIO
+from smtpnb.analysis.compare.compare import NOISE_RATIO, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from smtpnb.analysis.inputs import Source
 
 MAX_ROWS: Final = 30
 MAX_SAME: Final = 12  # with more steps, those that stayed the same are left out
@@ -41,13 +43,15 @@ class _Move(NamedTuple):
     change: str
 
 
-def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
+def plot_compare(given: Source, a: Source | str = "", b: str = "") -> Figure:
     """Draw what changed between two servers or two days.
 
     Args:
-        frame: From `compare`. At most 30 changes and 30 steps are drawn; of more
-            than 12 steps only those whose latency changed.
+        given: From `compare`. At most 30 changes and 30 steps are drawn; of more
+            than 12 steps only those whose latency changed, most first. Or the first,
+            or the earlier, of the two that `compare` takes.
         a: What to call the first, or the earlier; "" for its name in the frame, or "a".
+            Or the other one that `compare` takes.
         b: What to call the other one.
 
     Returns:
@@ -55,10 +59,12 @@ def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
     """
     from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
 
+    frame, a = _answer(given, a)
     changes, every = list(_changes(frame)), list(_moves(frame))
     moves = every
     if len(every) > MAX_SAME:
-        moves = [move for move in every if move.change == "changed"][:MAX_ROWS]
+        moved = [move for move in every if move.change == "changed"]
+        moves = sorted(moved, key=_factor, reverse=True)[:MAX_ROWS]
     n_lines = 1 + max(min(len(changes), MAX_ROWS), 1)
     parts = [style.ROW * n_lines + 0.2, style.ROW * max(len(moves), 1) + 0.9]
     figure = ShownFigure(figsize=(style.WIDTH, sum(parts)), layout="constrained")
@@ -71,8 +77,11 @@ def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
     ax = below.subplots()
     if moves:
         _dumbbells(ax, moves)
-        others = len(every) - len(moves)
-        note = f"; {others} steps about the same" if others else ""
+        same = sum(move.change != "changed" for move in every)
+        drawn = sum(move.change != "changed" for move in moves)
+        rest = len(every) - len(moves) - (same - drawn)
+        note = f"; {same - drawn} steps about the same" if same > drawn else ""
+        note += f"; {rest} that moved less" if rest else ""
         hollow, full = (style.short(name, 20) for name in names)
         said = f"median latency by step: {hollow} hollow, {full} full{note}"
         ax.set_xlabel(said, parse_math=False)
@@ -80,6 +89,22 @@ def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
         none = "latency is about the same" if every else "no latency on both sides"
         style.nothing_to_show(ax, none)
     return figure
+
+
+def _answer(given: Source, other: Source | str) -> tuple[pd.DataFrame, str]:
+    """The answer of `compare`, and what to call the first."""
+    import pandas as pd  # loaded only when used
+
+    if not isinstance(other, str):
+        return compare(given, other), ""
+    if isinstance(given, pd.DataFrame) and {"item", "change"} <= {*given.columns}:
+        return given, other
+    raise ValueError("two are compared: give the other one as well")
+
+
+def _factor(move: _Move) -> float:
+    low, high = sorted((max(move.a, style.LEAST_MS), max(move.b, style.LEAST_MS)))
+    return high / low
 
 
 def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
@@ -189,12 +214,14 @@ def _moved(move: _Move) -> str:
     return f"{factor} times as {'slow' if move.b > move.a else 'fast'}"
 
 
-def describe_compare(frame: pd.DataFrame) -> str:
+def describe_compare(given: Source, other: Source | str = "") -> str:
     """Say in words what `plot_compare` shows.
 
     Args:
-        frame: From `compare`.
+        given: As for `plot_compare`.
+        other: The other one that `compare` takes, if `given` is the first.
     """
+    frame, _ = _answer(given, other)
     if frame.empty:
         return "There is nothing to compare."
     changes, moves = list(_changes(frame)), list(_moves(frame))
