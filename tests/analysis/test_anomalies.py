@@ -122,7 +122,7 @@ def _texts(figure: Any) -> list[str]:
 def test_the_picture_shows_what_is_slow_and_what_is_new() -> None:
     now = exchanges({"code": 450}, *_usual(2, latency_ms=500.0), *_usual(1, text="x"))
     texts = _texts(plot_anomalies(anomalies(now, exchanges(*_usual()))))
-    assert texts[0] == "mx.example rcpt  new: 450 (1), 1 text"
+    assert texts[0] == "rcpt mx.example  new: 450 (1), 1 text"
     assert texts[1].startswith("500 ms  z=")
     assert texts[1].endswith("n=2")
 
@@ -173,7 +173,7 @@ def test_two_ports_of_a_host_are_two_services() -> None:
     assert set(found["port"]) == {587}
     (ax,) = plot_anomalies(found).axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == [
-        "mx1.example.test noop"
+        "noop mx1.example.test"
     ]
 
 
@@ -194,4 +194,4 @@ def test_of_many_groups_the_worst_are_drawn_and_it_says_so() -> None:
              for n in range(60)]  # fmt: skip
     (ax,) = plot_anomalies(exchanges(*rows)).axes
     assert len(ax.get_yticklabels()) == 25
-    assert ax.get_xlabel().endswith("; the 25 worst of 60")
+    assert ax.get_xlabel().startswith("the 25 worst of 60; ")

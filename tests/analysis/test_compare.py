@@ -290,7 +290,7 @@ def test_of_many_steps_only_those_that_moved_are_drawn() -> None:
     )
     _, below = plot_compare(compare(a, b)).axes
     assert [text.get_text() for text in below.get_yticklabels()] == [
-        "mx3.example.test: noop"
+        "noop, mx3.example.test"
     ]
     assert below.get_xlabel().endswith("steps about the same")
     _, below = plot_compare(compare(a, a)).axes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis import style
 from smtpnb.analysis.compare.compare import NOISE_RATIO, compare
+from smtpnb.analysis.pictured import middle_cut, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,11 +81,13 @@ def plot_compare(given: Source, a: Source | str = "", b: str = "") -> Figure:
         same = sum(move.change != "changed" for move in every)
         drawn = sum(move.change != "changed" for move in moves)
         rest = len(every) - len(moves) - (same - drawn)
-        note = f"; {same - drawn} steps about the same" if same > drawn else ""
-        note += f"; {rest} that moved less" if rest else ""
+        others = [
+            f"{same - drawn} steps about the same" if same > drawn else "",
+            f"{rest} that moved less" if rest else "",
+        ]
         hollow, full = (style.short(name, 20) for name in names)
-        said = f"median latency by step: {hollow} hollow, {full} full{note}"
-        ax.set_xlabel(said, parse_math=False)
+        said = f"median latency by step: {hollow} hollow, {full} full"
+        ax.set_xlabel(note([said, *others]), parse_math=False)
     else:
         none = "latency is about the same" if every else "no latency on both sides"
         style.nothing_to_show(ax, none)
@@ -127,7 +130,7 @@ def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
         kind, _, rest = item.partition(" ")
         if kind == "reply" and rest.endswith(" none"):
             item = f"no reply at {rest.removesuffix(' none')}"  # noqa: PLW2901  # in words
-        label = f"{by}: {item}" if several else item
+        label = f"{item}, {middle_cut(by, 24)}" if several else item
         shown = [text if isinstance(text, str) else "" for text in (a, b)]
         yield change, label, shown[0], shown[1]
 
@@ -148,7 +151,7 @@ def _moves(frame: pd.DataFrame) -> Iterator[_Move]:
     rows = frame[frame["item"].str.startswith("p50_ms") & frame["delta"].notna()]
     for by, item, a, b, change in _columns(rows):
         step = item.partition(" ")[2]
-        label = f"{by}: {step}" if several else step
+        label = f"{step}, {middle_cut(by, 30)}" if several else step
         yield _Move(label, float(a), float(b), change)
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.asked import answer_to
 from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.hosts.capabilities import AFTER, BEFORE, FACTS, capabilities
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, labels
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
 from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def plot_capabilities(given: Source) -> Figure:
     if n_left_out:
         said[0] = f"{n - n_left_out} of {n} hosts, those that lack most"
     said += ["new: only after TLS", "gone: only before", "?: EHLO was not answered"]
-    ax.set_xlabel("; ".join(said), fontsize=8)
+    ax.set_xlabel(note(said), fontsize=8)
     return figure
 
 
@@ -89,7 +89,7 @@ def _drawn(
     words = [str(word) for word in counts.index[:MAX_WORDS]]
     by_host: dict[str, list[tuple[str, list[str]]]] = {}
     for name, phase, cells in _rows(frame, words):
-        by_host.setdefault(name, []).append((f"{style.short(name, 36)} {phase}", cells))
+        by_host.setdefault(name, []).append((f"{middle_cut(name, 36)} {phase}", cells))
     names = list(by_host)
     if sum(map(len, by_host.values())) > MAX_ROWS:
         lacking = {

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.asked import answer_to
 from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.hosts.endpoints import ends_of, labels
 from smtpnb.analysis.hosts.posture import SOON, strong, tls_posture
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
 from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def plot_posture(given: Source) -> Figure:
             middle = edges[at] + _WIDTHS[at] / 2
             style.in_cell(ax, middle, y, f"{icon} {text}", colour, size=7.5)
     every = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
-    style.name_rows(ax, [every[end] for end in ends_of(drawn)], longest=36)
+    names = [middle_cut(every[end], 36) for end in ends_of(drawn)]
+    style.name_rows(ax, names)
     middles = [edge + width / 2 for edge, width in zip(edges, _WIDTHS, strict=False)]
     ax.set_xticks(middles, _COLUMNS, fontsize=9)
     ax.xaxis.set_ticks_position("top")
@@ -73,11 +74,9 @@ def plot_posture(given: Source) -> Figure:
     n = f"n = {len(frame)} {'host' if len(frame) == 1 else 'hosts'}"
     if len(drawn) < len(frame):
         n = f"the {len(drawn)} worst of {len(frame)} hosts"
-    ax.set_xlabel(
-        f"{n}; {_GOOD} good, {_HALF} halfway, {_BAD} bad, "
-        f"{_UNKNOWN} not seen; the grade is the sum of tls_rules()",
-        fontsize=8,
-    )
+    signs = f"{_GOOD} good, {_HALF} halfway, {_BAD} bad, {_UNKNOWN} not seen"
+    said = (n, signs, "the grade is the sum of tls_rules()")
+    ax.set_xlabel(note(said), fontsize=8)
     return figure
 
 

@@ -11,9 +11,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.asked import answer_to
 from smtpnb.analysis.lint.lint import lint
 from smtpnb.analysis.lint.rules.rule import LEVELS
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,8 @@ def plot_lint(given: Source, *, by: str = "server") -> Figure:
                 cell.set(x=x - 0.485, ha="left")
     rfc = dict(zip(findings["rule"], findings["rfc"], strict=True))
     style.name_rows(ax, [f"{rule}   {rfc[rule]}" for rule in wrong])
-    style.name_columns(ax, names, rotation=0 if len(names) < 6 else 30)
+    shown = [middle_cut(name, 24) for name in names]
+    style.name_columns(ax, shown, 24, rotation=0 if len(names) < 6 else 30)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     kept = len({rule for rule, _ in worst} - set(wrong))
@@ -80,7 +81,7 @@ def plot_lint(given: Source, *, by: str = "server") -> Figure:
     said.append(f"{kept} rules that nobody broke are not drawn")
     if not sentences:
         said.append(f"{_NOT_ASKED}: the question did not come up")
-    ax.set_xlabel("; ".join(said), fontsize=8)
+    ax.set_xlabel(note(said), fontsize=8)
     return figure
 
 

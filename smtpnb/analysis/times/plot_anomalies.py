@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.asked import answer_to
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
 from smtpnb.analysis.times.anomalies import anomalies
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def plot_anomalies(given: Source, *, ax: Axes | None = None) -> Figure:
         if len(slow):
             _points(ax, at, slow)
             measured = True
-        where = style.short(f"{names[ends_of(group.head(1))[0]]} {step}", 40)
+        name = middle_cut(names[ends_of(group.head(1))[0]], 32)
+        where = f"{step} {name}"
         shown.append(f"{where}  {_new(group)}" if _new(group) else where)
     style.name_rows(ax, shown, 70)
     style.bare(ax)
@@ -64,8 +65,8 @@ def plot_anomalies(given: Source, *, ax: Axes | None = None) -> Figure:
         style.log_ms(ax)
         low, high = ax.get_xlim()
         ax.set_xlim(low / 1.5, high * 2.5)  # room for the figures
-        said = ["| normal, dots: what stands out (logarithmic)", rest]
-        ax.set_xlabel("; ".join(filter(None, said)), fontsize=9)
+        said = [rest, "| normal, dots: what stands out (logarithmic)"]
+        ax.set_xlabel(note(said), fontsize=9)
     else:
         ax.set_xticks([])
         ax.spines["bottom"].set_visible(False)

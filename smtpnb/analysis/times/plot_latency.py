@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.asked import answer_to
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
 from smtpnb.analysis.times.latency import latency, slowest
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def plot_latency(given: Source, *, ax: Axes | None = None) -> Figure:
     else:
         ax.set_xticks([])
         said = "nothing was answered"
-    if len(shown) < len(frame):
-        said += f"; the {len(shown)} worst of {len(frame):,}"
-    ax.set_xlabel(said, fontsize=9)
+    few = len(shown) < len(frame)
+    rest = f"the {len(shown)} worst of {len(frame):,}" if few else ""
+    ax.set_xlabel(note([rest, said]), fontsize=9)
     return style.figure_of(ax)
 
 
@@ -112,13 +112,15 @@ def _names(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
     if {*ENDPOINT} <= {*by}:
         every = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
         ends = [every[end] for end in ends_of(rows)]
-        columns[[name for name in by if name not in _APART].index("host")] = ends
+        columns[[name for name in by if name not in _APART].index("host")] = [
+            middle_cut(end, 32) for end in ends
+        ]
     elif "port" in by:
         columns.append(rows["port"].astype(object).tolist())
     if "pipelined" in by:
         columns.append([" grouped" * bool(one) for one in rows["pipelined"]])
     words = [" ".join(map(str, row)).strip() for row in zip(*columns, strict=True)]
-    return [style.short(name, 40) for name in words or ["all"] * len(rows)]
+    return [middle_cut(name, 50) for name in words or ["all"] * len(rows)]
 
 
 _APART: Final = ("pipelined", "port")
@@ -212,7 +214,9 @@ def plot_slowest(given: Source, *, ax: Axes | None = None) -> Figure:
         colour = style.VERMILION if refused else style.SKY
         ax.barh(at, row["latency_ms"], height=0.66, color=colour)
         style.beside_bar(ax, row["latency_ms"], at, _beside(row))
-    style.name_rows(ax, [f"{row['host']}  {row['step']}" for row in rows])
+    style.name_rows(
+        ax, [f"{row['step']}  {middle_cut(str(row['host']), 34)}" for row in rows]
+    )
     ax.set_xlim(0, max(rows[0]["latency_ms"] * 1.3, style.LEAST_MS))
     rest = len(frame) - len(rows)
     ax.set_xlabel(

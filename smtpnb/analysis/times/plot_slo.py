@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.asked import answer_to
+from smtpnb.analysis.pictured import answer_to
 from smtpnb.analysis.times.plot_timeline import counted
 from smtpnb.analysis.times.slo import slo
 

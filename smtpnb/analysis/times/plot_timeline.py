@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.asked import answer_to
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
 from smtpnb.analysis.times.timeline import timeline
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def plot_timeline(given: Source) -> Figure:
         ax.set_ylim(max(low, style.LEAST_MS) * 0.6, max(high, style.LEAST_MS) * 3.2)
         style.log_ms(ax, "y")
     rest = len(ends) - len(shown)
-    note = f"{_MEANS}; the {len(shown)} worst of {len(ends)}" if rest else _MEANS
-    style.dates(strips[-1], frame["bin"], note)
+    few = f"the {len(shown)} worst of {len(ends)}" if rest else ""
+    style.dates(strips[-1], frame["bin"], note([few, _MEANS]))
     return figure
 
 
@@ -98,7 +98,7 @@ def _strip(ax: Axes, rows: pd.DataFrame, step: float, name: str) -> None:
             if failing <= MAX_NUMBERS:  # more would lie on one another
                 style.above_bar(ax, time, top * 1.5, str(n_fail), size=7)
     total, failed = int(rows["n"].sum()), int(rows["n_fail"].sum())
-    title = f"{style.short(name, 40)}   n = {total}, failed {failed}"
+    title = f"{middle_cut(name, 60)}   n = {total}, failed {failed}"
     ax.set_title(title, loc="left", fontsize=9, parse_math=False, pad=3)
     style.bare(ax, grid="both")
     ax.tick_params(axis="both", labelsize=8)
