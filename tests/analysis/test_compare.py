@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgba
 
 from smtpnb import Transcript
-from smtpnb.analysis import compare, describe_compare, plot_compare
+from smtpnb.analysis import compare, describe_compare, plot_compare, style
 from smtpnb.analysis.compare import facts, volatile
 from tests.transcript.logs import (
     Log,
@@ -338,3 +339,16 @@ def test_the_picture_takes_what_its_question_takes() -> None:
         assert describe_compare(one, other) == said
     with pytest.raises(ValueError, match="the other one"):
         plot_compare(a)
+
+
+def test_a_refusal_that_came_is_not_green() -> None:
+    a = _asked(b"250 2.0.0 Ok\r\n")
+    b = _asked(b"450 4.2.0 no\r\n")
+    above, _ = plot_compare(Transcript([a]), Transcript([b])).axes
+    rows = {
+        text.get_text(): above.patches[round(text.get_position()[1])].get_facecolor()
+        for text in above.texts
+        if text.get_text().startswith("reply")
+    }
+    assert rows["reply noop 450 4.2.0"] == to_rgba(style.PALE_ORANGE)
+    assert to_rgba(style.PALE_GREEN) not in rows.values()

@@ -7,6 +7,7 @@ it, on a logarithmic axis; of many steps only those that moved.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis import style
@@ -32,6 +33,7 @@ _TINTS: Final = {
     "removed": style.PALE_ORANGE,
     "changed": style.PALE_YELLOW,
 }
+_REFUSAL: Final = re.compile(r"(?:reply|text) \S+ (?:[45]\d\d|refused)\b|no reply at ")
 _AT: Final = (0.005, 0.115, 0.42, 0.71)  # where the columns of the list begin
 
 
@@ -179,11 +181,18 @@ def _list(
     if not changes:
         ax.text(_AT[0], 0, "nothing but latency changed", fontsize=9, va="center")
     for y, (change, item, a, b) in enumerate(changes):
-        ax.axhspan(y - 0.46, y + 0.46, color=_TINTS[change], linewidth=0)
+        ax.axhspan(y - 0.46, y + 0.46, color=_tint(change, item), linewidth=0)
         texts = (f"{_SIGNS[change]} {change}", item, a, b)
         for x, text, longest in zip(_AT, texts, (12, 42, 36, 36), strict=True):
             shown = style.short(text, longest)
             ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
+
+
+def _tint(change: str, item: str) -> str:
+    """Colour what changed: that there are refusals now is not good news."""
+    if _REFUSAL.match(item):
+        return style.PALE_ORANGE if change == "added" else style.PALE_YELLOW
+    return _TINTS[change]
 
 
 def _dumbbells(ax: Axes, moves: list[_Move]) -> None:

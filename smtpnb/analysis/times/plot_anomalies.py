@@ -64,7 +64,7 @@ def plot_anomalies(given: Source, *, ax: Axes | None = None) -> Figure:
     if measured:
         style.log_ms(ax)
         low, high = ax.get_xlim()
-        ax.set_xlim(low / 1.5, high * 2.5)  # room for the figures
+        ax.set_xlim(low / 1.5, high * 5)  # room for the figures
         said = [rest, "| normal, dots: what stands out (logarithmic)"]
         ax.set_xlabel(note(said), fontsize=9)
     else:
