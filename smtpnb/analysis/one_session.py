@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from smtpnb.analysis.inputs import Source
-    from smtpnb.transcript.events import Event
+    from smtpnb.transcript.log import Event
 
 
 def events_of_one(source: Source, session: int | str) -> list[Event]:
@@ -22,13 +22,11 @@ def events_of_one(source: Source, session: int | str) -> list[Event]:
     Raises:
         LookupError: There is no such session.
     """
-    import pandas as pd  # loaded only when used
-
     from smtpnb.analysis.inputs import table_of
-    from smtpnb.transcript.events import SavedTranscript
+    from smtpnb.transcript import Excerpt, Transcript
     from smtpnb.transcript.tables import event_values
 
-    if not isinstance(source, (pd.DataFrame, SavedTranscript)):
+    if isinstance(source, (Transcript, Excerpt)):
         return list(source.session(session))
     frame = table_of(source, "events")
     names = frame["session_id"].unique()

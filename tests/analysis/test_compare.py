@@ -225,6 +225,13 @@ def test_replies_that_queue_are_told_apart() -> None:
     assert {"p50_ms rcpt", "p50_ms rcpt grouped"} <= items
 
 
+def test_frames_that_pandas_put_together_are_compared() -> None:
+    """Concat makes text of categories that are not the same on both sides."""
+    one, other = Transcript([plain()]), Transcript([opened("b.test").close()])
+    events = pd.concat([one.events(), other.events()], ignore_index=True)
+    assert set(compare(events, events)["change"]) == {"same"}
+
+
 def test_many_servers_are_grouped_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work grows with what differs, not with servers times tables."""
     calls: Counter[str] = Counter()

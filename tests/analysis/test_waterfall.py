@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from smtpnb.transcript.events import Event
+    from smtpnb.transcript import Event
 
 
 def _texts(figure: Figure) -> list[str]:

@@ -196,7 +196,7 @@ def _frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     import numpy as np  # loaded only when used
     import pandas as pd
 
-    from smtpnb.transcript import spread
+    from smtpnb.transcript import columns as spread
 
     *texts, delta = zip(*rows, strict=True) if rows else [()] * 6
     frame = {}

@@ -19,7 +19,6 @@ from smtpnb.analysis.hosts.capabilities import AFTER, Offer, offered
 from smtpnb.analysis.inputs import table_of
 from smtpnb.analysis.replies.classify import classify
 from smtpnb.analysis.replies.kinds import kinds
-from smtpnb.transcript.events import SavedTranscript
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,9 +70,9 @@ class Side:
     """
 
     def __init__(self, source: Source, by: Sequence[str]) -> None:
-        saved = SavedTranscript(table_of(source, "events"))
-        self._sessions = saved.sessions()
-        self._exchanges = saved.exchanges()
+        events = table_of(source, "events")
+        self._sessions = table_of(events, "sessions")
+        self._exchanges = table_of(events, "exchanges")
         columns = [self._sessions[name].astype(object) for name in by]
         rows = list(zip(*columns, strict=True))
         known = ~np.array([any(map(pd.isna, row)) for row in rows], bool)

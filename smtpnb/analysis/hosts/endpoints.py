@@ -8,17 +8,14 @@ This module knows nothing of what is asked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.frames import plain_rows
-from smtpnb.analysis.inputs import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
-
-    from smtpnb.analysis.inputs import Source
 
 ENDPOINT: Final = ("host", "port")
 
@@ -26,33 +23,6 @@ ENDPOINT: Final = ("host", "port")
 def keys_of(by: str | Sequence[str]) -> list[str]:
     """Return the columns to group by: one may stand alone."""
     return [by] if isinstance(by, str) else [*by]
-
-
-def with_port(
-    source: Source, wanted: Literal["exchanges", "transactions"]
-) -> pd.DataFrame:
-    """Return a table that has no port of its own, with the port of its sessions.
-
-    Args:
-        source: A transcript, a frame of its `events()`, or such a table. A table alone
-            does not tell the port: then there is no such column.
-        wanted: Which table.
-    """
-    import pandas as pd  # loaded only when used
-
-    from smtpnb.transcript.events import SavedTranscript
-
-    if isinstance(source, pd.DataFrame):
-        if not {"event", "seq"} <= {*source.columns}:
-            return source
-        source = SavedTranscript(source)
-    frame = table_of(source, wanted)
-    if "port" in frame.columns:
-        return frame
-    events = source.events()
-    ports = events.drop_duplicates("session_id").set_index("session_id")["port"]
-    place = ports.index.get_indexer(pd.Index(frame["session_id"]))
-    return frame.assign(port=ports.array.take(place, allow_fill=True))
 
 
 def rows_by_endpoint(
@@ -72,7 +42,8 @@ def rows_by_endpoint(
         end: [] for end in dict.fromkeys(ends)
     }
     ordered = sessions.sort_values("ts", kind="stable")
-    rows = plain_rows(ordered[list(columns)])
+    # A column that no session has is null.
+    rows = plain_rows(ordered.reindex(columns=list(columns)))
     for end, row in zip(ends_of(ordered), rows, strict=True):
         found[end].append(row)
     return found

@@ -178,7 +178,7 @@ def _frame(turns: Turns, rules: Sequence[Rule], parts: list[_Part]) -> pd.DataFr
     import pandas as pd
 
     from smtpnb.analysis.lint.rules.rule import LEVELS
-    from smtpnb.transcript import spread
+    from smtpnb.transcript import columns as spread
 
     def joined(columns: list[Any]) -> Any:
         return np.concatenate([np.empty(0, np.int64), *columns])

@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 
 from smtpnb.analysis.inputs import table_of
 from smtpnb.protocol.transaction import ENDS, Follower
-from smtpnb.transcript.events import SavedTranscript
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,7 +120,7 @@ class Turns:
 
     def __init__(self, source: Source) -> None:
         events = table_of(source, "events")
-        frame = SavedTranscript(events).exchanges()
+        frame = table_of(events, "exchanges")
         number, names = pd.factorize(events["session_id"])
         self.names: list[str] = [str(name) for name in names]
         first = np.unique(number, return_index=True)[1]

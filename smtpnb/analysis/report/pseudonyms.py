@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.compare.volatile import VOLATILE, names_of
 from smtpnb.analysis.report.forms import Forms, canonical, decoded
-from smtpnb.transcript import words
+from smtpnb.transcript import parse as words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,9 +20,8 @@ from smtpnb.analysis.explain.explain import explain
 from smtpnb.analysis.one_session import events_of_one
 from smtpnb.analysis.report.pseudonyms import pseudonymise as other_names
 from smtpnb.edges.text import cut
-from smtpnb.transcript import views
-from smtpnb.transcript.events import Excerpt
-from smtpnb.transcript.exchanges import detail
+from smtpnb.transcript import Excerpt
+from smtpnb.transcript import text as views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

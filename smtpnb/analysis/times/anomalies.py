@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.analysis.hosts.endpoints import with_port
+from smtpnb.analysis.inputs import table_of
 from smtpnb.analysis.replies.kinds import kinds
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def anomalies(
     """
     import pandas as pd  # loaded only when used
 
-    exchanges = _keyed(with_port(source, "exchanges"))
+    exchanges = _keyed(table_of(source, "exchanges"))
     if baseline is None:
         found = [_slow(exchanges, exchanges, threshold)]
     else:
-        known = _keyed(with_port(baseline, "exchanges"))
+        known = _keyed(table_of(baseline, "exchanges"))
         found = [_slow(exchanges, known, threshold)]
         exchanges = exchanges[_met(exchanges, known)]
         codes = _new(exchanges, known, "number")

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.hosts.endpoints import keys_of, with_port
+from smtpnb.analysis.hosts.endpoints import keys_of
+from smtpnb.analysis.inputs import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +68,7 @@ def latency(
     """
     if any(not 0 <= one <= 1 for one in q):
         raise ValueError("a quantile is between 0 and 1")
-    frame = with_port(source, "exchanges")
+    frame = table_of(source, "exchanges", "sessions")
     keys = keys_of(by) or ["step", "host"]
     if not by and "port" in frame.columns:
         keys.append("port")
@@ -143,7 +144,7 @@ def slowest(source: Source, *, n: int = 20) -> pd.DataFrame:
     Raises:
         KeyError: The frame lacks a column.
     """
-    exchanges = with_port(source, "exchanges").reset_index(drop=True)
+    exchanges = table_of(source, "exchanges").reset_index(drop=True)
     exchanges = exchanges[exchanges["latency_ms"].notna()]
     kinds = ["step", "pipelined"]
     steps = exchanges.groupby(kinds, dropna=False, observed=True)["latency_ms"]

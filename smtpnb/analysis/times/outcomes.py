@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.analysis.hosts.endpoints import with_port
 from smtpnb.analysis.inputs import table_of
 
 if TYPE_CHECKING:
@@ -44,33 +43,33 @@ def outcomes(source: Source) -> pd.DataFrame:
         ValueError: The frame is another table, or has sessions with transactions and
             does not say what became of them.
     """
-    import pandas as pd  # loaded only when used
+    from smtpnb.transcript import door
+    from smtpnb.transcript.transcript import Views
 
-    from smtpnb.transcript.events import SavedTranscript
-
-    if isinstance(source, pd.DataFrame):
-        names = {*source.columns}
-        if names >= {"event", "seq"}:
-            source = SavedTranscript(source)
-        elif names >= {"recipient_no", "outcome", "total_ms"}:
-            return _recipients(source, source["total_ms"])
-        elif names >= {"n_transactions", "outcome", "total_ms"}:
-            return _without_transactions(source)
-        else:
+    if isinstance(source, Views):
+        return _of_events(source.events())
+    match door.kind_of(door.as_frame(source)):
+        case "events":
+            return _of_events(table_of(source, "events"))
+        case "transactions":
+            known = table_of(source, "transactions")
+            return _recipients(known, known["total_ms"])
+        case "sessions":
+            return _without_transactions(table_of(source, "sessions"))
+        case _:
             raise ValueError(
                 "this frame is none of events, transactions and sessions: "
                 "give the transcript"
             )
-    return _of_transcript(source)
 
 
-def _of_transcript(source: Source) -> pd.DataFrame:
+def _of_events(events: pd.DataFrame) -> pd.DataFrame:
     import numpy as np  # loaded only when used
     import pandas as pd
 
-    transactions = with_port(source, "transactions")
-    sessions = table_of(source, "sessions")
-    exchanges = table_of(source, "exchanges")
+    transactions = table_of(events, "transactions")
+    sessions = table_of(events, "sessions")
+    exchanges = table_of(events, "exchanges")
     names = pd.Index(sessions["session_id"])
     setup = sessions[list(_SETUP)].fillna(0.0).sum(axis=1).to_numpy()
     busy = _busy_ms(exchanges, names)
@@ -84,10 +83,7 @@ def _of_transcript(source: Source) -> pd.DataFrame:
     own = busy.of(places, np.ones_like(places)) + setup[places]
     refused = alone["session_id"].isin(_refused_at_hello(exchanges))
     return pd.concat(
-        [
-            _recipients(transactions, took),
-            _sessions(alone, own, refused),
-        ],
+        [_recipients(transactions, took), _sessions(alone, own, refused)],
         ignore_index=True,
     )
 

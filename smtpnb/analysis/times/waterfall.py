@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.frames import plain_rows, table
 from smtpnb.analysis.one_session import events_of_one
-from smtpnb.transcript.exchanges import fold, since_ms
+from smtpnb.transcript.tables import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +81,7 @@ def bars(source: Source, session: int | str = -1) -> list[Bar]:
     import pandas as pd  # loaded only when used
 
     if isinstance(source, pd.DataFrame) and {*Bar._fields} <= {*source.columns}:
-        rows = plain_rows(source[list(Bar._fields)])
-        return [Bar(**row) for row in rows]
+        return [Bar(**row) for row in plain_rows(source[list(Bar._fields)])]
     events = events_of_one(source, session)
     found = [*_setup(events), *_exchanges(events)]
     return sorted(found, key=lambda bar: bar.start_ms)
