@@ -359,3 +359,18 @@ def test_a_refusal_that_came_is_not_green() -> None:
     }
     assert rows["reply noop 450 4.2.0"] == to_rgba(style.PALE_ORANGE)
     assert to_rgba(style.PALE_GREEN) not in rows.values()
+
+
+def test_a_host_that_moved_to_another_port_is_compared_with_itself() -> None:
+    def day(*ports: int) -> Transcript:
+        logs = [Log("a.test", port) for port in ports]
+        for log in [*logs, other := Log("b.test")]:
+            log.connect()
+            log.greeting()
+        return Transcript([log.close() for log in [*logs, other]])
+
+    moved = set(compare(day(25), day(2525))["by"])
+    assert moved == {"b.test", "a.test:25 -> a.test:2525"}
+    # Of two there is no telling which one it was.
+    split = compare(day(25), day(2525, 2526))
+    assert set(split["by"]) == {"b.test", "a.test:25", "a.test:2525", "a.test:2526"}

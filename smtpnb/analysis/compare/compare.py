@@ -13,6 +13,7 @@ This module knows nothing of pictures, nor of the order of a dialogue (`dialogue
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, keys_of, labels
@@ -47,7 +48,7 @@ def compare(
     """Tell what differs between two transcripts: of two servers, or of two days.
 
     If each has just one `by` (say, one host) and they differ, these two are compared
-    with each other.
+    with each other; so is a host that has just one port on each side, and another one.
 
     Args:
         a: A transcript, or a frame of its `events()`: the first, or the earlier.
@@ -75,7 +76,7 @@ def compare(
     columns = keys_of(by)
     sides = Side(a, columns), Side(b, columns)
     named = _names(sides, columns)
-    pairs = list(_pairs(sides, named))
+    pairs = list(_pairs(sides, named, columns))
     facts = _facts(sides, pairs)
     rows = [
         row
@@ -94,14 +95,30 @@ def _names(sides: tuple[Side, Side], by: list[str]) -> dict[Key, str]:
     return dict(zip(keys, shown, strict=True))
 
 
-def _pairs(sides: tuple[Side, Side], named: dict[Key, str]) -> Iterator[_Pair]:
+def _pairs(
+    sides: tuple[Side, Side], named: dict[Key, str], by: list[str]
+) -> Iterator[_Pair]:
     keys_a, keys_b = (side.keys for side in sides)
     if len(keys_a) == len(keys_b) == 1 and keys_a != keys_b:
         yield _Pair(f"{named[keys_a[0]]} -> {named[keys_b[0]]}", 0, 0)
         return
     at_a, at_b = ({key: n for n, key in enumerate(side.keys)} for side in sides)
+    moved = _moved(keys_a, keys_b) if by == list(ENDPOINT) else {}
     for key, name in named.items():
-        yield _Pair(name, at_a.get(key), at_b.get(key))
+        if key in moved:
+            yield _Pair(f"{name} -> {named[moved[key]]}", at_a[key], at_b[moved[key]])
+        elif key not in moved.values():
+            yield _Pair(name, at_a.get(key), at_b.get(key))
+
+
+def _moved(keys_a: list[Key], keys_b: list[Key]) -> dict[Key, Key]:
+    """Hosts that answer on one other port now: which, by the host and port before."""
+    only = (set(keys_a) - set(keys_b), set(keys_b) - set(keys_a))
+    counts = [Counter(key[0] for key in keys) for keys in only]
+    now = {key[0]: key for key in only[1] if counts[1][key[0]] == 1}
+    return {
+        key: now[key[0]] for key in only[0] if counts[0][key[0]] == 1 and key[0] in now
+    }
 
 
 def _facts(
