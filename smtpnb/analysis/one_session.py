@@ -23,12 +23,13 @@ def events_of_one(source: Source, session: int | str) -> list[Event]:
         LookupError: There is no such session.
     """
     from smtpnb.analysis.inputs import table_of
+    from smtpnb.analysis.required import required
     from smtpnb.transcript import Excerpt, Transcript
     from smtpnb.transcript.tables import event_values
 
     if isinstance(source, (Transcript, Excerpt)):
         return list(source.session(session))
-    frame = table_of(source, "events")
+    frame = required(table_of(source, "events"), ("session_id", "event", "seq"))
     names = frame["session_id"].unique()
     if isinstance(session, int):
         if not -len(names) <= session < len(names):

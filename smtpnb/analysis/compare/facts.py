@@ -19,6 +19,7 @@ from smtpnb.analysis.hosts.capabilities import AFTER, Offer, offered
 from smtpnb.analysis.inputs import table_of
 from smtpnb.analysis.replies.classify import classify
 from smtpnb.analysis.replies.kinds import kinds
+from smtpnb.analysis.required import required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,9 +71,10 @@ class Side:
     """
 
     def __init__(self, source: Source, by: Sequence[str]) -> None:
-        events = table_of(source, "events")
+        events = required(table_of(source, "events"), ("session_id", "event", "seq"))
         self._sessions = table_of(events, "sessions")
         self._exchanges = table_of(events, "exchanges")
+        required(self._sessions, by)
         columns = [self._sessions[name].astype(object) for name in by]
         rows = list(zip(*columns, strict=True))
         known = ~np.array([any(map(pd.isna, row)) for row in rows], bool)

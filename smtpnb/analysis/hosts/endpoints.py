@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.frames import plain_rows
+from smtpnb.analysis.required import required
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,6 +38,7 @@ def rows_by_endpoint(
     Returns:
         For each host and port its rows by column, in order of time, None for null.
     """
+    required(sessions, (*ENDPOINT, "ts"))
     ends = ends_of(sessions)
     found: dict[tuple[str, int | None], list[dict[str, Any]]] = {
         end: [] for end in dict.fromkeys(ends)

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from smtpnb.analysis.inputs import table_of
+from smtpnb.analysis.required import required
 from smtpnb.protocol.transaction import ENDS, Follower
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Turns:
     """
 
     def __init__(self, source: Source) -> None:
-        events = table_of(source, "events")
+        events = required(table_of(source, "events"), ("session_id", "event", "seq"))
         frame = table_of(events, "exchanges")
         number, names = pd.factorize(events["session_id"])
         self.names: list[str] = [str(name) for name in names]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.inputs import table_of
 from smtpnb.analysis.replies.kinds import kinds
+from smtpnb.analysis.required import required
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,11 +71,11 @@ def anomalies(
     """
     import pandas as pd  # loaded only when used
 
-    exchanges = _keyed(table_of(source, "exchanges"))
+    exchanges = _keyed(_exchanges(source))
     if baseline is None:
         found = [_slow(exchanges, exchanges, threshold)]
     else:
-        known = _keyed(table_of(baseline, "exchanges"))
+        known = _keyed(_exchanges(baseline))
         found = [_slow(exchanges, known, threshold)]
         exchanges = exchanges[_met(exchanges, known)]
         codes = _new(exchanges, known, "number")
@@ -85,6 +86,11 @@ def anomalies(
     table = table.astype(dict.fromkeys(("host", "step", "metric", "what"), text))
     table["port"] = table["port"].where(table["port"] >= 0).astype("Int32")
     return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def _exchanges(source: Source) -> pd.DataFrame:
+    columns = ("host", "step", "pipelined", "latency_ms", "code", "text", "ts")
+    return required(table_of(source, "exchanges"), columns)
 
 
 def _keyed(exchanges: pd.DataFrame) -> pd.DataFrame:

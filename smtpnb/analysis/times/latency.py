@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis.hosts.endpoints import keys_of
 from smtpnb.analysis.inputs import table_of
+from smtpnb.analysis.required import required
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from smtpnb.analysis.inputs import Source
 
 _TIMEOUTS: Final = ("connection-timeout", "io-timeout")
+_FOUND_IN: Final = ("step", "pipelined", "latency_ms", "host", "code", "text")
 _FOUND: Final = (
     "session_id",
     "exchange_no",
@@ -76,10 +78,7 @@ def latency(
         frame = _phases(frame, keys)
     elif "pipelined" not in keys:
         keys.append("pipelined")
-    lacking = [name for name in (*keys, "latency_ms") if name not in frame.columns]
-    if lacking:
-        raise KeyError(f"there is no column {', '.join(lacking)}")
-    return _percentiles(frame, keys, q)
+    return _percentiles(required(frame, (*keys, "latency_ms")), keys, q)
 
 
 def _percentiles(
@@ -144,7 +143,8 @@ def slowest(source: Source, *, n: int = 20) -> pd.DataFrame:
     Raises:
         KeyError: The frame lacks a column.
     """
-    exchanges = table_of(source, "exchanges").reset_index(drop=True)
+    exchanges = required(table_of(source, "exchanges"), _FOUND_IN)
+    exchanges = exchanges.reset_index(drop=True)
     exchanges = exchanges[exchanges["latency_ms"].notna()]
     kinds = ["step", "pipelined"]
     steps = exchanges.groupby(kinds, dropna=False, observed=True)["latency_ms"]
