@@ -140,9 +140,8 @@ class Turns:
         self.latency_ms: Any = frame["latency_ms"].to_numpy(float)
         self.t_ms: Any = frame["t_ms"].to_numpy(float)
         self._texts = {
-            "text": _strings(frame["text"]),
-            "argument": _strings(frame["argument"]),
-            "enhanced": _strings(frame["enhanced"]),
+            name: _strings(frame[name])
+            for name in ("line", "argument", "text", "enhanced")
         }
         self._words = {
             name: _words(frame[name]) for name in ("step", "verb", "error_type")
@@ -165,9 +164,6 @@ class Turns:
         kind = events["event"].astype(object).to_numpy()
         numbered = events["exchange_no"].fillna(-1).to_numpy(np.int64)
         key = np.where(numbered < 0, -1, number * _MOST + numbered)
-        commands = np.flatnonzero(kind == "command")
-        lines = _strings(events["text"].iloc[commands])
-        self._texts["line"] = self._for_each(key[commands], lines)
         details = events["detail"].astype(object).to_numpy()
         replies = np.flatnonzero((kind == "reply") & events["detail"].notna())
         bare = [key[at] for at in replies if _is_bare(details[at])]
@@ -182,16 +178,6 @@ class Turns:
             map(_facts, details[others]),
         )
         self.beside = [Beside(*row) for row in zip(*columns, strict=True)]
-
-    def _for_each(self, keys: Any, texts: Any) -> Any:
-        """For each exchange its own of some texts; "" without one."""
-        order = np.argsort(keys, kind="stable")
-        place = np.searchsorted(keys[order], self._key, side="right") - 1
-        own = order[np.maximum(place, 0)] if len(order) else place
-        found = (place >= 0) & (len(keys) > 0)
-        found[found] &= keys[own[found]] == self._key[found]
-        with_none = pa.concat_arrays([texts, pa.array([""], pa.large_string())])
-        return with_none.take(pa.array(np.where(found, own, len(texts))))
 
     def find(self, keys: Any) -> Any:
         """The position of the first exchange of each key; -1 where there is none."""
