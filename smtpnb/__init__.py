@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient as SmtpClient
-    from smtpnb.dialogues.conformance import conformance as conformance
+    from smtpnb.dialogues.conformance import (
+        conformance as conformance,
+    )
+    from smtpnb.dialogues.conformance import (
+        conformance_in_parts as conformance_in_parts,
+    )
     from smtpnb.message.delivery import Delivery as Delivery
     from smtpnb.message.delivery import Recipient as Recipient
     from smtpnb.message.envelope import MailObject as MailObject
@@ -90,7 +95,7 @@ _ERRORS: Final = (
 )
 _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
-    "smtpnb.dialogues.conformance": "conformance",
+    "smtpnb.dialogues.conformance": "conformance conformance_in_parts",
     "smtpnb.protocol.errors": _ERRORS,
     "smtpnb.message.delivery": "Delivery Recipient",
     "smtpnb.message.envelope": "MailObject",

@@ -2,9 +2,10 @@
 
 Four real servers, each on loopback and asked the questions of `conformance`; and what a
 postmaster has who looks at three hosts for two days, played by three sandboxes with
-faults on order. The dice are seeded and the delays real. Two things are made up: the
-names of the hosts, which a resolver of our own maps onto loopback, and the wall clock
-of the two days, where a session begins every 24 minutes instead of at once.
+faults on order. The dice are seeded and the delays real. Three things are made up: the
+names of the hosts, which a resolver of our own maps onto loopback; the ports of the two
+days, 25 each; and their wall clock, where a session begins every 24 minutes instead of
+at once.
 
 Not a part of `make test`: it needs the servers, and root to start them.
 """
@@ -29,7 +30,7 @@ from smtpnb import (
     SmtpClient,
     SmtpError,
     TlsPolicy,
-    conformance,
+    conformance_in_parts,
 )
 from smtpnb.transcript.store import files as store
 from tests.servers.dovecot import PASSWORD, running_dovecot
@@ -74,15 +75,26 @@ def _save(name: str, events: pd.DataFrame) -> None:
     sys.stdout.write(f"{path.name}: {len(events)} events, {path.stat().st_size} B\n")
 
 
-def _ask(client: SmtpClient, ca: str | None = None, user: Plain | None = None) -> None:
-    """Ask a server that greeted us, inside TLS if it has a CA."""
-    client.ehlo(ME)
-    if ca is not None:
-        client.starttls(ca=ca)
+def _ask(
+    client: SmtpClient,
+    name: str,
+    port: int,
+    ca: str | None = None,
+    user: Plain | None = None,
+) -> None:
+    """Ask a server, inside TLS if it has a CA."""
+
+    def connect() -> SmtpClient:
+        client.connect(name, port)
         client.ehlo(ME)
-    if user is not None:
-        client.auth(user)
-    client.run(conformance(identity=ME, sender=f"ann@{ME}", rude=True))
+        if ca is not None:
+            client.starttls(ca=ca)
+            client.ehlo(ME)
+        if user is not None:
+            client.auth(user)
+        return client
+
+    conformance_in_parts(connect, identity=ME, sender=f"ann@{ME}", rude=True)
 
 
 def four_servers() -> None:
@@ -95,19 +107,16 @@ def four_servers() -> None:
     aiosmtpd = [sys.executable, "-c", _AIOSMTPD, "-n", "-l", f"127.0.0.1:{port}"]
     clients = {name: SmtpClient() for name in (*programs, "aiosmtpd")}
     with running_postfix(programs["postfix"], "postfix.example") as postfix:
-        clients["postfix"].connect("postfix.example", postfix.port)
-        _ask(clients["postfix"], postfix.ca)
+        _ask(clients["postfix"], "postfix.example", postfix.port, postfix.ca)
     with (
         running_sink(programs["smtp-sink"]) as sink,
         running_dovecot(programs["dovecot"], sink, "dovecot.example") as dovecot,
     ):
-        clients["smtp-sink"].connect("smtp-sink.example", sink)
-        _ask(clients["smtp-sink"])
-        clients["dovecot"].connect("dovecot.example", dovecot.port)
-        _ask(clients["dovecot"], dovecot.ca, Plain("ann", PASSWORD))
+        _ask(clients["smtp-sink"], "smtp-sink.example", sink)
+        ann = Plain("ann", PASSWORD)
+        _ask(clients["dovecot"], "dovecot.example", dovecot.port, dovecot.ca, ann)
     with running([*aiosmtpd, "-c", "aiosmtpd.handlers.Sink"], port):
-        clients["aiosmtpd"].connect("aiosmtpd.example", port)
-        _ask(clients["aiosmtpd"])
+        _ask(clients["aiosmtpd"], "aiosmtpd.example", port)
     for name, client in clients.items():
         _save(f"{name}.jsonl", client.transcript.events())
 
@@ -266,6 +275,7 @@ def two_days() -> None:
             parts = list(pool.map(_day, hosts, seeds))
         events = pd.concat(parts, ignore_index=True)
         events["ts"] += pd.Timedelta(days=at)
+        events["port"] = events["port"].where(events["port"].isna(), 25)
         _save(f"{name}.parquet", events)
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from smtpnb.analysis.frames import plain_rows
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -76,26 +74,3 @@ def _is_transcript(source: Any) -> bool:
     from smtpnb.transcript.transcript import Views
 
     return isinstance(source, Views)
-
-
-def rows_by_host(
-    sessions: pd.DataFrame, columns: Iterable[str]
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the sessions of each host, hosts in order of appearance.
-
-    Args:
-        sessions: A frame with the columns of `sessions()`.
-        columns: The ones to return.
-
-    Returns:
-        For each host its rows by column, in order of time, None for null.
-    """
-    found: dict[str, list[dict[str, Any]]] = {
-        str(host): [] for host in dict.fromkeys(sessions["host"])
-    }
-    ordered = sessions.sort_values("ts", kind="stable")
-    # A column that no session has is null.
-    rows = plain_rows(ordered.reindex(columns=list(columns)))
-    for host, row in zip(ordered["host"], rows, strict=True):
-        found[str(host)].append(row)
-    return found

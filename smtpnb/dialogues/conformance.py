@@ -1,10 +1,14 @@
-"""A dialogue that asks a server how it keeps RFC 5321, and harms nobody.
+"""Dialogues that ask a server how it keeps RFC 5321, and harm nobody.
 
-Safe by default: it stops before DATA, so that no message is ever sent; it is bounded;
-its names and addresses are of the reserved domain "invalid" (RFC 6761); fewer than ten
-of its commands are errors, since servers count those and hang up. Each question begins
-and ends outside a transaction, so that a bad answer spoils no other question. What is
-likeliest to make a server hang up comes last.
+Safe by default: they stop before DATA, so that no message is ever sent, and their names
+and addresses are of the reserved domain "invalid" (RFC 6761).
+
+Servers count, and hang up: Exim after ten commands that are no mail and after three
+that are out of order, chasquid after three errors, nodemailer's smtp-server after ten
+commands without AUTH. So the questions stand in parts of at most nine commands, of
+which two are errors for sure, and each part wants a connection of its own. What one
+part asks spoils no other question: each begins and ends outside a transaction. What was
+not asked is said, for a server that was hardly asked anything is not a good one.
 
 Most commands are `Custom`, because a question is often a command out of order: the
 transcript notes each that is. EHLO, the first of all, is not: where it is out of order,
@@ -12,53 +16,74 @@ after a 354 say, nothing may be asked, or the questions would be the text of a m
 
 The dialogue judges nothing; `analysis.lint` does.
 
-This module knows nothing of verdicts.
+This module knows nothing of verdicts, nor of how to connect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, overload
 
+from smtpnb.edges.text import one_line
 from smtpnb.protocol.commands import Command, Custom, Ehlo, Quit
-from smtpnb.protocol.errors import ConnectionLost, DeadlineExceeded, RemoteProtocolError
+from smtpnb.protocol.errors import (
+    DeadlineExceeded,
+    RemoteProtocolError,
+    SmtpError,
+    TransportError,
+)
 from smtpnb.protocol.line import line
-from smtpnb.protocol.reply import Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
     from smtpnb.dialogues.converse import Dialogue
+    from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.secret import Octets
 
-_Part: TypeAlias = Generator[Command, Reply, Reply]
+_Questions: TypeAlias = dict[str, tuple[str, ...]]
 
 _MAIL: Final = "MAIL FROM:<{sender}>"
+_NULL: Final = "MAIL FROM:<>"
 _POSTMASTER: Final = "RCPT TO:<Postmaster>"
+_HELLO: Final = "EHLO {identity}"
 # The commands of each question; the last one asks, those before it set the scene.
-# A first MAIL that is refused is said again with the null path.
-_QUESTIONS: Final = {
-    "EHLO: who are you, and what do you offer": ("EHLO {identity}",),
-    "NOOP": ("NOOP",),
-    "HELP": ("HELP",),
-    "VRFY: do you know postmaster": ("VRFY postmaster",),
-    "RSET without a transaction": ("RSET",),
-    # Before the first MAIL: later a server might take it for a reset gone wrong.
-    "RCPT without MAIL": (_POSTMASTER,),
-    "a verb in lower case": ("noop",),
-    '"from:" in lower case': ("mail from:<{sender}>",),
-    "the null reverse-path": ("MAIL FROM:<>",),
-    "postmaster without a domain": (_MAIL, _POSTMASTER),
-    "MAIL within a transaction": (_MAIL, _MAIL),
-    "RCPT after RSET ended the transaction": (_MAIL, "RSET", _POSTMASTER),
-    "RCPT after EHLO ended the transaction": (_MAIL, "EHLO {identity}", _POSTMASTER),
-    "a parameter that was not offered": (f"{_MAIL} XSMTPNB=1",),
-    "a space after the colon": ("MAIL FROM: <{sender}>",),
-    "a line of 512 octets, the longest": (f"NOOP {'x' * 505}",),
-}
-_RUDE: Final = {
+# A MAIL that sets the scene and is refused is said again with the null path.
+_PARTS: Final[tuple[_Questions, ...]] = (
+    {
+        "EHLO: who are you, and what do you offer": (_HELLO,),
+        "NOOP": ("NOOP",),
+        "HELP": ("HELP",),
+        "VRFY: do you know postmaster": ("VRFY postmaster",),
+        "RSET without a transaction": ("RSET",),
+        # Before the first MAIL: later a server might take it for a reset gone wrong.
+        "RCPT without MAIL": (_POSTMASTER,),
+        "a verb in lower case": ("noop",),
+    },
+    {
+        '"from:" in lower case': ("mail from:<{sender}>",),
+        "the null reverse-path": (_NULL,),
+        "postmaster without a domain": (_MAIL, _POSTMASTER),
+    },
+    {
+        "MAIL within a transaction": (_MAIL, _MAIL),
+        "RCPT after RSET ended the transaction": (_MAIL, "RSET", _POSTMASTER),
+    },
+    {
+        "EHLO again": (_HELLO,),
+        "RCPT after EHLO ended the transaction": (_MAIL, _HELLO, _POSTMASTER),
+    },
+    {
+        "a line of 512 octets, the longest": (f"NOOP {'x' * 505}",),
+        "a parameter that was not offered": (f"{_MAIL} XSMTPNB=1",),
+        "a command that does not exist": ("XSMTPNB",),
+    },
+)
+_RUDE: Final[_Questions] = {
     "a local part of 65 octets": (f"MAIL FROM:<{'x' * 65}@client.invalid>",),
     "a line of 600 octets": (f"NOOP {'x' * 593}",),
 }
-_LAST: Final = {"a command that does not exist": ("XSMTPNB",)}
+PARTS: Final = len(_PARTS)
 
 
 class Answer(NamedTuple):
@@ -75,6 +100,53 @@ class Answer(NamedTuple):
     reply: Reply
 
 
+class Answers(Sequence[Answer]):
+    """The answers in order, and whether that is all.
+
+    Attributes:
+        not_asked: The questions that were not answered, of all parts.
+        ended_by: What ended a part before its last question: a reply or an error, as
+            words; "" if nothing did.
+    """
+
+    def __init__(
+        self,
+        answers: Iterable[Answer] = (),
+        *,
+        not_asked: Iterable[str] = (),
+        ended_by: str = "",
+    ) -> None:
+        self._answers = tuple(answers)
+        self.not_asked = tuple(not_asked)
+        self.ended_by = ended_by
+
+    @overload
+    def __getitem__(self, index: int) -> Answer: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Answer, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Answer | tuple[Answer, ...]:
+        return self._answers[index]
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __repr__(self) -> str:
+        lines = (f"{each.question}: {_shown(each.reply)}" for each in self)
+        return "\n".join([f"<Answers: {self}>", *lines])
+
+    def __str__(self) -> str:
+        """Say how far it came: "asked 10 of 17; ended by 421 Too many errors"."""
+        n = len({answer.question for answer in self if answer.command != "QUIT"})
+        said = f"asked {n} of {n + len(self.not_asked)}"
+        if self.ended_by:
+            said += f"; ended by {self.ended_by}"
+        if self.not_asked:
+            said += f"; not asked: {', '.join(self.not_asked)}"
+        return said
+
+
 class Lower(Custom):
     """A command whose verb is sent in lower case (RFC 5321 section 2.4)."""
 
@@ -85,71 +157,156 @@ class Lower(Custom):
 
 
 def conformance(
+    part: int = 1,
     *,
     identity: str = "client.invalid",
     sender: str = "sender@client.invalid",
     rude: bool = False,
-) -> Dialogue[tuple[Answer, ...]]:
-    """Ask 17 questions (19 if rude) in at most 45 commands, and say QUIT.
+) -> Dialogue[Answers]:
+    """Ask the questions of one part, in at most nine commands, and say QUIT.
 
     Run it on a connection that was greeted, with TLS and AUTH done if they are wanted:
-    `client.run(conformance())`, then `lint(client.transcript)`.
+    `client.run(conformance())`, then `lint(client.transcript)`. Each part wants a
+    connection of its own; `conformance_in_parts` asks them all.
 
     Args:
+        part: Which, 1 to `PARTS`.
         identity: What EHLO says.
         sender: The reverse-path; where the server refuses it, the null path is used.
-        rude: Also send what is longer than RFC 5321 allows: a local part of 65
-            octets and a line of 600.
+        rude: Also send, in the last part, what is longer than RFC 5321 allows: a
+            local part of 65 octets and a line of 600.
 
     Returns:
-        A generator for `SmtpClient.run`, which returns the answers in order. A server
-        that ends the session early gives fewer of them.
+        A generator for `SmtpClient.run`, which returns the answers in order. They say
+        what was not asked, and why, if the server ended the session early.
 
     Raises:
+        ValueError: There is no such part.
         LocalProtocolError: EHLO is out of order now; nothing was sent.
     """
+    if not 1 <= part <= PARTS:
+        raise ValueError(f"there are parts 1 to {PARTS}, and no {part}")
+    return _ask_part(part, {"identity": identity, "sender": sender}, rude=rude)
+
+
+class Runs(Protocol):
+    """Whoever runs a dialogue on a connection: `SmtpClient`, say."""
+
+    def run(self, dialogue: Dialogue[Answers]) -> Answers:
+        """Say what it yields, and return what it returns."""
+
+
+def conformance_in_parts(
+    connect: Callable[[], Runs],
+    *,
+    identity: str = "client.invalid",
+    sender: str = "sender@client.invalid",
+    rude: bool = False,
+) -> Answers:
+    """Ask all questions, each part on a connection of its own.
+
+        client = SmtpClient()
+
+        def connect():
+            client.connect("mx.example.net")
+            return client
+
+        print(conformance_in_parts(connect))       # asked 17 of 17
+        lint(client.transcript)
+
+    Args:
+        connect: Connects, with TLS and AUTH if they are wanted, and returns what runs
+            a dialogue. It is called once for each part.
+        identity: As for `conformance`.
+        sender: As for `conformance`.
+        rude: As for `conformance`.
+
+    Returns:
+        The answers of all parts. A part whose connection failed was not asked.
+    """
     answers: list[Answer] = []
+    ended_by: list[str] = []
+    for part in range(1, PARTS + 1):
+        asked = conformance(part, identity=identity, sender=sender, rude=rude)
+        try:
+            found = connect().run(asked)
+        except (TransportError, DeadlineExceeded, RemoteProtocolError) as error:
+            ended_by.append(_words(error))
+            continue
+        answers += found
+        if found.ended_by:
+            ended_by.append(found.ended_by)
+    return _answers(answers, "; ".join(dict.fromkeys(ended_by)), rude=rude)
+
+
+def _answers(answers: list[Answer], ended_by: str, *, rude: bool) -> Answers:
+    """Put the answers together with what was not asked."""
+    asked = {answer.question for answer in answers}
+    every = [name for part in range(1, PARTS + 1) for name in _questions(part, rude)]
+    missing = [name for name in every if name not in asked]
+    return Answers(answers, not_asked=missing, ended_by=ended_by)
+
+
+def _questions(part: int, rude: bool) -> _Questions:  # private
+    # What is likeliest to make a server hang up comes last.
+    if part == PARTS and rude:
+        return {**_RUDE, **_PARTS[-1]}
+    return _PARTS[part - 1]
+
+
+def _ask_part(part: int, names: dict[str, str], *, rude: bool) -> Dialogue[Answers]:
+    answers: list[Answer] = []
+    ended_by = ""
+    questions = _questions(part, rude)
     try:
-        for question, lines in _questions(rude=rude):
-            said = [text.format(identity=identity, sender=sender) for text in lines]
-            reply = yield from _ask(said)
+        if part > 1:
+            ended_by = _ends((yield from _ask([f"EHLO {names['identity']}"]))[0])
+        for number, (question, lines) in enumerate(questions.items(), 1):
+            if ended_by:
+                break
+            said = [text.format(**names) for text in lines]
+            reply, clean = yield from _ask(said)
             answers.append(Answer(question, said[-1], reply))
-            if _ends(reply):
-                return tuple(answers)
-        answers.append(Answer("goodbye", "QUIT", (yield Quit())))
-    except (ConnectionLost, DeadlineExceeded, RemoteProtocolError):
-        pass  # the transcript holds how it ended
-    return tuple(answers)
+            ended_by = _ends(reply)
+            if not (ended_by or clean) and number < len(questions):
+                ended_by = _ends((yield Custom("RSET")))
+        if not ended_by:
+            answers.append(Answer("goodbye", "QUIT", (yield Quit())))
+    except (TransportError, DeadlineExceeded, RemoteProtocolError) as error:
+        ended_by = _words(error)
+        if answers and not answers[-1].reply.ok:
+            # Some servers say why in a reply of another code, and then hang up.
+            ended_by += f" (after {_shown(answers[-1].reply)})"
+    return _answers(answers, ended_by, rude=rude)
 
 
-def _questions(*, rude: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield from _QUESTIONS.items()
-    if rude:
-        yield from _RUDE.items()
-    yield from _LAST.items()
-
-
-def _ask(lines: list[str]) -> _Part:
-    """Say the commands of a question and return the reply to the last.
+def _ask(lines: list[str]) -> Generator[Command, Reply, tuple[Reply, bool]]:
+    """Say the commands of a question.
 
     A reply that ends the session ends it here, whichever command it answers.
+
+    Returns:
+        The reply to the last, and whether no transaction is open any more.
     """
     *scene, question = lines
+    clean = True
     for text in scene:
         reply = yield _command(text)
-        if text.startswith("MAIL") and 400 <= reply.code != 421:
-            yield Custom("RSET")
-            reply = yield Custom("MAIL", "FROM:<>")
+        if text.startswith("MAIL") and not reply.ok and not _ends(reply):
+            reply = yield _command(_NULL)  # a refused MAIL changes nothing
         if _ends(reply):
-            return reply
-    reply = yield _command(question)
-    if not _ends(reply):
-        if question.startswith("EHLO") and not reply.ok:
-            yield Custom("HELO", question.partition(" ")[2])
-        elif question[:4].upper() in {"MAIL", "RCPT"}:
-            cleared = yield Custom("RSET")
-            return cleared if _ends(cleared) else reply
-    return reply
+            return reply, clean
+        if reply.ok:
+            clean = not text.startswith("MAIL")
+    command = _command(question)
+    reply = yield command
+    if command.verb == "EHLO" and not reply.ok and not _ends(reply):
+        yield Custom("HELO", question.partition(" ")[2])
+    if reply.ok and command.verb in {"MAIL", "RCPT"}:
+        clean = False
+    elif reply.ok and command.verb in {"EHLO", "RSET"}:
+        clean = True
+    return reply, clean
 
 
 def _command(text: str) -> Command:
@@ -159,9 +316,19 @@ def _command(text: str) -> Command:
     return (Lower if verb.islower() else Custom)(verb, argument)
 
 
-def _ends(reply: Reply) -> bool:
-    """Tell whether nothing more can be asked.
+def _ends(reply: Reply) -> str:
+    """Say why nothing more can be asked, or "".
 
     421 closes the session, and 3yz waits for what none of these commands has.
     """
-    return reply.code == 421 or reply.reply_class == 3
+    if reply.code == 421 or reply.reply_class == 3:
+        return _shown(reply)
+    return ""
+
+
+def _shown(reply: Reply) -> str:
+    return one_line(f"{reply.code} {reply.text}")
+
+
+def _words(error: SmtpError) -> str:
+    return f"{type(error).__name__}: {one_line(str(error))}"

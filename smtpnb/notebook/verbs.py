@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
-from smtpnb.dialogues.conformance import conformance
+from smtpnb.dialogues.conformance import conformance_in_parts
 from smtpnb.notebook import messages
 from smtpnb.notebook.grammar import TABLES
 from smtpnb.notebook.line import host_and_port
@@ -361,14 +361,41 @@ def transcript(_: Sessions, client: SmtpClient, request: Request) -> Any:
     return getattr(client.transcript, what)()
 
 
-def ask_conformance(_: Sessions, client: SmtpClient, request: Request) -> Any:
-    """Run the dialogue that asks, and judge its session."""
+def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Ask all parts, each on a connection like this one, and judge their sessions."""
     from smtpnb.analysis.lint.lint import lint  # loads pandas when it is used
 
     if "--expect" in request.options:
         raise UsageError("conformance has many replies: --expect does not go with it")
-    client.run(conformance(rude="--rude" in request.options))
-    return lint(client.transcript.session())
+    first = next(iter(client.transcript.session())).session_id
+    connect = _again_and_again(sessions, client)
+    asked = conformance_in_parts(connect, rude="--rude" in request.options)
+    events = client.transcript.events()
+    names = list(dict.fromkeys(events["session_id"]))
+    mine = events["session_id"].isin(names[names.index(first) :])
+    found = lint(events[mine])
+    found.attrs["asked"] = str(asked)
+    return found
+
+
+def _again_and_again(
+    sessions: Sessions, client: SmtpClient
+) -> Callable[[], SmtpClient]:
+    """Return what gives the client as it is, and then on new connections like it."""
+    host, settings = sessions.targets.get(sessions.current, (client.peer, {}))
+    by_starttls = bool(client.tls) and not settings.get("implicit_tls")
+    unused = [client]
+
+    def connect() -> SmtpClient:
+        if unused:
+            return unused.pop()
+        client.connect(host, **settings)
+        if by_starttls:
+            client.ehlo()
+            client.starttls()
+        return client
+
+    return connect
 
 
 def lint(_: Sessions, client: SmtpClient, request: Request) -> Any:

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from smtpnb import Transcript
 from smtpnb.analysis import anomalies, describe_anomalies, plot_anomalies
 from tests.analysis.rows import SECOND, T0, exchanges
-
-if TYPE_CHECKING:
-    from smtpnb import Transcript
+from tests.transcript.logs import Log
 
 
 def _usual(n: int = 20, **row: Any) -> list[dict[str, Any]]:
@@ -123,7 +122,7 @@ def _texts(figure: Any) -> list[str]:
 def test_the_picture_shows_what_is_slow_and_what_is_new() -> None:
     now = exchanges({"code": 450}, *_usual(2, latency_ms=500.0), *_usual(1, text="x"))
     texts = _texts(plot_anomalies(anomalies(now, exchanges(*_usual()))))
-    assert texts[0] == "mx.example rcpt  new: 450 (1), 1 text"
+    assert texts[0] == "rcpt mx.example  new: 450 (1), 1 text"
     assert texts[1].startswith("500 ms  z=")
     assert texts[1].endswith("n=2")
 
@@ -156,3 +155,43 @@ def test_a_transcript_is_its_own_baseline(transcript: Transcript) -> None:
     found = anomalies(transcript, transcript)
     assert set(found["metric"]) <= {"latency_ms"}
     assert plot_anomalies(found).axes
+
+
+def test_two_ports_of_a_host_are_two_services() -> None:
+    def day(slow: float) -> Transcript:
+        records = []
+        for port, wait in ((25, 10.0), (587, slow)):
+            talk = Log(port=port)
+            talk.connect()
+            talk.greeting()
+            for _ in range(9):
+                talk.say("noop", b"NOOP\r\n", b"250 Ok\r\n", wait=wait)
+            records.append(talk.close())
+        return Transcript(records)
+
+    found = anomalies(day(500.0), day(10.0))
+    assert set(found["port"]) == {587}
+    (ax,) = plot_anomalies(found).axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [
+        "noop mx1.example.test"
+    ]
+
+
+def test_replies_that_queue_are_compared_with_their_like() -> None:
+    queued = _usual(latency_ms=500.0, pipelined=True)
+    assert anomalies(exchanges(*_usual(), *queued)).empty
+
+
+def test_the_picture_takes_what_its_question_takes() -> None:
+    frame = exchanges(*_usual(), *_usual(1, latency_ms=100.0))
+    assert describe_anomalies(frame) == describe_anomalies(anomalies(frame))
+    assert plot_anomalies(frame).axes
+
+
+def test_of_many_groups_the_worst_are_drawn_and_it_says_so() -> None:
+    rows = [row for n in range(60) for row in _usual(host=f"mx{n}")]
+    rows += [{**_usual(1)[0], "host": f"mx{n}", "latency_ms": 100.0 + n}
+             for n in range(60)]  # fmt: skip
+    (ax,) = plot_anomalies(exchanges(*rows)).axes
+    assert len(ax.get_yticklabels()) == 25
+    assert ax.get_xlabel().startswith("the 25 worst of 60; ")

@@ -28,10 +28,10 @@ def _offering(*lines: str, host: str = "a.test") -> Log:
 def test_each_host_has_a_row_before_tls_and_one_after_it() -> None:
     matrix = capabilities(Transcript([starttls(), opened("b.example").close()]))
     assert list(matrix.index) == [
-        ("mx1.example.test", "before TLS"),
-        ("mx1.example.test", "after TLS"),
-        ("b.example", "before TLS"),
-        ("b.example", "after TLS"),
+        ("mx1.example.test", 25, "before TLS"),
+        ("mx1.example.test", 25, "after TLS"),
+        ("b.example", 25, "before TLS"),
+        ("b.example", 25, "after TLS"),
     ]
     words = ["AUTH", "PIPELINING", "SIZE", "STARTTLS"]
     assert list(matrix.columns) == [*words, "size_limit", "auth_mechs"]
@@ -90,7 +90,7 @@ def test_a_host_that_never_answered_has_rows_of_nulls() -> None:
 def test_no_sessions_make_an_empty_matrix() -> None:
     matrix = capabilities(Transcript([]))
     assert matrix.empty
-    assert matrix.index.names == ["host", "phase"]
+    assert matrix.index.names == ["host", "port", "phase"]
     assert list(matrix.columns) == ["size_limit", "auth_mechs"]
 
 
@@ -144,3 +144,43 @@ def test_a_server_with_too_many_keywords_is_cut_and_the_words_say_so() -> None:
     (ax,) = plot_capabilities(matrix).axes
     assert len(ax.get_xticklabels()) == 16
     assert describe_capabilities(matrix).endswith("25 keywords are not drawn.")
+
+
+def test_two_ports_of_a_host_are_two_services() -> None:
+    """Exim has AUTH on 587 and none on 25."""
+    mx, msa = _offering("DSN"), _offering("AUTH PLAIN")
+    msa.record.port = 587
+    transcript = Transcript([mx.close(), msa.close()])
+    matrix = capabilities(transcript)
+    assert matrix["AUTH"].loc["a.test", 25, "before TLS"] == False  # noqa: E712
+    assert matrix["AUTH"].loc["a.test", 587, "before TLS"] == True  # noqa: E712
+    (ax,) = plot_capabilities(transcript).axes
+    rows = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert rows == ["a.test:25 before TLS", "a.test:587 before TLS"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"), [(1000, "1000 B"), (65_536, "66 kB"), (1_500_000, "1.5 MB")]
+)
+def test_a_small_limit_is_not_nothing(limit: int, shown: str) -> None:
+    record = _offering(f"SIZE {limit}").close()
+    assert shown in _texts(plot_capabilities(Transcript([record])))
+
+
+def test_of_many_hosts_those_that_lack_most_are_drawn_and_it_says_so() -> None:
+    records = [_offering("DSN", "CHUNKING", host=f"mx{n}.test") for n in range(300)]
+    records[250] = _offering(host="poor.test")
+    matrix = capabilities(Transcript([each.close() for each in records]))
+    (ax,) = plot_capabilities(matrix).axes
+    rows = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert len(rows) == 40
+    assert rows[0] == "poor.test before TLS"
+    assert "40 of 300 hosts, those that lack most" in ax.get_xlabel()
+    assert describe_capabilities(matrix).endswith("260 hosts are not drawn.")
+
+
+def test_the_picture_takes_what_its_question_takes() -> None:
+    transcript = Transcript([plain(), starttls()])
+    for given in (transcript, transcript.sessions(), capabilities(transcript)):
+        assert _texts(plot_capabilities(given)) == _texts(plot_capabilities(transcript))
+        assert describe_capabilities(given).startswith("1 host offers 4 keywords.")

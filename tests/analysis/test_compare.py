@@ -1,25 +1,37 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+from matplotlib.colors import to_rgba
 
 from smtpnb import Transcript
-from smtpnb.analysis import compare, describe_compare, plot_compare
-from tests.transcript.logs import Log, opened, plain, refused_at_connect, starttls
+from smtpnb.analysis import compare, describe_compare, plot_compare, style
+from smtpnb.analysis.compare import facts, volatile
+from tests.transcript.logs import (
+    Log,
+    opened,
+    pipelined,
+    plain,
+    refused_at_connect,
+    starttls,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from smtpnb.analysis.compare.volatile import Names
     from smtpnb.wire.record import Record
 
 
 def _asked(
     *answers: bytes, host: str = "mx1.example.test", wait: float = 1.0
 ) -> Record:
-    """A session with one NOOP for each answer."""
+    """A session with two NOOP for each answer: one is no sample."""
     session = opened(host)
-    for answer in answers:
+    for answer in [answer for answer in answers for _ in range(2)]:
         session.say("noop", b"NOOP\r\n", answer, wait=wait)
     return session.close()
 
@@ -68,7 +80,7 @@ def test_the_share_of_each_reply_is_compared() -> None:
     a = Transcript([_asked(*[b"250 Ok\r\n"] * 9, b"450 4.2.0 no\r\n")])
     b = Transcript([_asked(*[b"250 Ok\r\n"] * 5, *[b"450 4.2.0 no\r\n"] * 5)])
     row = compare(a, b).set_index("item").loc["reply noop 450 4.2.0"]
-    assert list(row[["a", "b", "change"]]) == ["1 of 10", "5 of 10", "changed"]
+    assert list(row[["a", "b", "change"]]) == ["2 of 20", "10 of 20", "changed"]
     assert row["delta"] == pytest.approx(0.4)
 
 
@@ -118,6 +130,133 @@ def test_frames_of_events_give_the_same_answer() -> None:
     assert compare(a.events(), b.events()).equals(compare(a, b))
 
 
+def test_one_sample_never_changed() -> None:
+    """Of one reply each, nobody knows whether it was slower or just later."""
+    days = [opened(), opened()]
+    for day, wait in zip(days, (10.0, 90.0), strict=True):
+        day.say("noop", b"NOOP\r\n", b"250 Ok\r\n", wait=wait)
+    frame = compare(*(Transcript([day.close()]) for day in days))
+    assert set(frame["change"]) == {"same"}
+    assert frame.set_index("item")["delta"]["p50_ms noop"] == pytest.approx(80.0)
+
+
+def test_a_share_that_one_reply_moves_did_not_change() -> None:
+    ok, no = b"250 Ok\r\n", b"450 4.2.0 no\r\n"
+    days = [opened(), opened()]
+    for day, replies in zip(days, ([ok, no, ok], [ok, no, no]), strict=True):
+        for reply in replies:
+            day.say("noop", b"NOOP\r\n", reply)
+    frame = compare(*(Transcript([day.close()]) for day in days))
+    assert set(frame["change"]) == {"same"}
+
+
+def _refusing(greeting: bytes, *refusals: bytes, host: str = "a.test") -> Record:
+    session = Log(host)
+    session.connect()
+    session.greeting(greeting)
+    session.say("ehlo", b"EHLO me.test\r\n", b"250 mx.example.test\r\n")
+    session.say("mail", b"MAIL FROM:<a@me.test>\r\n", b"250 2.1.0 Ok\r\n")
+    for refusal in refusals:
+        session.say("rcpt", b"RCPT TO:<b@c.test>\r\n", refusal)
+    return session.close()
+
+
+POSTFIX = b"220 a.test ESMTP Postfix\r\n"
+EXIM = b"220 b.test ESMTP Exim 4.96 Tue, 24 Nov 2026 10:00:00 +0000\r\n"
+
+
+def test_two_makes_of_server_are_compared_by_what_their_replies_mean() -> None:
+    a = _refusing(POSTFIX, b"550 5.1.1 <b@c.test>: Recipient address rejected: "
+                  b"User unknown in local recipient table\r\n")  # fmt: skip
+    b = _refusing(EXIM, b"550 Unknown user\r\n", host="b.test")
+    frame = compare(Transcript([a]), Transcript([b]))
+    replies = frame[frame["item"].str.startswith("reply")].set_index("item")
+    assert set(replies["change"]) == {"same"}
+    assert {"reply greeting accepted", "reply mail accepted"} <= set(replies.index)
+    (refused,) = [item for item in replies.index if item.startswith("reply rcpt")]
+    assert refused.startswith("reply rcpt refused: ")
+    assert not frame["item"].str.startswith("text").any()
+    assert frame.set_index("item")["change"]["software"] == "changed"
+
+
+def test_what_another_make_takes_or_refuses_is_told() -> None:
+    a = _refusing(POSTFIX, b"250 2.1.5 Ok\r\n")
+    b = _refusing(EXIM, b"550 Unknown user\r\n", host="b.test")
+    changes = _changes(Transcript([a]), Transcript([b]))
+    assert changes.pop("reply rcpt accepted") == "removed"
+    (item,) = [item for item in changes if item.startswith("reply rcpt")]
+    assert changes[item] == "added"
+
+
+def test_two_servers_of_one_make_are_compared_by_their_words() -> None:
+    a = _refusing(POSTFIX, b"550 5.1.1 no\r\n")
+    other = POSTFIX.replace(b"a.test", b"b.test")
+    b = _refusing(other, b"554 5.7.1 no\r\n", host="b.test")
+    assert _changes(Transcript([a]), Transcript([b])) == {
+        "reply rcpt 550 5.1.1": "removed",
+        "text rcpt 550 5.1.1": "removed",
+        "reply rcpt 554 5.7.1": "added",
+        "text rcpt 554 5.7.1": "added",
+    }
+
+
+def test_two_ports_of_a_host_are_two_services() -> None:
+    mx, msa = Log(), Log(port=587)
+    for session in (mx, msa):
+        session.connect()
+        session.greeting()
+    auth = b"250-mx1.example.test\r\n250 AUTH PLAIN\r\n"
+    mx.say("ehlo", b"EHLO me.test\r\n", b"250 mx1.example.test\r\n")
+    msa.say("ehlo", b"EHLO me.test\r\n", auth)
+    both = Transcript([mx.close(), msa.close()])
+    frame = compare(both, both)
+    names = {"mx1.example.test:25", "mx1.example.test:587"}
+    assert set(frame["by"]) == names
+    offering = frame[frame["item"] == "capability AUTH"]["by"]
+    assert list(offering) == ["mx1.example.test:587"]
+    for by in ("port", ["port"], ["host", "port"]):
+        assert len(set(compare(both, both, by=by)["by"])) == 2
+    assert set(compare(both, both, by="host")["by"]) == {"mx1.example.test"}
+
+
+def test_replies_that_queue_are_told_apart() -> None:
+    frame = compare(Transcript([pipelined()]), Transcript([plain()]))
+    items = set(frame["item"])
+    assert {"p50_ms rcpt", "p50_ms rcpt grouped"} <= items
+
+
+def test_frames_that_pandas_put_together_are_compared() -> None:
+    """Concat makes text of categories that are not the same on both sides."""
+    one, other = Transcript([plain()]), Transcript([opened("b.test").close()])
+    events = pd.concat([one.events(), other.events()], ignore_index=True)
+    assert set(compare(events, events)["change"]) == {"same"}
+
+
+def test_many_servers_are_grouped_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work grows with what differs, not with servers times tables."""
+    calls: Counter[str] = Counter()
+
+    def counted(text: str, names: Names) -> str:
+        calls["settle"] += 1
+        return volatile.settle(text, names)
+
+    monkeypatch.setattr(facts, "settle", counted)
+    group = pd.DataFrame.groupby
+
+    def grouped(self: pd.DataFrame, *args: Any, **kwargs: Any) -> Any:
+        calls["groupby"] += 1
+        return group(self, *args, **kwargs)
+
+    monkeypatch.setattr(pd.DataFrame, "groupby", grouped)
+    for n in (2, 40):
+        calls.clear()
+        records = [opened(f"mx{i}.test").close() for i in range(n)]
+        frame = compare(Transcript(records), Transcript(records))
+        assert frame["by"].nunique() == n
+        assert calls["groupby"] <= 20
+        assert calls["settle"] <= 2 * n
+
+
 def test_nothing_compared_with_nothing_is_empty(tmp_path: Path) -> None:
     frame = compare(Transcript([]), Transcript([]))
     assert frame.empty
@@ -159,7 +298,7 @@ def test_of_many_steps_only_those_that_moved_are_drawn() -> None:
     )
     _, below = plot_compare(compare(a, b)).axes
     assert [text.get_text() for text in below.get_yticklabels()] == [
-        "mx3.example.test: noop"
+        "noop, mx3.example.test"
     ]
     assert below.get_xlabel().endswith("steps about the same")
     _, below = plot_compare(compare(a, a)).axes
@@ -197,3 +336,41 @@ def test_a_dollar_in_a_reply_is_no_formula(tmp_path: Path) -> None:
     figure = plot_compare(compare(a, b))
     figure.savefig(tmp_path / "compare.png")  # mathtext would raise
     assert "$x_{y}$" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_the_picture_takes_what_its_question_takes() -> None:
+    a, b = Transcript([plain()]), Transcript([starttls()])
+    said = describe_compare(compare(a, b))
+    for one, other in ((a, b), (a.events(), b.events()), (a, b.events())):
+        assert plot_compare(one, other).axes
+        assert describe_compare(one, other) == said
+    with pytest.raises(ValueError, match="the other one"):
+        plot_compare(a)
+
+
+def test_a_refusal_that_came_is_not_green() -> None:
+    a = _asked(b"250 2.0.0 Ok\r\n")
+    b = _asked(b"450 4.2.0 no\r\n")
+    above, _ = plot_compare(Transcript([a]), Transcript([b])).axes
+    rows = {
+        text.get_text(): above.patches[round(text.get_position()[1])].get_facecolor()
+        for text in above.texts
+        if text.get_text().startswith("reply")
+    }
+    assert rows["reply noop 450 4.2.0"] == to_rgba(style.PALE_ORANGE)
+    assert to_rgba(style.PALE_GREEN) not in rows.values()
+
+
+def test_a_host_that_moved_to_another_port_is_compared_with_itself() -> None:
+    def day(*ports: int) -> Transcript:
+        logs = [Log("a.test", port) for port in ports]
+        for log in [*logs, other := Log("b.test")]:
+            log.connect()
+            log.greeting()
+        return Transcript([log.close() for log in [*logs, other]])
+
+    moved = set(compare(day(25), day(2525))["by"])
+    assert moved == {"b.test", "a.test:25 -> a.test:2525"}
+    # Of two there is no telling which one it was.
+    split = compare(day(25), day(2525, 2526))
+    assert set(split["by"]) == {"b.test", "a.test:25", "a.test:2525", "a.test:2526"}

@@ -6,8 +6,9 @@ from typing import Final
 
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
-from smtpnb.analysis import lint
+from smtpnb.analysis import describe_lint, lint, plot_lint
 from smtpnb.analysis.lint.findings import Findings, summary
 from smtpnb.transcript import Transcript
 from tests.analysis.page import Page
@@ -88,3 +89,15 @@ def test_columns_that_make_no_report_are_shown_as_a_frame(findings: Findings) ->
 def test_findings_of_several_servers_are_counted_together(findings: Findings) -> None:
     both = pd.concat([findings, findings.assign(server="mx2.example.test:25")])
     assert summary(both).startswith("Findings of 2 servers: 2 FAIL, 2 WARN")
+
+
+def test_an_unfinished_conformance_never_looks_clean() -> None:
+    frame = lint(transcript())
+    frame = frame[frame["verdict"] == "PASS"]
+    frame.attrs["asked"] = "asked 10 of 17; ended by 421 Too many errors"
+    said = "0 FAIL, 0 WARN"
+    for shown in (str(frame), frame._repr_html_(), describe_lint(frame)):
+        assert "asked 10 of 17; ended by 421 Too many errors" in shown
+    assert said in str(frame)
+    words = plot_lint(frame).findobj(Text)
+    assert any("asked 10 of 17" in text.get_text() for text in words)

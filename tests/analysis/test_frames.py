@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from smtpnb.analysis.frames import plain_rows, table
+from smtpnb.analysis.pictured import middle_cut, note
 
 DTYPES = {"who": "text", "n": "Int64", "ms": "float64", "ok": "boolean", "at": "utc"}
 
@@ -40,3 +41,20 @@ def test_rows_come_back_with_none_for_any_null() -> None:
 def test_rows_of_no_columns_are_still_rows() -> None:
     frame = table([{"a": "x"}, {"a": "y"}], {"a": "text"})
     assert plain_rows(frame[[]]) == [{}, {}]
+
+
+def test_a_long_name_is_cut_in_the_middle_where_its_ends_differ() -> None:
+    names = [f"mail-{n:03}.outbound.protection.example.com" for n in range(3)]
+    shown = [middle_cut(name, 24) for name in names]
+    assert shown[0] == "mail-000.ou...xample.com"
+    assert len(set(shown)) == 3
+    assert {len(name) for name in shown} == {24}
+    assert middle_cut("short", 24) == "short"
+    assert middle_cut("a\x1b[31m", 24) == "a\\x1b[31m"
+
+
+def test_a_note_is_broken_into_lines_that_fit() -> None:
+    assert note(["", "one", "two"]) == "one; two"
+    lines = note(["a" * 60, "b" * 60, "c"]).split("\n")
+    assert lines == ["a" * 60 + ";", "b" * 60 + "; c"]
+    assert note([]) == ""

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pytest
 from matplotlib.container import BarContainer
 
+from smtpnb import Transcript
 from smtpnb.analysis import (
     describe_latency,
     describe_slowest,
@@ -15,9 +16,7 @@ from smtpnb.analysis import (
     slowest,
 )
 from tests.analysis.rows import exchanges, sessions
-
-if TYPE_CHECKING:
-    from smtpnb import Transcript
+from tests.transcript.logs import Log, opened
 
 
 def _texts(figure: Any) -> list[str]:
@@ -164,3 +163,86 @@ def test_a_transcript_can_be_drawn(transcript: Transcript) -> None:
     assert plot_latency(latency(transcript)).axes
     assert plot_latency(latency(transcript.sessions())).axes
     assert plot_slowest(slowest(transcript)).axes
+
+
+def test_replies_that_queue_are_kept_apart_from_single_ones() -> None:
+    """94, 135 and 167 ms of one group are one wait, and say nothing of RCPT alone."""
+    frame = exchanges(
+        {"code": 250, "latency_ms": 10.0},
+        *({"code": 250, "latency_ms": ms, "pipelined": True} for ms in (94.0, 135.0)),
+    )
+    table = latency(frame)
+    assert table[["pipelined", "n", "p50_ms"]].to_numpy().tolist() == [
+        [False, 1, 10.0],
+        [True, 2, 114.5],
+    ]
+    assert slowest(frame)["x_median"].round(2).tolist() == [1.18, 0.82, 1.0]
+    assert _texts(plot_latency(table))[:2] == [
+        "rcpt mx.example  n=1",
+        "rcpt mx.example  grouped  n=2",
+    ]
+
+
+@pytest.mark.parametrize("by", ["host", ["host"], ["host", "port"], "port"])
+def test_one_column_may_stand_alone(by: str | list[str]) -> None:
+    transcript = Transcript([opened().close(), _on(587).close()])
+    table = latency(transcript, by=by)
+    keys = [by] if isinstance(by, str) else by
+    assert list(table.columns)[: len(keys) + 1] == [*keys, "pipelined"]
+    assert len(table) == 1 + ("port" in keys)
+    assert table["n"].sum() == 4
+    plot_latency(table)
+
+
+def _on(port: int) -> Log:
+    talk = Log(port=port)
+    talk.connect()
+    talk.greeting()
+    talk.say("ehlo", b"EHLO me.test\r\n", b"250 mx.example.test\r\n")
+    return talk
+
+
+def test_two_ports_of_a_host_are_two_services() -> None:
+    transcript = Transcript([opened().close(), _on(587).close()])
+    table = latency(transcript)
+    assert list(table["port"]) == [25, 25, 587, 587]
+    names = [text.split("  ")[0] for text in _texts(plot_latency(transcript))[:4]]
+    host = "mx1.example.test"
+    assert names == [f"greeting {host}:25", f"ehlo {host}:25",
+                     f"greeting {host}:587", f"ehlo {host}:587"]  # fmt: skip
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(KeyError, match="no column weather"):
+        latency(exchanges({"latency_ms": 1.0}), by="weather")
+
+
+def test_what_was_never_answered_is_not_among_the_slowest() -> None:
+    frame = exchanges(
+        {"latency_ms": 5.0, "code": 250}, {"latency_ms": None, "timed_out": True}
+    )
+    assert list(slowest(frame)["latency_ms"]) == [5.0]
+    silent = exchanges({"latency_ms": None, "timed_out": True})
+    assert slowest(silent).empty
+    assert _texts(plot_slowest(silent))[-1] == "nothing to show"
+    assert describe_slowest(silent) == "Nothing was answered."
+
+
+def test_of_many_groups_the_worst_are_drawn_and_it_says_so() -> None:
+    rows = [{"code": 250, "host": f"mx{n}", "latency_ms": float(n)} for n in range(300)]
+    figure = plot_latency(exchanges(*rows, {"host": "silent", "timed_out": True}))
+    (ax,) = figure.axes
+    assert "the 40 worst of 301" in ax.get_xlabel()
+    drawn = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(drawn) == 40
+    assert drawn[0].startswith("rcpt silent ")
+    assert drawn[1].startswith("rcpt mx299 ")
+
+
+def test_the_pictures_take_what_their_questions_take(transcript: Transcript) -> None:
+    events = transcript.events()
+    for draw in (plot_latency, plot_slowest):
+        for given in (transcript, events, transcript.exchanges()):
+            assert draw(given).axes
+    assert describe_latency(events) == describe_latency(latency(transcript))
+    assert describe_slowest(events) == describe_slowest(slowest(transcript))

@@ -7,6 +7,7 @@ import pytest
 from smtpnb import Sandbox, SmtpClient, Transcript
 from smtpnb.analysis import describe_posture, plot_posture, tls_posture, tls_rules
 from smtpnb.wire import record as log
+from tests.analysis.rows import sessions
 from tests.transcript.logs import (
     EHLO,
     FACTS,
@@ -236,3 +237,46 @@ def test_no_hosts_still_make_a_picture(tmp_path: Path) -> None:
     empty = tls_posture(Transcript([]))
     plot_posture(empty).savefig(tmp_path / "empty.png")
     assert describe_posture(empty) == "No sessions."
+
+
+def test_two_ports_of_a_host_are_two_services() -> None:
+    """Exim on 25 without AUTH, and on 587 with it before TLS."""
+    frame = tls_posture(
+        sessions(
+            {"tls_mode": "none", "capabilities": ["STARTTLS"], "port": 25},
+            {"tls_mode": "none", "capabilities": ["AUTH PLAIN"], "port": 587},
+        )
+    )
+    assert list(frame["port"]) == [25, 587]
+    bare = "AUTH PLAIN is offered before TLS: passwords may travel in clear"
+    said = ["; ".join(findings) for findings in frame["findings"]]
+    assert [bare in text for text in said] == [False, True]
+    (ax,) = plot_posture(frame).axes
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["mx.example:25", "mx.example:587"]
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "points"),
+    [("SCRAM-SHA-256 GSSAPI", 1), ("CRAM-MD5", 1), ("GSSAPI LOGIN", 0), ("plain", 0)],
+)
+def test_only_a_password_in_clear_needs_tls_around_it(
+    mechanisms: str, points: int
+) -> None:
+    """RFC 4954 section 4 speaks of mechanisms that send the password itself."""
+    frame = tls_posture(
+        sessions({"tls_mode": "none", "capabilities": [f"AUTH {mechanisms}"]})
+    )
+    (judged,) = [f for f in frame["findings"][0] if "AUTH" in f]
+    assert f" {points} of 1: " in judged
+
+
+def test_of_many_hosts_the_worst_are_drawn_and_it_says_so() -> None:
+    rows = [{"host": f"mx{n}", "tls_mode": "none", "capabilities": ["STARTTLS"]}
+            for n in range(299)]  # fmt: skip
+    rows.append({"host": "poor", "tls_mode": "none", "capabilities": ["AUTH PLAIN"]})
+    (ax,) = plot_posture(sessions(*rows)).axes
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert len(names) == 40
+    assert names[0] == "poor"
+    assert "the 40 worst of 300 hosts" in ax.get_xlabel()

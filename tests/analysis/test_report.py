@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+import unicodedata
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,9 @@ from hypothesis import strategies as st
 
 from smtpnb import Sandbox, SmtpClient, Transcript
 from smtpnb.analysis import report
+from smtpnb.analysis.report.forms import Forms
 from smtpnb.analysis.report.pseudonyms import pseudonymise
+from smtpnb.edges.text import for_terminal
 from smtpnb.transcript import events
 from smtpnb.wire import record as log
 from tests.transcript.logs import (
@@ -108,6 +112,137 @@ def test_no_name_is_left_anywhere_in_a_report(
     written = report(Transcript([_session(names, echoes)])).lower()
     for kind, name in names.items():
         assert name.lower() not in written, kind
+
+
+# Local parts as they are seldom, and as RFC 5321 and RFC 6531 allow them.
+ODD: Final = st.text("!#$%&'*+/=?^_`{|}~-", min_size=0, max_size=3)
+LETTERS: Final = st.text("qxzjkv\u00f6\u00e9\u4f8b", min_size=3, max_size=8)
+ATOM: Final = st.builds("{}{}{}".format, LETTERS, ODD, LETTERS)
+DOTTED: Final = st.builds("{}.{}".format, ATOM, ATOM)
+QUOTED: Final = st.text('qxzjkv @<>(),:;[]\\"\u00f6', min_size=4, max_size=12).map(
+    lambda text: f"zq{text}qz"
+)
+
+
+def _path(local: str, domain: str, *, quoted: bool) -> str:
+    if not quoted:
+        return f"{local}@{domain}"
+    escaped = re.sub(r'([\\"])', r"\\\1", local)
+    return f'"{escaped}"@{domain}'
+
+
+def _xtext(text: str) -> str:
+    return "".join(
+        char if "!" <= char <= "~" and char not in "+=" else
+        "".join(f"+{octet:02X}" for octet in char.encode())
+        for char in text
+    )  # fmt: skip
+
+
+def _forms_of(local: str, domain: str, path: str) -> list[str]:
+    """In which ways a server may tell a recipient."""
+    address = f"{local}@{domain}"
+    return [
+        path,
+        address,
+        local,
+        local.upper() if local.upper().lower() == local.lower() else local,
+        unicodedata.normalize("NFD", local),
+        _xtext(address),
+        _xtext(address).replace("@", "+40"),
+        quote(address, safe=""),
+        quote(local, safe=""),
+        f"inbox_{local}_1",
+        re.sub(r"[._-]", " ", local),
+    ]
+
+
+SAYS: Final = ("no mailbox {} here", "<{}>: unknown", "({})", "it is {}.", "'{}'", "{}")
+
+
+@given(
+    data=st.data(),
+    quoted=st.booleans(),
+    domain=DOMAIN,
+    envid=st.builds("{}{}".format, LETTERS, st.sampled_from(["", "+3D", "-1"])),
+)
+def test_no_recipient_is_left_in_any_form(
+    data: st.DataObject, quoted: bool, domain: str, envid: str
+) -> None:
+    local = data.draw(QUOTED if quoted else ATOM | DOTTED)
+    path = _path(local, domain, quoted=quoted)
+    forms = _forms_of(local, domain, path)
+    session = opened("mx.firm.org")
+    session.say(
+        "mail", f"MAIL FROM:<> ENVID={_xtext(envid)}\r\n".encode(), b"250 k\r\n"
+    )
+    orcpt = _xtext(f"{local}@{domain}")
+    line = f"RCPT TO:<{path}> ORCPT=rfc822;{orcpt}\r\n"
+    said = [data.draw(st.sampled_from(SAYS)).format(form) for form in [*forms, envid]]
+    answer = "".join(f"550-5.1.1 {text}\r\n" for text in said) + "550 5.1.1 that\r\n"
+    session.say("rcpt", line.encode(), answer.encode())
+    written = report(Transcript([session.close()]))
+    seen = unicodedata.normalize("NFC", written).lower()
+    for form in [*forms, domain, envid, _xtext(envid)]:
+        shown = for_terminal(unicodedata.normalize("NFC", form)).lower()
+        assert shown.strip() not in seen, form
+
+
+LEAKS: Final = (
+    ("sean.o'connor@corp.example", "sean.o'connor"),
+    ("d.o'neil/x@corp.example", "d.o'neil/x"),
+    ("anna&paul@corp.example", "anna&paul"),
+    ("x%y@corp.example", "x%y"),
+    ("j\u00f6rg@corp.example", "j\u00f6rg"),
+    ("$sales@corp.example", "$sales"),
+    ("{k}=v@corp.example", "{k}=v"),
+    ("smith~j@corp.example", "smith~j"),
+    ("ann+news@corp.example", "ann"),
+    ("joe.bloggs@corp.example", "Joe Bloggs"),
+    ("jo@corp.example", "jo"),
+)
+
+
+@pytest.mark.parametrize(("address", "told"), LEAKS)
+def test_a_recipient_that_once_leaked_does_so_no_more(address: str, told: str) -> None:
+    session = opened("mx.firm.org")
+    answer = f"550 5.1.1 no mailbox {told} here\r\n".encode()
+    session.say("rcpt", f"RCPT TO:<{address}>\r\n".encode(), answer)
+    (*_, reply, _) = pseudonymise(events(session.close()))
+    assert re.fullmatch(r"5.1.1 no mailbox user\d here", reply.text or "")
+
+
+def test_what_vrfy_and_parameters_name_is_a_name_as_well() -> None:
+    session = opened("mx.firm.org")
+    session.say("vrfy", b"VRFY joe.bloggs\r\n", b"252 joe.bloggs, perhaps\r\n")
+    said = b"MAIL FROM:<a@b.example> ENVID=QQ+3D31 AUTH=kim+40c.example\r\n"
+    session.say("mail", said, b"250 envelope QQ=31 of kim@c.example (kim)\r\n")
+    said = b"RCPT TO:<x1@d.example> ORCPT=rfc822;lee+40e.example X=lee+40e.example\r\n"
+    session.say("rcpt", said, b"250 lee%40e.example\r\n")
+    written = report(Transcript([session.close()])).lower()
+    for name in ("bloggs", "qq+3d31", "qq=31", "kim", "lee"):
+        assert name not in written, name
+
+
+def test_a_name_in_prose_is_replaced_as_a_word_alone() -> None:
+    session = opened("mx.firm.org")
+    answer = b"550 reject: Recipient rejected\r\n"
+    session.say("rcpt", b"RCPT TO:<reject@c.example>\r\n", answer)
+    (*_, reply, _) = pseudonymise(events(session.close()))
+    assert re.fullmatch(r"user\d: Recipient rejected", reply.text or "")
+
+
+def test_thousands_of_recipients_cost_no_more_each_than_a_few() -> None:
+    """Names are looked up by four of their characters: count the patterns tried."""
+    tried: list[int] = []
+    for n in (50, 1000):
+        names = Forms()
+        for number in range(n):
+            names.add(f"user-{number:05}@corp{number}.example", f"u{number}")
+        found = [names._found(f"<user-{number:05}@corp{number}.example>: no")
+                 for number in range(50)]  # fmt: skip
+        tried.append(sum(map(len, found)))
+    assert tried[0] == tried[1] == 50
 
 
 def test_the_same_name_has_the_same_pseudonym_and_another_has_another() -> None:

@@ -8,16 +8,19 @@ import pytest
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
+from smtpnb import Transcript
 from smtpnb.analysis import describe_waterfall, plot_waterfall, style, waterfall
 from smtpnb.analysis.figure import ShownFigure
-from smtpnb.transcript import events
+from smtpnb.transcript import SavedTranscript, events, tables
 from smtpnb.transcript.tables import events_frame
 from tests.transcript.logs import opened, pipelined, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from smtpnb import Transcript
+    import pandas as pd
+
+    from smtpnb.transcript import Event
 
 
 def _texts(figure: Figure) -> list[str]:
@@ -80,8 +83,10 @@ def test_a_session_is_chosen_by_number_or_by_name(transcript: Transcript) -> Non
 def test_a_session_that_is_not_there_is_an_error(
     transcript: Transcript, session: int | str
 ) -> None:
-    with pytest.raises(LookupError, match="among 2"):
-        waterfall(transcript, session=session)
+    events = transcript.events()
+    for source in (transcript, events, SavedTranscript(events)):
+        with pytest.raises(LookupError, match="among 2"):
+            waterfall(source, session=session)
 
 
 def test_the_picture_shows_each_label_time_and_code(transcript: Transcript) -> None:
@@ -166,3 +171,32 @@ def test_importing_the_analyses_loads_no_pandas() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
     assert out.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("session", [0, 1, -1, -2, "id"])
+def test_one_of_many_sessions_is_drawn_without_making_the_others(
+    session: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transcript = Transcript([plain(), opened().close()])
+    ids = transcript.sessions()["session_id"].tolist()
+    name = ids[0] if session == "id" else ids[session]  # type: ignore[index]
+    wanted = waterfall(transcript, session=name)
+    made: list[int] = []
+    values = tables.event_values
+
+    def counted(frame: pd.DataFrame) -> list[Event]:
+        made.append(len(frame))
+        return values(frame)
+
+    monkeypatch.setattr(tables, "event_values", counted)
+    events = transcript.events()
+    found = waterfall(events, session=name if session == "id" else session)
+    assert found.equals(wanted)
+    assert made == [int((events["session_id"] == name).sum())]
+
+
+def test_the_picture_takes_what_its_question_takes(transcript: Transcript) -> None:
+    said = describe_waterfall(transcript)
+    for given in (transcript, transcript.events(), waterfall(transcript)):
+        assert describe_waterfall(given) == said
+        assert _texts(plot_waterfall(given)) == _texts(plot_waterfall(transcript))

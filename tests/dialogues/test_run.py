@@ -17,6 +17,7 @@ from smtpnb import (
     State,
     conformance,
 )
+from smtpnb.dialogues.conformance import conformance_in_parts
 from smtpnb.protocol.commands import (
     Auth,
     Bdat,
@@ -201,7 +202,14 @@ def test_the_whole_dialogue_is_one_verb(client: SmtpClient) -> None:
 
 
 def test_conformance_of_the_sandbox(client: SmtpClient, sandbox: Sandbox) -> None:
-    answers = client.run(conformance(rude=True))
+    client.disconnect()
+
+    def connect() -> SmtpClient:
+        client.connect(sandbox)
+        return client
+
+    answers = conformance_in_parts(connect, rude=True)
+    assert str(answers) == "asked 19 of 19"
     codes = {answer.question: answer.reply.code for answer in answers}
     assert codes["RCPT without MAIL"] == 503
     assert codes["postmaster without a domain"] == 250
@@ -217,6 +225,7 @@ def test_conformance_survives_a_server_that_hangs_up(
     sandbox.fault("help", drop=True)
     answers = client.run(conformance())
     assert [answer.command for answer in answers] == ["EHLO client.invalid", "NOOP"]
+    assert answers.ended_by.startswith("ConnectionLost: ")
     assert client.state is State.CLOSED
 
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smtpnb.analysis.compare.volatile import Names, names_of, settle
 from smtpnb.analysis.frames import table
-from smtpnb.analysis.inputs import events_of
-from smtpnb.transcript.transcript import of_one
+from smtpnb.analysis.one_session import events_of_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,10 +65,7 @@ def diff_dialogue(
     Raises:
         LookupError: There is no such session.
     """
-    events_a, events_b = (
-        of_one(events_of(a), session_a),
-        of_one(events_of(b), session_b),
-    )
+    events_a, events_b = events_of_one(a, session_a), events_of_one(b, session_b)
     names_a, names_b = names_of(events_a), names_of(events_b)
     rows: list[tuple[object, ...]] = []
     for left, right in _aligned(list(_lines(events_a)), list(_lines(events_b))):

@@ -7,10 +7,12 @@ it, on a logarithmic axis; of many steps only those that moved.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis import style
-from smtpnb.analysis.compare.compare import NOISE_RATIO
+from smtpnb.analysis.compare.compare import NOISE_RATIO, compare
+from smtpnb.analysis.pictured import middle_cut, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from smtpnb.analysis.inputs import Source
 
 MAX_ROWS: Final = 30
 MAX_SAME: Final = 12  # with more steps, those that stayed the same are left out
@@ -29,6 +33,7 @@ _TINTS: Final = {
     "removed": style.PALE_ORANGE,
     "changed": style.PALE_YELLOW,
 }
+_REFUSAL: Final = re.compile(r"(?:reply|text) \S+ (?:[45]\d\d|refused)\b|no reply at ")
 _AT: Final = (0.005, 0.115, 0.42, 0.71)  # where the columns of the list begin
 
 
@@ -41,13 +46,15 @@ class _Move(NamedTuple):
     change: str
 
 
-def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
+def plot_compare(given: Source, a: Source | str = "", b: str = "") -> Figure:
     """Draw what changed between two servers or two days.
 
     Args:
-        frame: From `compare`. At most 30 changes and 30 steps are drawn; of more
-            than 12 steps only those whose latency changed.
+        given: From `compare`. At most 30 changes and 30 steps are drawn; of more
+            than 12 steps only those whose latency changed, most first. Or the first,
+            or the earlier, of the two that `compare` takes.
         a: What to call the first, or the earlier; "" for its name in the frame, or "a".
+            Or the other one that `compare` takes.
         b: What to call the other one.
 
     Returns:
@@ -55,10 +62,12 @@ def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
     """
     from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
 
+    frame, a = _answer(given, a)
     changes, every = list(_changes(frame)), list(_moves(frame))
     moves = every
     if len(every) > MAX_SAME:
-        moves = [move for move in every if move.change == "changed"][:MAX_ROWS]
+        moved = [move for move in every if move.change == "changed"]
+        moves = sorted(moved, key=_factor, reverse=True)[:MAX_ROWS]
     n_lines = 1 + max(min(len(changes), MAX_ROWS), 1)
     parts = [style.ROW * n_lines + 0.2, style.ROW * max(len(moves), 1) + 0.9]
     figure = ShownFigure(figsize=(style.WIDTH, sum(parts)), layout="constrained")
@@ -71,15 +80,36 @@ def plot_compare(frame: pd.DataFrame, a: str = "", b: str = "") -> Figure:
     ax = below.subplots()
     if moves:
         _dumbbells(ax, moves)
-        others = len(every) - len(moves)
-        note = f"; {others} steps about the same" if others else ""
+        same = sum(move.change != "changed" for move in every)
+        drawn = sum(move.change != "changed" for move in moves)
+        rest = len(every) - len(moves) - (same - drawn)
+        others = [
+            f"{same - drawn} steps about the same" if same > drawn else "",
+            f"{rest} that moved less" if rest else "",
+        ]
         hollow, full = (style.short(name, 20) for name in names)
-        said = f"median latency by step: {hollow} hollow, {full} full{note}"
-        ax.set_xlabel(said, parse_math=False)
+        said = f"median latency by step: {hollow} hollow, {full} full"
+        ax.set_xlabel(note([said, *others]), parse_math=False)
     else:
         none = "latency is about the same" if every else "no latency on both sides"
         style.nothing_to_show(ax, none)
     return figure
+
+
+def _answer(given: Source, other: Source | str) -> tuple[pd.DataFrame, str]:
+    """The answer of `compare`, and what to call the first."""
+    import pandas as pd  # loaded only when used
+
+    if not isinstance(other, str):
+        return compare(given, other), ""
+    if isinstance(given, pd.DataFrame) and {"item", "change"} <= {*given.columns}:
+        return given, other
+    raise ValueError("two are compared: give the other one as well")
+
+
+def _factor(move: _Move) -> float:
+    low, high = sorted((max(move.a, style.LEAST_MS), max(move.b, style.LEAST_MS)))
+    return high / low
 
 
 def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
@@ -102,7 +132,7 @@ def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
         kind, _, rest = item.partition(" ")
         if kind == "reply" and rest.endswith(" none"):
             item = f"no reply at {rest.removesuffix(' none')}"  # noqa: PLW2901  # in words
-        label = f"{by}: {item}" if several else item
+        label = f"{item}, {middle_cut(by, 24)}" if several else item
         shown = [text if isinstance(text, str) else "" for text in (a, b)]
         yield change, label, shown[0], shown[1]
 
@@ -123,7 +153,7 @@ def _moves(frame: pd.DataFrame) -> Iterator[_Move]:
     rows = frame[frame["item"].str.startswith("p50_ms") & frame["delta"].notna()]
     for by, item, a, b, change in _columns(rows):
         step = item.partition(" ")[2]
-        label = f"{by}: {step}" if several else step
+        label = f"{step}, {middle_cut(by, 30)}" if several else step
         yield _Move(label, float(a), float(b), change)
 
 
@@ -151,11 +181,18 @@ def _list(
     if not changes:
         ax.text(_AT[0], 0, "nothing but latency changed", fontsize=9, va="center")
     for y, (change, item, a, b) in enumerate(changes):
-        ax.axhspan(y - 0.46, y + 0.46, color=_TINTS[change], linewidth=0)
+        ax.axhspan(y - 0.46, y + 0.46, color=_tint(change, item), linewidth=0)
         texts = (f"{_SIGNS[change]} {change}", item, a, b)
         for x, text, longest in zip(_AT, texts, (12, 42, 36, 36), strict=True):
             shown = style.short(text, longest)
             ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
+
+
+def _tint(change: str, item: str) -> str:
+    """Colour what changed: that there are refusals now is not good news."""
+    if _REFUSAL.match(item):
+        return style.PALE_ORANGE if change == "added" else style.PALE_YELLOW
+    return _TINTS[change]
 
 
 def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
@@ -189,12 +226,14 @@ def _moved(move: _Move) -> str:
     return f"{factor} times as {'slow' if move.b > move.a else 'fast'}"
 
 
-def describe_compare(frame: pd.DataFrame) -> str:
+def describe_compare(given: Source, other: Source | str = "") -> str:
     """Say in words what `plot_compare` shows.
 
     Args:
-        frame: From `compare`.
+        given: As for `plot_compare`.
+        other: The other one that `compare` takes, if `given` is the first.
     """
+    frame, _ = _answer(given, other)
     if frame.empty:
         return "There is nothing to compare."
     changes, moves = list(_changes(frame)), list(_moves(frame))

@@ -104,6 +104,8 @@ VOLATILE: Final = (
 )
 
 _GREETED = re.compile(r"([\w-]{1,63}(?:\.[\w-]{1,63}){0,30})(?= |\n|\Z)")
+# A word that may be the name of a host; other names are looked for one by one.
+_HOST = re.compile(r"(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,30}(?![\w-]|\.\w)")
 _NAME = r"(?<![\w.-])(?:%s)(?![\w-]|\.\w)"
 
 
@@ -114,8 +116,14 @@ class Names(NamedTuple):
     clients: frozenset[str] = frozenset()
 
 
-def _is_name(word: str, greeting: str) -> bool:
-    """Some greet with their name, and some with "Welcome"."""
+def word_of(text: str) -> str:
+    """Return the first word of a greeting or an answer to EHLO, if a name may be so."""
+    match = _GREETED.match(text)
+    return match[1] if match else ""
+
+
+def is_name(word: str, greeting: str) -> bool:
+    """Tell a name from a word: some greet with theirs, and some with "Welcome"."""
     follows = greeting[len(word) :].lstrip().partition(" ")[0].upper()
     return "." in word or follows in {"ESMTP", "SMTP", "LMTP"}
 
@@ -131,9 +139,9 @@ def names_of(events: Iterable[Event]) -> Names:
         hosts.add(event.host)
         text = event.text or ""
         if event.event == "reply" and event.step in {"greeting", "ehlo"}:
-            match = _GREETED.match(text)
-            if match and (event.step == "ehlo" or _is_name(match[1], text)):
-                hosts.add(match[1])
+            word = word_of(text)
+            if word and (event.step == "ehlo" or is_name(word, text)):
+                hosts.add(word)
         elif event.event == "command" and event.step == "ehlo":
             clients.add(text.partition(" ")[2].strip("[]"))
     both = {"", "localhost"}
@@ -147,23 +155,29 @@ def settle(text: str, names: Names = Names()) -> str:  # noqa: B008  # immutable
         text: A command or the text of a reply, of any number of lines.
         names: Whose names are "{host}" and "{client}".
     """
-    for volatile in VOLATILE:
-        text = volatile.pattern.sub(volatile.stands, text)
-    for stands, pattern in _named(names):
-        text = pattern.sub(stands, text)
+    text = _settled(text)
+    for stands, known in (("{host}", names.hosts), ("{client}", names.clients)):
+        if known:
+            text = _without(text, known, stands)
     return text
 
 
-@lru_cache(maxsize=256)
-def _named(names: Names) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """What stands for the names of each end, and the pattern that finds them."""
-    ends = (("{host}", names.hosts), ("{client}", names.clients))
-    return tuple(
-        (stands, re.compile(_NAME % "|".join(_longest_first(known)), re.IGNORECASE))
-        for stands, known in ends
-        if known
-    )
+@lru_cache(maxsize=65_536)
+def _settled(text: str) -> str:
+    """Replace what is volatile; the usual texts come again and again."""
+    for volatile in VOLATILE:
+        text = volatile.pattern.sub(volatile.stands, text)
+    return text
 
 
-def _longest_first(names: Iterable[str]) -> list[str]:
-    return [re.escape(name) for name in sorted(names, key=lambda n: (-len(n), n))]
+def _without(text: str, names: frozenset[str], stands: str) -> str:
+    """Put a word in the place of names, in any case of letters."""
+    lower, said = {name.lower() for name in names}, text.lower()
+    if not any(name in said for name in lower):
+        return text
+    text = _HOST.sub(lambda m: stands if m[0].lower() in lower else m[0], text)
+    for name in sorted(names, key=lambda name: (-len(name), name)):
+        if not _HOST.fullmatch(name):
+            pattern = _NAME % re.escape(name)
+            text = re.sub(pattern, lambda _: stands, text, flags=re.IGNORECASE)
+    return text

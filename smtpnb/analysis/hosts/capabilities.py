@@ -1,8 +1,8 @@
-"""Which extensions each host offers, before TLS and after it.
+"""Which extensions each host offers on each port, before TLS and after it.
 
 The two are different promises: AUTH may appear only after STARTTLS, STARTTLS itself
 disappears then, and what a server said before TLS counts for nothing after it (RFC
-3207 section 4.2). So each host has a row for each of the two.
+3207 section 4.2). So each host and port has a row for each of the two.
 
 This module knows nothing of what the extensions mean.
 """
@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.frames import table
-from smtpnb.analysis.inputs import rows_by_host, table_of
+from smtpnb.analysis.hosts.endpoints import ENDPOINT, rows_by_endpoint
+from smtpnb.analysis.inputs import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,28 +31,29 @@ Offer = dict[str, str]
 
 
 def capabilities(source: Source) -> pd.DataFrame:
-    """Return who offers what, as each host last answered EHLO.
+    """Return who offers what, as each host last answered EHLO on each port.
 
     Args:
         source: A transcript, or a frame with the columns of `sessions()`.
 
     Returns:
-        Index `host` and `phase` ("before TLS", "after TLS"), two rows for each host in
-        order of appearance. One boolean column for each keyword, in order of their
-        alphabet (null: there was no answer to EHLO in that phase), then `size_limit`
-        (octets; null: no SIZE, or a SIZE without a limit, RFC 1870) and `auth_mechs`
-        (the SASL mechanisms; null: no AUTH).
+        Index `host`, `port` and `phase` ("before TLS", "after TLS"), two rows for each
+        host and port in order of appearance. One boolean column for each keyword, in
+        order of their alphabet (null: there was no answer to EHLO in that phase), then
+        `size_limit` (octets; null: no SIZE, or a SIZE without a limit, RFC 1870) and
+        `auth_mechs` (the SASL mechanisms; null: no AUTH).
     """
     sessions = table_of(source, "sessions")
-    offers: dict[tuple[str, str], Offer | None] = {}
-    for host, rows in rows_by_host(sessions, ("tls_mode", *_COLUMNS)).items():
-        offers |= dict.fromkeys((host, phase) for phase in PHASES)
+    offers: dict[tuple[str, int | None, str], Offer | None] = {}
+    for end, rows in rows_by_endpoint(sessions, ("tls_mode", *_COLUMNS)).items():
+        offers |= dict.fromkeys((*end, phase) for phase in PHASES)
         for row in rows:
-            offers |= {(host, phase): offer for phase, offer in offered(row).items()}
+            offers |= {(*end, phase): offer for phase, offer in offered(row).items()}
     words = sorted({word for offer in offers.values() if offer for word in offer})
-    dtypes = {"host": "text", "phase": "text"} | dict.fromkeys(words, "boolean")
+    dtypes = {"host": "text", "port": "Int32", "phase": "text"}
+    dtypes |= dict.fromkeys(words, "boolean")
     found = [_row(key, offer, words) for key, offer in offers.items()]
-    return table(found, dtypes | FACTS).set_index(["host", "phase"])
+    return table(found, dtypes | FACTS).set_index([*ENDPOINT, "phase"])
 
 
 def offered(row: dict[str, Any]) -> dict[str, Offer]:
@@ -72,8 +74,10 @@ def offered(row: dict[str, Any]) -> dict[str, Offer]:
     return found
 
 
-def _row(key: tuple[str, str], offer: Offer | None, words: list[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {"host": key[0], "phase": key[1]}
+def _row(
+    key: tuple[str, int | None, str], offer: Offer | None, words: list[str]
+) -> dict[str, Any]:
+    row: dict[str, Any] = dict(zip((*ENDPOINT, "phase"), key, strict=True))
     if offer is None:
         return row
     # RFC 1870 section 4: 0 is no fixed limit.

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
 from smtpnb.analysis.frames import plain_rows
-from smtpnb.analysis.hosts.posture import SOON, strong
+from smtpnb.analysis.hosts.endpoints import ends_of, labels
+from smtpnb.analysis.hosts.posture import SOON, strong, tls_posture
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from smtpnb.analysis.inputs import Source
 
 MAX_ROWS: Final = 40
 _GOOD: Final = "\u2713"
@@ -32,16 +37,18 @@ _COLUMNS: Final = ("offered", "version", "verified", "name", "days left", "key",
 _WIDTHS: Final = (1.0, 1.1, 1.0, 0.9, 1.0, 1.1, 2.2, 0.9)
 
 
-def plot_posture(frame: pd.DataFrame) -> Figure:
+def plot_posture(given: Source) -> Figure:
     """Draw how well each host does TLS.
 
     Args:
-        frame: From `tls_posture`. At most 40 hosts are drawn.
+        given: From `tls_posture`, or what it takes. At most 40 hosts are drawn; of
+            more those with the lowest grade.
 
     Returns:
         The figure.
     """
-    drawn = frame.head(MAX_ROWS)
+    frame = _answer(given)
+    drawn = _worst(frame)
     height = 1.1 + style.ROW * max(len(drawn), 1)
     figure, ax = style.new_figure(describe_posture(frame), height=height)
     if drawn.empty:
@@ -55,19 +62,41 @@ def plot_posture(frame: pd.DataFrame) -> Figure:
             ax.broken_barh([box], (y - 0.46, 0.92), facecolors=colour)
             middle = edges[at] + _WIDTHS[at] / 2
             style.in_cell(ax, middle, y, f"{icon} {text}", colour, size=7.5)
-    style.name_rows(ax, drawn["host"], longest=30)
+    every = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
+    names = [middle_cut(every[end], 36) for end in ends_of(drawn)]
+    style.name_rows(ax, names)
     middles = [edge + width / 2 for edge, width in zip(edges, _WIDTHS, strict=False)]
     ax.set_xticks(middles, _COLUMNS, fontsize=9)
     ax.xaxis.set_ticks_position("top")
     ax.set_xlim(0, edges[-1])
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    ax.set_xlabel(
-        f"n = {len(frame)} hosts; {_GOOD} good, {_HALF} halfway, {_BAD} bad, "
-        f"{_UNKNOWN} not seen; the grade is the sum of tls_rules()",
-        fontsize=8,
-    )
+    n = f"n = {len(frame)} {'host' if len(frame) == 1 else 'hosts'}"
+    if len(drawn) < len(frame):
+        n = f"the {len(drawn)} worst of {len(frame)} hosts"
+    signs = f"{_GOOD} good, {_HALF} halfway, {_BAD} bad, {_UNKNOWN} not seen"
+    said = (n, signs, "the grade is the sum of tls_rules()")
+    ax.set_xlabel(note(said), fontsize=8)
     return figure
+
+
+def _answer(given: Source) -> pd.DataFrame:
+    return answer_to(tls_posture, given, ("host", "port", "findings", "grade"))
+
+
+def _worst(frame: pd.DataFrame) -> pd.DataFrame:
+    """All hosts in the order of the frame, or of too many the worst, worst first."""
+    if len(frame) <= MAX_ROWS:
+        return frame
+    shares = [_share(grade) for grade in plain(frame["grade"])]
+    order = sorted(range(len(frame)), key=shares.__getitem__)
+    return frame.iloc[order[:MAX_ROWS]]
+
+
+def _share(grade: str | None) -> float:
+    """How much of what was judged is well; what was not judged comes last."""
+    got, _, best = (grade or "2 of 1").partition(" of ")
+    return int(got) / int(best)
 
 
 def _cells(row: dict[str, Any]) -> list[tuple[str, str]]:
@@ -104,21 +133,24 @@ def _result(row: dict[str, Any]) -> tuple[str, str]:
 def _grade(grade: str | None) -> tuple[str, str]:
     if grade is None:
         return _UNKNOWN, ""
-    got, _, best = grade.partition(" of ")
-    share = int(got) / int(best)
+    share = _share(grade)
     return (_GOOD if share == 1 else _HALF if share >= 0.75 else _BAD), grade
 
 
-def describe_posture(frame: pd.DataFrame) -> str:
+def describe_posture(given: Source) -> str:
     """Say in words what `plot_posture` shows: a sentence for each host, at most ten.
 
     Args:
-        frame: From `tls_posture`.
+        given: As for `plot_posture`.
     """
+    frame = _answer(given)
     if frame.empty:
         return "No sessions."
     said = []
-    rows = zip(frame["host"], frame["grade"], frame["findings"], strict=True)
+    drawn = _worst(frame)
+    every = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
+    names = [every[end] for end in ends_of(drawn)]
+    rows = zip(names, drawn["grade"], drawn["findings"], strict=True)
     for host, grade, findings in list(rows)[:10]:
         name = style.short(host)
         if not isinstance(grade, str):

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.frames import table
 from smtpnb.analysis.hosts.capabilities import AFTER, BEFORE, Offer, offered
-from smtpnb.analysis.inputs import rows_by_host, table_of
+from smtpnb.analysis.hosts.endpoints import rows_by_endpoint
+from smtpnb.analysis.inputs import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 
     from smtpnb.analysis.inputs import Source
 
+# Mechanisms that send the password itself: RFC 4954 section 4 wants TLS around them.
+_IN_CLEAR: Final = frozenset({"PLAIN", "LOGIN"})
 SOON: Final = 14  # days in which a certificate must be renewed by hand
 
 _DTYPES: Final = {
     "host": "text",
+    "port": "Int32",
     "starttls_offered": "boolean",
     "tls_version": "text",
     "cipher": "text",
@@ -83,22 +87,23 @@ class Rule(NamedTuple):
 
 
 def tls_posture(source: Source) -> pd.DataFrame:
-    """Judge how each host does TLS, by its last session that tried.
+    """Judge how each host does TLS on each port, by its last session that tried.
 
     Args:
         source: A transcript, or a frame with the columns of `sessions()`.
 
     Returns:
-        One row for each host, in order of appearance: `host`, `starttls_offered`
-        (null: no answer to EHLO outside TLS), `tls_version`, `cipher`, `key`,
-        `verified`, `name_match` (RFC 9525), `days_left` (of the certificate, on the
-        day of the session), `dane`, `mta_sts` (null: not asked), `tls_result` (RFC
-        8460's word for what failed; null: nothing did, or TLS was not tried),
+        One row for each host and port, in order of appearance: `host`, `port`,
+        `starttls_offered` (null: no answer to EHLO outside TLS), `tls_version`,
+        `cipher`, `key`, `verified`, `name_match` (RFC 9525), `days_left` (of the
+        certificate, on the day of the session), `dane`, `mta_sts` (null: not asked),
+        `tls_result` (RFC 8460's word for what failed; null: nothing did, or TLS was
+        not tried),
         `findings` (the worst first, such as "FAIL 0 of 3: ...") and `grade` (their
         sum, such as "9 of 12"; null: nothing was seen). The rules: `tls_rules`.
     """
-    hosts = rows_by_host(table_of(source, "sessions"), _SEEN)
-    return table([_judged(host, rows) for host, rows in hosts.items()], _DTYPES)
+    ends = rows_by_endpoint(table_of(source, "sessions"), _SEEN)
+    return table([_judged(*end, rows) for end, rows in ends.items()], _DTYPES)
 
 
 def tls_rules() -> pd.DataFrame:
@@ -107,9 +112,9 @@ def tls_rules() -> pd.DataFrame:
     return table(rules, {"points": "int8", "rule": "text", "reference": "text"})
 
 
-def _judged(host: str, rows: list[dict[str, Any]]) -> Facts:
+def _judged(host: str, port: int | None, rows: list[dict[str, Any]]) -> Facts:
     row = _telling(rows)
-    facts = _facts(host, row)
+    facts = {**_facts(host, row), "port": port}
     facts["tls_result"] = row["tls_result"] or _result(facts)
     verdicts = [(rule, rule.judge(facts)) for rule in _RULES]
     judged = [(rule, *seen) for rule, seen in verdicts if seen is not None]
@@ -261,8 +266,12 @@ def _auth(facts: Facts) -> tuple[int, str] | None:
     before: Offer | None = facts["offers"].get(BEFORE)
     if before is None:
         return None
+    bare = sorted(_IN_CLEAR & {*before.get("AUTH", "").upper().split()})
+    if bare:
+        names = " ".join(bare)
+        return 0, f"AUTH {names} is offered before TLS: passwords may travel in clear"
     if "AUTH" in before:
-        return 0, "AUTH is offered before TLS: passwords may travel in clear"
+        return 1, "AUTH before TLS is offered without passwords in clear"
     after = facts["offers"].get(AFTER, {})
     return (
         1,
@@ -286,6 +295,6 @@ _RULES: Final = (
     Rule(1, "the certificate names the host", "RFC 9525 6.3", _name),
     Rule(1, f"the certificate lasts {SOON} days or more", "RFC 5280 4.1.2.5", _dates),
     Rule(1, "RSA 2048, EC 224 or better", "RFC 9325 4.5", _strength),
-    Rule(1, "no AUTH outside TLS", "RFC 4954 4", _auth),
+    Rule(1, "no password in clear outside TLS", "RFC 4954 4", _auth),
     Rule(2, "DANE or MTA-STS holds", "RFC 7672, RFC 8461", _policy),
 )

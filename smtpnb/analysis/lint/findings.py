@@ -27,7 +27,11 @@ _LONGEST: Final = 160  # characters of a command or a reply that are shown
 
 
 class Findings(pd.DataFrame):
-    """A frame of findings; see `lint` for its columns."""
+    """A frame of findings; see `lint` for its columns.
+
+    Where they are of a `conformance`, `attrs["asked"]` says how far it came, and so
+    does the report: what was not asked is not clean.
+    """
 
     @property
     def _constructor(self) -> type[Findings]:
@@ -93,7 +97,9 @@ def summary(findings: pd.DataFrame) -> str:
     servers = list(dict.fromkeys(findings["server"])) if "server" in findings else []
     about = f" of {servers[0]}" if len(servers) == 1 else ""
     about = f" of {len(servers)} servers" if len(servers) > 1 else about
-    return f"Findings{about}: {', '.join(words)}"
+    asked = findings.attrs.get("asked")
+    told = f" ({asked})" if asked else ""
+    return f"Findings{about}: {', '.join(words)}{told}"
 
 
 def _times(row: dict[str, Any]) -> str:

@@ -7,14 +7,19 @@ is there for what is wrong.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.lint.rules.verdict import LEVELS
+from smtpnb.analysis.lint.lint import lint
+from smtpnb.analysis.lint.rules.rule import LEVELS
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from smtpnb.analysis.inputs import Source
 
 MAX_ROWS: Final = 40
 MAX_COLUMNS: Final = 12
@@ -28,12 +33,12 @@ _COLOURS: Final = {
 _LONGEST_SENTENCE: Final = 80
 
 
-def plot_lint(findings: pd.DataFrame, *, by: str = "server") -> Figure:
+def plot_lint(given: Source, *, by: str = "server") -> Figure:
     """Draw which server breaks which rule.
 
     Args:
-        findings: From `lint`, or several of them in one frame. At most 40 rules and
-            12 columns are drawn, the rules with most wrong first.
+        given: From `lint`, or several of them in one frame, or what `lint` takes. At
+            most 40 rules and 12 columns are drawn, those with most wrong first.
         by: The column whose values are the columns of the picture.
 
     Returns:
@@ -42,15 +47,17 @@ def plot_lint(findings: pd.DataFrame, *, by: str = "server") -> Figure:
     Raises:
         KeyError: There is no such column.
     """
+    findings = _answer(given)
     every = _worst(findings, by)
-    columns = list(dict.fromkeys(name for _, name in every))
+    columns = _worst_first(every)
     names = columns[:MAX_COLUMNS]
     worst = {key: verdict for key, verdict in every.items() if key[1] in names}
     wrong = _ranked(worst)
     height = 1.3 + style.ROW * max(len(wrong), 1)
     figure, ax = style.new_figure(describe_lint(findings, by=by), height=height)
+    asked = [str(findings.attrs["asked"])] if "asked" in findings.attrs else []
     if not wrong:
-        style.nothing_to_show(ax, "nothing was found wrong")
+        style.nothing_to_show(ax, "; ".join(["nothing was found wrong", *asked]))
         return figure
     sentences = _sentences(findings) if len(names) == 1 else {}
     for y, rule in enumerate(wrong):
@@ -64,16 +71,31 @@ def plot_lint(findings: pd.DataFrame, *, by: str = "server") -> Figure:
                 cell.set(x=x - 0.485, ha="left")
     rfc = dict(zip(findings["rule"], findings["rfc"], strict=True))
     style.name_rows(ax, [f"{rule}   {rfc[rule]}" for rule in wrong])
-    style.name_columns(ax, names, rotation=0 if len(names) < 6 else 30)
+    shown = [middle_cut(name, 24) for name in names]
+    style.name_columns(ax, shown, 24, rotation=0 if len(names) < 6 else 30)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     kept = len({rule for rule, _ in worst} - set(wrong))
-    said = [f"n = {len(names)} of {len(columns)} ({by})"]
+    worst_of = ", the worst" if len(names) < len(columns) else ""
+    said = [*asked, f"n = {len(names)} of {len(columns):,} ({by}){worst_of}"]
     said.append(f"{kept} rules that nobody broke are not drawn")
     if not sentences:
         said.append(f"{_NOT_ASKED}: the question did not come up")
-    ax.set_xlabel("; ".join(said), fontsize=8)
+    ax.set_xlabel(note(said), fontsize=8)
     return figure
+
+
+def _answer(given: Source) -> pd.DataFrame:
+    return answer_to(lint, given, ("rule", "verdict", "what", "rfc"))
+
+
+def _worst_first(every: dict[tuple[str, str], str]) -> list[str]:
+    """The columns in order of appearance, or of too many the worst first."""
+    columns = list(dict.fromkeys(name for _, name in every))
+    if len(columns) <= MAX_COLUMNS:
+        return columns
+    counts = Counter((name, verdict) for (_, name), verdict in every.items())
+    return sorted(columns, key=lambda c: (-counts[c, "FAIL"], -counts[c, "WARN"]))
 
 
 def _worst(findings: pd.DataFrame, by: str) -> dict[tuple[str, str], str]:
@@ -105,17 +127,21 @@ def _sentences(findings: pd.DataFrame) -> dict[str, str]:
     return said
 
 
-def describe_lint(findings: pd.DataFrame, *, by: str = "server") -> str:
-    """Say in words what `plot_lint` shows.
+def describe_lint(given: Source, *, by: str = "server") -> str:
+    """Say in words what `plot_lint` shows: of many columns the worst.
 
     Args:
-        findings: From `lint`.
+        given: As for `plot_lint`.
         by: As for `plot_lint`.
     """
+    findings = _answer(given)
     if not len(findings):
         return "No session was judged."
     said = []
-    for name, part in findings.groupby(by, sort=False, observed=True):
+    columns = _worst_first(_worst(findings, by))
+    own = dict(iter(findings.groupby(by, sort=False, observed=True)))
+    for name in columns[:MAX_COLUMNS]:
+        part = own[name]
         counts = {
             verdict: list(dict.fromkeys(part.loc[part["verdict"] == verdict, "rule"]))
             for verdict in LEVELS
@@ -126,4 +152,8 @@ def describe_lint(findings: pd.DataFrame, *, by: str = "server") -> str:
             for verdict, rules in counts.items()
         ]
         said.append(f"{style.short(name)}: {', '.join(words)}.")
+    if len(columns) > MAX_COLUMNS:
+        said.append(f"And {len(columns) - MAX_COLUMNS} more.")
+    if "asked" in findings.attrs:
+        said.append(f"{findings.attrs['asked']}.")
     return " ".join(said)

@@ -3,8 +3,10 @@
 A session is rewritten event by event, before anything is made of it: whatever is made
 then (text, tables, explanations) can hold no name that it never saw. What looks like an
 address, a host, a URL or an IP address is replaced wherever it stands; what does not
-look like one (a host of one label, the local part of an address alone, a queue id) is
-replaced where the session itself says what it is.
+look like one (a host of one label, a queue id) is replaced where the session itself
+says what it is. The senders and recipients of the session, their local parts, what VRFY
+and EXPN ask for, ENVID, ORCPT and AUTH of MAIL and RCPT are replaced in every form in
+which a server may write them (`forms`).
 
 What stays: loopback addresses, "localhost", words that name a role rather than a person
 ("postmaster"), times, and prose. A server that says "Welcome to the Smiths" still does.
@@ -20,6 +22,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.compare.volatile import VOLATILE, names_of
+from smtpnb.analysis.report.forms import Forms, canonical, decoded
 from smtpnb.transcript import parse as words
 
 if TYPE_CHECKING:
@@ -61,7 +64,9 @@ _ROLES: Final = (
     "sender server service smtp support test the unknown user users webmaster with you"
 )
 _WORDS: Final = frozenset(_ROLES.split())
-_SHORTEST_WORD: Final = 3
+# Parameters of MAIL and RCPT that hold a name: RFC 3461 section 4, RFC 4954 section 5.
+_PARAMETER = re.compile(r" (ENVID|ORCPT|AUTH)=(\S{1,1000})", re.IGNORECASE)
+_QUOTED_PAIR = re.compile(r"\\(.)")
 # Facts of a certificate that name its owner, or are a name themselves.
 _NAMING: Final = frozenset({"cert_subject", "cert_issuer", "cert_sha256"})
 _OWNERS = re.compile(r";? ?(?:subject|issued by) [^;]{0,2000}")
@@ -86,26 +91,57 @@ class Pseudonyms:
         self._given: dict[str, str] = {}
         self._originals: set[str] = set()
         self._counts: dict[str, int] = {}
-        self._odd: list[str] = []
+        self._forms = Forms()
 
     def learn(self, events: Iterable[Event]) -> None:
         """Take in what a session says is a name, and what must not be given as one."""
         events = list(events)
-        for text in (text for event in events for text in _texts(event)):
-            for match in _NAME.finditer(text):
-                self._originals.add(match.group().lower())
-                self._originals.update(match.group().lower().rsplit("@", 1))
+        for event in events:
+            self._learn_originals(event)
         for event in events:  # so that the host asked for is the first
             self.replace(event.host)
         for event in events:
             if event.event == "reply":
                 self._learn_queue_id(event.text)
-            elif event.event == "command" and event.step in {"mail", "rcpt"}:
-                self._learn_path(words.path(event.text or "") or "")
+            elif event.event == "command":
+                self._learn_command(event.step, event.text or "")
+        for event in events:
+            self._learn_addresses(event.text or "")
         ends = names_of(events)
         for host in sorted(ends.hosts | ends.clients):
             if not _NAME.fullmatch(host) or _is_word(host):
                 self._give(host, "host{}.example")
+
+    def _learn_originals(self, event: Event) -> None:
+        for text in _texts(event):
+            for match in _NAME.finditer(text):
+                self._originals.add(match.group().lower())
+                self._originals.update(match.group().lower().rsplit("@", 1))
+
+    def _learn_addresses(self, text: str) -> None:
+        """Take in whoever is named: servers know others than those we asked for."""
+        for match in _NAME.finditer(canonical(text)):
+            if match.lastgroup == "address":
+                self._learn_path(match.group())
+
+    def _learn_command(self, step: str, text: str) -> None:
+        """Take in whom a command names."""
+        verb, _, argument = canonical(text).partition(" ")
+        if step in {"mail", "rcpt"}:
+            self._learn_path(words.path(argument) or "")
+            for name, value in _PARAMETER.findall(argument):
+                self._learn_parameter(name.upper(), value)
+        elif verb.upper() in {"VRFY", "EXPN"}:
+            self._learn_path(argument.strip().strip("<>"))
+
+    def _learn_parameter(self, name: str, value: str) -> None:
+        plain = decoded(value)
+        if name == "ENVID":
+            given = self._give(value, "envid{}")
+            self._forms.add(value, given)
+            self._forms.add(plain, given)
+        else:
+            self._learn_path(plain.rpartition(";")[2].strip("<>"))
 
     def _learn_queue_id(self, text: str | None) -> None:
         name = words.queue_id(text)
@@ -113,18 +149,22 @@ class Pseudonyms:
             self._give(name, "queueid{}")
 
     def _learn_path(self, path: str) -> None:
-        local = path.rpartition("@")[0].strip('"') if "@" in path else path
-        alone = len(local) >= _SHORTEST_WORD and local.lower() not in _WORDS
-        if "@" in path and _NAME.fullmatch(path):
-            given = self._address(path)
-        elif alone or "@" in path:
-            given = self._give(path, "user{}")
-        else:
+        path = canonical(path)
+        quoted, at, _ = path.rpartition("@")
+        local = _unquoted(quoted if at else path)
+        if not at and local.lower() in _WORDS:
             return  # "postmaster" needs no domain, RFC 5321 section 4.1.1.3
-        if _NAME.fullmatch(path) is None and path not in self._odd:
-            self._odd.append(path)
-        if alone:
-            self._given.setdefault(local.lower(), given.partition("@")[0])
+        if not local:
+            return
+        given = self._address(path) if at else self._give(path, "user{}")
+        user = given.partition("@")[0]
+        self._forms.add(path, given)
+        if at:
+            self._forms.add(f"{local}@{path.rpartition('@')[2]}", given)
+        # "ann+news" is ann, who asked for a detail.
+        for name in (local, quoted, local.partition("+")[0]):
+            if name and name.lower() not in _WORDS:
+                self._forms.add(name, user)
 
     def _give(self, name: str, form: str) -> str:
         """Return the name for `name`; never one that somebody already bears."""
@@ -135,18 +175,14 @@ class Pseudonyms:
             n = self._counts[form] = self._counts.get(form, 0) + 1
             given = form.format(n)
             if given not in self._originals:
-                self._given[name.lower()] = given
+                self._given[name.lower()] = self._given[given] = given
                 return given
 
     def replace(self, text: str) -> str:
         """Return text with every name in it replaced."""
         for volatile in _IDS:
             text = volatile.pattern.sub(volatile.stands, text)
-        for odd in self._odd:
-            pattern = rf"(?<!\w){re.escape(odd)}(?!\w)"
-            given = self._given[odd.lower()]
-            text = re.sub(pattern, given, text, flags=re.IGNORECASE)
-        return _NAME.sub(self._other, text)
+        return _NAME.sub(self._other, self._forms.replace(text))
 
     def _other(self, match: re.Match[str]) -> str:
         name, kind = match.group(), match.lastgroup
@@ -170,7 +206,8 @@ class Pseudonyms:
         if host == domain.lower() or host == domain:  # of one label, or a loopback
             host = self._give(domain, "host{}.example")
         user = self._give(f"{local}@{domain}", "user{}")
-        self._given[address.lower()] = given = f"{user}@{host}"
+        given = f"{user}@{host}"
+        self._given[address.lower()] = self._given[given] = given
         return given
 
     def _inner_ip(self, match: re.Match[str]) -> str:
@@ -182,6 +219,13 @@ class Pseudonyms:
             return text  # a time, a version; or nobody's name
         form = "192.0.2.{}" if address.version == 4 else "2001:db8::{}"
         return f"{before}{self._give(address.compressed, form)}{after}"
+
+
+def _unquoted(local: str) -> str:
+    """A local part without its quotes (RFC 5321 section 4.1.2)."""
+    if len(local) > 1 and local[0] == local[-1] == '"':
+        return _QUOTED_PAIR.sub(r"\1", local[1:-1])
+    return local
 
 
 def _split_ip(

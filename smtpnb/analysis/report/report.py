@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import smtpnb
 from smtpnb.analysis.explain.explain import explain
-from smtpnb.analysis.inputs import events_of
+from smtpnb.analysis.one_session import events_of_one
 from smtpnb.analysis.report.pseudonyms import pseudonymise as other_names
 from smtpnb.edges.text import cut
+from smtpnb.transcript import Excerpt
 from smtpnb.transcript import text as views
-from smtpnb.transcript.transcript import Excerpt, of_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +74,7 @@ def report(
     Raises:
         LookupError: There is no such session.
     """
-    events = of_one(events_of(source), session)
+    events = events_of_one(source, session)
     if pseudonymise:
         events = other_names(events)
     parts = [

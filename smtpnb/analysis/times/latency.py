@@ -4,6 +4,9 @@ A mean hides what hurts, so percentiles. What was never answered has no latency,
 counted beside the percentiles, never dropped silently: a host that times out must not
 look fast.
 
+Replies to a group of commands stand in a queue: each waits for those before it. So they
+are never put together with replies to single commands (`pipelined` tells which).
+
 This module knows nothing of pictures.
 """
 
@@ -11,7 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from smtpnb.analysis.hosts.endpoints import keys_of
 from smtpnb.analysis.inputs import table_of
+from smtpnb.analysis.required import required
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from smtpnb.analysis.inputs import Source
 
 _TIMEOUTS: Final = ("connection-timeout", "io-timeout")
+_FOUND_IN: Final = ("step", "pipelined", "latency_ms", "host", "code", "text")
 _FOUND: Final = (
     "session_id",
     "exchange_no",
@@ -36,23 +42,27 @@ _FOUND: Final = (
 def latency(
     source: Source,
     *,
-    by: Sequence[str] = ("step", "host"),
+    by: str | Sequence[str] = (),
     q: Sequence[float] = (0.5, 0.9, 0.95, 0.99),
 ) -> pd.DataFrame:
     """Return percentiles of the latency of replies, or of the phases of sessions.
 
     Args:
-        source: A transcript, a frame of its `exchanges()`, or one of its `sessions()`.
-        by: The columns to group by. Of sessions "step" is the phase ("dns", "tls",
-            "ehlo_tls", ... and "total").
+        source: A transcript, a frame of its `events()`, of its `exchanges()`, or one
+            of its `sessions()`.
+        by: The column or columns to group by; none: step, host and (where the table
+            tells) port. Of sessions "step" is the phase ("dns", "tls", "ehlo_tls",
+            ... and "total").
         q: The quantiles, 0 to 1.
 
     Returns:
-        One row for each group, in order of first appearance: the columns of `by`, `n`
-        (answered), `n_timeouts` (a deadline ended it), `n_lost` (no reply for another
-        reason), `mean_ms`, a column for each quantile (`p50_ms`, `p99.9_ms`) and
-        `max_ms`; NaN where nothing was answered. A session that timed out counts at
-        the last phase it reached and in the total, and is in no percentile of these.
+        One row for each group, in order of first appearance: the columns of `by`,
+        `pipelined` (of exchanges: whether the commands left in groups, whose replies
+        queue; each has a row of its own), `n` (answered), `n_timeouts` (a deadline
+        ended it), `n_lost` (no reply for another reason), `mean_ms`, a column for each
+        quantile (`p50_ms`, `p99.9_ms`) and `max_ms`; NaN where nothing was answered. A
+        session that timed out counts at the last phase it reached and in the total,
+        and is in no percentile of these.
 
     Raises:
         KeyError: The frame lacks a column.
@@ -61,9 +71,19 @@ def latency(
     if any(not 0 <= one <= 1 for one in q):
         raise ValueError("a quantile is between 0 and 1")
     frame = table_of(source, "exchanges", "sessions")
+    keys = keys_of(by) or ["step", "host"]
+    if not by and "port" in frame.columns:
+        keys.append("port")
     if "total_ms" in frame.columns:
-        frame = _phases(frame, by)
-    keys = [*by]
+        frame = _phases(frame, keys)
+    elif "pipelined" not in keys:
+        keys.append("pipelined")
+    return _percentiles(required(frame, (*keys, "latency_ms")), keys, q)
+
+
+def _percentiles(
+    frame: pd.DataFrame, keys: list[str], q: Sequence[float]
+) -> pd.DataFrame:
     timed = frame[keys].copy(deep=False)
     late = frame["timed_out"].astype("boolean").fillna(value=False).astype(bool)
     timed["_ms"] = frame["latency_ms"]
@@ -112,18 +132,22 @@ def slowest(source: Source, *, n: int = 20) -> pd.DataFrame:
     `n_lost` of `latency`.
 
     Args:
-        source: A transcript, or a frame of its `exchanges()`.
+        source: A transcript, or a frame of its `events()` or `exchanges()`.
         n: How many at most.
 
     Returns:
         `session_id`, `exchange_no`, `host`, `step`, `latency_ms`, `x_median` (as a
-        multiple of the median of its step, over all hosts), `code`, `text`.
+        multiple of the median of its step, over all hosts; of replies that queued
+        among those that did), `code`, `text`.
 
     Raises:
         KeyError: The frame lacks a column.
     """
-    exchanges = table_of(source, "exchanges").reset_index(drop=True)
-    steps = exchanges.groupby("step", dropna=False, observed=True)["latency_ms"]
+    exchanges = required(table_of(source, "exchanges"), _FOUND_IN)
+    exchanges = exchanges.reset_index(drop=True)
+    exchanges = exchanges[exchanges["latency_ms"].notna()]
+    kinds = ["step", "pipelined"]
+    steps = exchanges.groupby(kinds, dropna=False, observed=True)["latency_ms"]
     found = exchanges.nlargest(n, "latency_ms")
     medians = steps.transform("median").loc[found.index]
     found = found.assign(x_median=found["latency_ms"] / medians)

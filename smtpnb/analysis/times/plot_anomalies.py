@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
+from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.times.anomalies import anomalies
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -16,46 +19,63 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from smtpnb.analysis.inputs import Source
+
 MAX_ROWS: Final = 25
 
 
-def plot_anomalies(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+def plot_anomalies(given: Source, *, ax: Axes | None = None) -> Figure:
     """Draw a row for each host and step where something stands out, the worst first.
 
     A bar marks what is normal, a dot each slow exchange; beside them stand the worst
     robust z-score, and what is new in words. At most `MAX_ROWS` rows.
 
     Args:
-        frame: From `anomalies`.
+        given: From `anomalies`, or what it takes (which is then its own baseline).
         ax: Draw here; None makes a figure of its own.
 
     Returns:
         The figure.
     """
-    groups = list(frame.groupby(["host", "step"], sort=False, dropna=False))[:MAX_ROWS]
+    frame = _answer(given)
+    every = list(frame.groupby([*ENDPOINT, "step"], sort=False, dropna=False))
+    groups = every[:MAX_ROWS]
     if ax is None:
         height = 1.2 + style.ROW * max(len(groups), 1)
         _, ax = style.new_figure(describe_anomalies(frame), height=height)
     if not groups:
         style.nothing_to_show(ax, "nothing stands out")
         return style.figure_of(ax)
-    labels = []
-    for at, ((host, step), group) in enumerate(groups):
+    names = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
+    shown, measured = [], False
+    for at, ((*_, step), group) in enumerate(groups):
         slow = group[group["metric"] == "latency_ms"]
         if len(slow):
             _points(ax, at, slow)
-        where = style.short(f"{host} {step}", 40)
-        labels.append(f"{where}  {_new(group)}" if _new(group) else where)
-    style.name_rows(ax, labels, 70)
+            measured = True
+        name = middle_cut(names[ends_of(group.head(1))[0]], 32)
+        where = f"{step} {name}"
+        shown.append(f"{where}  {_new(group)}" if _new(group) else where)
+    style.name_rows(ax, shown, 70)
     style.bare(ax)
-    if (frame["metric"] == "latency_ms").any():
+    rest = (
+        f"the {len(groups)} worst of {len(every)}" if len(every) > len(groups) else ""
+    )
+    if measured:
         style.log_ms(ax)
         low, high = ax.get_xlim()
-        ax.set_xlim(low / 1.5, high * 2.5)  # room for the figures
-        ax.set_xlabel("| normal, dots: what stands out (logarithmic)", fontsize=9)
+        ax.set_xlim(low / 1.5, high * 5)  # room for the figures
+        said = [rest, "| normal, dots: what stands out (logarithmic)"]
+        ax.set_xlabel(note(said), fontsize=9)
     else:
         ax.set_xticks([])
+        ax.spines["bottom"].set_visible(False)
+        ax.set_xlabel(rest, fontsize=9)
     return style.figure_of(ax)
+
+
+def _answer(given: Source) -> pd.DataFrame:
+    return answer_to(anomalies, given, (*ENDPOINT, "metric", "robust_z"))
 
 
 def _points(ax: Axes, at: int, slow: pd.DataFrame) -> None:
@@ -83,15 +103,16 @@ def _new(group: pd.DataFrame) -> str:
     return f"new: {', '.join(told)}" if told else ""
 
 
-def describe_anomalies(frame: pd.DataFrame) -> str:
+def describe_anomalies(given: Source) -> str:
     """Say in words what `plot_anomalies` shows.
 
     Args:
-        frame: From `anomalies`.
+        given: As for `plot_anomalies`.
 
     Returns:
         How much stands out, and the three worst.
     """
+    frame = _answer(given)
     if frame.empty:
         return "Nothing stands out."
     numbers = frame["metric"].value_counts()

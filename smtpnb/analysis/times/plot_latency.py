@@ -1,6 +1,7 @@
 """How long replies take, as strips of percentiles, and the slowest as bars.
 
-This module knows nothing of exchanges: it draws the frames of `latency` and `slowest`.
+Of many groups the slowest are drawn. This module knows nothing of exchanges: it draws
+the frames of `latency` and `slowest`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
+from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
+from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.times.latency import latency, slowest
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -16,11 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from smtpnb.analysis.inputs import Source
+
 MAX_ROWS: Final = 40
+_KNOWN: Final = ("n", "n_timeouts", "max_ms")
 _COUNTS: Final = ("n", "n_timeouts", "n_lost", "mean_ms", "max_ms")
 
 
-def plot_latency(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+def plot_latency(given: Source, *, ax: Axes | None = None) -> Figure:
     """Draw a strip for each group: its percentiles, and its slowest as a cross.
 
     The strip runs from the lowest quantile to the highest, with a mark for each; the
@@ -28,32 +35,55 @@ def plot_latency(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     has no strip, only words.
 
     Args:
-        frame: From `latency`; the first `MAX_ROWS` rows are drawn.
+        given: From `latency`, or what it takes. Of more than `MAX_ROWS` groups those
+            are drawn that were not answered, and then the slowest, the worst first.
         ax: Draw here; None makes a figure of its own.
 
     Returns:
         The figure.
     """
-    shown = frame.head(MAX_ROWS)
+    frame = answer_to(latency, given, _KNOWN)
+    quantiles = _quantiles(frame)
+    shown = _worst(frame, quantiles)
     if ax is None:
         height = 1.2 + style.ROW * max(len(shown), 1)
         _, ax = style.new_figure(describe_latency(frame), height=height)
     if shown.empty:
         style.nothing_to_show(ax)
         return style.figure_of(ax)
-    quantiles = _quantiles(frame)
-    for at, row in enumerate(shown.to_dict("records")):
+    rows = shown.to_dict("records")
+    for at, row in enumerate(rows):
         if row["n"]:
             _strip(ax, at, [max(row[name], style.LEAST_MS) for name in quantiles], row)
-    style.name_rows(ax, [_label(row, frame) for row in shown.to_dict("records")], 60)
+    names = _names(shown, frame)
+    labelled = [_label(name, row) for name, row in zip(names, rows, strict=True)]
+    style.name_rows(ax, labelled, 66)
     style.bare(ax)
     if shown["n"].sum():
         style.log_ms(ax)
         low, high = ax.get_xlim()
         ax.set_xlim(low / 1.6, high * 1.6)  # room for the figures
-    marks = ", ".join(name.removesuffix("_ms") for name in quantiles)
-    ax.set_xlabel(f"{marks}; x the slowest (logarithmic)", fontsize=9)
+        marks = ", ".join(name.removesuffix("_ms") for name in quantiles)
+        said = f"{marks}; x the slowest (logarithmic)"
+    else:
+        ax.set_xticks([])
+        said = "nothing was answered"
+    few = len(shown) < len(frame)
+    rest = f"the {len(shown)} worst of {len(frame):,}" if few else ""
+    ax.set_xlabel(note([rest, said]), fontsize=9)
     return style.figure_of(ax)
+
+
+def _worst(frame: pd.DataFrame, quantiles: list[str]) -> pd.DataFrame:
+    """All groups in the order of the frame, or of too many the worst, worst first."""
+    if len(frame) <= MAX_ROWS:
+        return frame
+    silent = frame["n_timeouts"] + frame["n_lost"]
+    last = frame[quantiles[-1] if quantiles else "max_ms"]
+    ranked = frame.assign(_silent=silent, _last=last).sort_values(
+        ["_silent", "_last"], ascending=False, kind="stable"
+    )
+    return frame.loc[ranked.index[:MAX_ROWS]]
 
 
 def _strip(ax: Axes, at: int, values: list[float], row: dict[Hashable, Any]) -> None:
@@ -75,18 +105,34 @@ def _strip(ax: Axes, at: int, values: list[float], row: dict[Hashable, Any]) -> 
     style.beside_bar(ax, slowest, at, style.took(slowest))
 
 
-def _name(row: dict[Hashable, Any], frame: pd.DataFrame) -> str:
+def _names(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
+    """What to call the groups of some rows: the values of what they were grouped by."""
     by = [name for name in frame.columns if not _figure(name)]
-    return style.short(" ".join(str(row[key]) for key in by) or "all", 34)
+    columns = [rows[name].astype(object).tolist() for name in by if name not in _APART]
+    if {*ENDPOINT} <= {*by}:
+        every = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
+        ends = [every[end] for end in ends_of(rows)]
+        columns[[name for name in by if name not in _APART].index("host")] = [
+            middle_cut(end, 32) for end in ends
+        ]
+    elif "port" in by:
+        columns.append(rows["port"].astype(object).tolist())
+    if "pipelined" in by:
+        columns.append([" grouped" * bool(one) for one in rows["pipelined"]])
+    words = [" ".join(map(str, row)).strip() for row in zip(*columns, strict=True)]
+    return [middle_cut(name, 50) for name in words or ["all"] * len(rows)]
 
 
-def _label(row: dict[Hashable, Any], frame: pd.DataFrame) -> str:
+_APART: Final = ("pipelined", "port")
+
+
+def _label(name: str, row: dict[Hashable, Any]) -> str:
     apart = [
         f"{row[count]} {word}"
         for count, word in (("n_timeouts", "timed out"), ("n_lost", "lost"))
         if row[count]
     ]
-    return "  ".join([_name(row, frame), f"n={row['n']:,}", *apart])
+    return "  ".join([name, f"n={row['n']:,}", *apart])
 
 
 def _figure(name: str) -> bool:
@@ -108,15 +154,16 @@ def _quantile_names(names: Any) -> list[str]:
     ]
 
 
-def describe_latency(frame: pd.DataFrame) -> str:
+def describe_latency(given: Source) -> str:
     """Say in words what `plot_latency` shows.
 
     Args:
-        frame: From `latency`.
+        given: As for `plot_latency`.
 
     Returns:
         How many groups and replies, the slowest groups, and what was not answered.
     """
+    frame = answer_to(latency, given, _KNOWN)
     if frame.empty:
         return "Nothing was measured."
     total, silent = int(frame["n"].sum()), int(frame["n_timeouts"].sum())
@@ -125,23 +172,26 @@ def describe_latency(frame: pd.DataFrame) -> str:
     quantiles = _quantiles(frame)
     if total and quantiles:
         last = quantiles[-1]
-        worst = frame.nlargest(3, last).to_dict("records")
+        worst = frame[frame["n"] > 0].nlargest(3, last)
         slow = ", ".join(
-            f"{_name(row, frame)} {style.took(row[last])}" for row in worst if row["n"]
+            f"{name} {style.took(ms)}"
+            for name, ms in zip(_names(worst, frame), worst[last], strict=True)
         )
         said.append(f"The slowest by {last.removesuffix('_ms')}: {slow}.")
     if silent:
         said.append(f"{silent:,} timed out.")
     if frame["n_lost"].sum():
         said.append(f"{int(frame['n_lost'].sum()):,} had no reply for other reasons.")
+    if len(frame) > MAX_ROWS:
+        said.append(f"The {MAX_ROWS} worst of {len(frame):,} groups are drawn.")
     return " ".join(said)
 
 
-def plot_slowest(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+def plot_slowest(given: Source, *, ax: Axes | None = None) -> Figure:
     """Draw the slowest exchanges as bars, the longest on top.
 
     Args:
-        frame: From `slowest`.
+        given: From `slowest`, or what it takes.
         ax: Draw here; None makes a figure of its own.
 
     Returns:
@@ -150,7 +200,9 @@ def plot_slowest(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     """
     import pandas as pd  # loaded only when used
 
-    rows = frame.head(MAX_ROWS).to_dict("records")
+    frame = answer_to(slowest, given, ("latency_ms", "x_median"))
+    shown = frame[frame["latency_ms"].notna()].head(MAX_ROWS)
+    rows = shown.to_dict("records")
     if ax is None:
         height = 1.0 + style.ROW * max(len(rows), 1)
         _, ax = style.new_figure(describe_slowest(frame), height=height)
@@ -162,9 +214,14 @@ def plot_slowest(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
         colour = style.VERMILION if refused else style.SKY
         ax.barh(at, row["latency_ms"], height=0.66, color=colour)
         style.beside_bar(ax, row["latency_ms"], at, _beside(row))
-    style.name_rows(ax, [f"{row['host']}  {row['step']}" for row in rows])
+    style.name_rows(
+        ax, [f"{row['step']}  {middle_cut(str(row['host']), 34)}" for row in rows]
+    )
     ax.set_xlim(0, max(rows[0]["latency_ms"] * 1.3, style.LEAST_MS))
-    ax.set_xlabel("ms", fontsize=9)
+    rest = len(frame) - len(rows)
+    ax.set_xlabel(
+        f"ms; the first {len(rows)} of {len(frame)}" if rest else "ms", fontsize=9
+    )
     style.bare(ax)
     style.legend_above(ax, {style.SKY: "accepted", style.VERMILION: "refused"})
     return style.figure_of(ax)
@@ -177,16 +234,17 @@ def _beside(row: dict[Hashable, Any]) -> str:
     return f"{style.took(row['latency_ms'])}  x{row['x_median']:.3g}  {code}"
 
 
-def describe_slowest(frame: pd.DataFrame) -> str:
+def describe_slowest(given: Source) -> str:
     """Say in words what `plot_slowest` shows.
 
     Args:
-        frame: From `slowest`.
+        given: As for `plot_slowest`.
 
     Returns:
         The three slowest exchanges.
     """
-    rows = frame.head(3).to_dict("records")
+    frame = answer_to(slowest, given, ("latency_ms", "x_median"))
+    rows = frame[frame["latency_ms"].notna()].head(3).to_dict("records")
     if not rows:
         return "Nothing was answered."
     said = ", ".join(

@@ -1,6 +1,6 @@
 """Whether a promise is kept: availability over time, with the target as a line.
 
-This module knows nothing of sessions: it draws the frame of `slo`.
+This module knows nothing of recipients: it draws the frame of `slo`.
 """
 
 from __future__ import annotations
@@ -8,35 +8,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
+from smtpnb.analysis.pictured import answer_to
+from smtpnb.analysis.times.plot_timeline import counted
+from smtpnb.analysis.times.slo import slo
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MANY: Final = 24  # windows; more have no room for their values
+    from smtpnb.analysis.inputs import Source
+
+_MANY: Final = 12  # windows; more have no room for their values
+_KNOWN: Final = ("window", "availability", "budget_left")
 
 
-def plot_slo(
-    frame: pd.DataFrame, *, target: float = 0.99, ax: Axes | None = None
-) -> Figure:
+def plot_slo(given: Source, *, target: float = 0.99, ax: Axes | None = None) -> Figure:
     """Draw the availability of each window as a point, and the target as a line.
 
     A window that missed the target is a cross. Above or below each stand its value and
-    number, as long as there are few.
+    number, as long as there are few; of many only the worst is named.
 
     Args:
-        frame: From `slo`.
+        given: From `slo`, or what it takes (judged by `target`, in windows of 1 h).
         target: The one that was promised there.
         ax: Draw here; None makes a figure of its own.
 
     Returns:
         The figure.
     """
+    frame = _answer(given, target)
     if ax is None:
         _, ax = style.new_figure(describe_slo(frame, target=target), height=3.2)
     if frame.empty:
-        style.nothing_to_show(ax, "no session has ended")
+        style.nothing_to_show(ax, "nothing has ended")
         return style.figure_of(ax)
     times, shares = frame["window"], frame["availability"] * 100
     missed = frame["availability"] < target
@@ -44,24 +49,32 @@ def plot_slo(
     ax.plot(times, shares, color=style.SKY, linewidth=1.4)
     ax.plot(times[~missed], shares[~missed], "o", color=style.BLUE, ms=5)
     ax.plot(times[missed], shares[missed], "x", color=style.VERMILION, ms=8, mew=2)
-    if len(frame) <= _MANY:
-        _write_values(ax, frame, missed)
+    few = len(frame) <= _MANY
+    _write_values(ax, frame if few else frame.nsmallest(1, "availability"), target)
     low = min(float(shares.min()), target * 100)
-    room = max((100 - low) * 0.35, 0.2)
+    room = max((100 - low) * 0.3, 0.2)
     ax.set_ylim(low - room, 100 + room)
-    ax.set_yticks([tick for tick in ax.get_yticks() if low - room <= tick <= 100])
+    # There is nothing below 0 % or above 100 %.
+    ticks = [tick for tick in ax.get_yticks() if max(low - room, 0) <= tick <= 100]
+    ax.set_yticks(ticks)
     ax.set_ylabel("% good", fontsize=9)
     left = frame["budget_left"].iloc[-1]
-    ax.set_title(f"target {target:.6g}, budget left {left:.0%}", fontsize=9, loc="left")
+    n = counted(int(frame["n_recipients"].sum()), int(frame["n"].sum()))
+    said = f"{n}; target {target:.6g}, budget left {left:.0%}"
+    ax.set_title(said, fontsize=9, loc="left")
     style.bare(ax, grid="y")
     style.dates(ax, times)
     ax.tick_params(axis="x", labelsize=9)
     return style.figure_of(ax)
 
 
-def _write_values(ax: Axes, frame: pd.DataFrame, missed: pd.Series[bool]) -> None:
-    for row, below in zip(frame.to_dict("records"), missed, strict=True):
-        share = row["availability"] * 100
+def _answer(given: Source, target: float) -> pd.DataFrame:
+    return answer_to(lambda source: slo(source, target=target), given, _KNOWN)
+
+
+def _write_values(ax: Axes, frame: pd.DataFrame, target: float) -> None:
+    for row in frame.to_dict("records"):
+        share, below = row["availability"] * 100, row["availability"] < target
         ax.annotate(
             f"{share:.1f} %\nn={row['n']:,}",
             (row["window"], share),
@@ -73,22 +86,25 @@ def _write_values(ax: Axes, frame: pd.DataFrame, missed: pd.Series[bool]) -> Non
         )
 
 
-def describe_slo(frame: pd.DataFrame, *, target: float = 0.99) -> str:
+def describe_slo(given: Source, *, target: float = 0.99) -> str:
     """Say in words what `plot_slo` shows.
 
     Args:
-        frame: From `slo`.
+        given: As for `plot_slo`.
         target: The one that was promised there.
 
     Returns:
-        How many sessions were good, how often the target was missed, what is left.
+        What was counted, how much of it was good, how often the target was missed,
+        and what is left.
     """
+    frame = _answer(given, target)
     if frame.empty:
-        return "No session has ended."
+        return "Nothing has ended."
     n, good = int(frame["n"].sum()), int(frame["good"].sum())
+    what = counted(int(frame["n_recipients"].sum()), n)
     missed = int((frame["availability"] < target).sum())
     left = frame["budget_left"].iloc[-1]
     return (
-        f"{good:,} of {n:,} sessions were good ({good / n:.2%}, target {target:.6g}). "
+        f"{good:,} of {what}: good ({good / n:.2%}, target {target:.6g}). "
         f"{missed} of {len(frame)} windows missed it; {left:.0%} of the budget is left."
     )

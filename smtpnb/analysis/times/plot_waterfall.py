@@ -43,7 +43,7 @@ def plot_waterfall(
     """Draw where the time of one session went.
 
     Args:
-        source: A transcript, or a frame of its `events()`.
+        source: What `waterfall` takes, or a frame that it made.
         session: As for `waterfall`.
         pauses: Draw the time between the commands, too. Without it each bar begins
             where the one before ended: who types the commands would see nothing else.
@@ -109,7 +109,7 @@ def describe_waterfall(source: Source, *, session: int | str = -1) -> str:
     """Say in words what `plot_waterfall` shows: the text beside the picture.
 
     Args:
-        source: A transcript, or a frame of its `events()`.
+        source: What `waterfall` takes, or a frame that it made.
         session: As for `waterfall`.
 
     Returns:

@@ -1,8 +1,7 @@
-"""How it went over time: sessions, failures and their duration, bin by bin.
+"""How it went over time: what became of recipients, and how long it took, by bin.
 
-The duration of a session is its total without the user's think time (`other_ms`), since
-who types into a notebook pauses for minutes. A session that the user cancelled is no
-failure of the host's.
+What is counted, and what a time is, says `outcomes`: recipients, and sessions that
+never got to one; without the pauses of who types.
 
 This module knows nothing of pictures.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis.frames import table
-from smtpnb.analysis.inputs import table_of
+from smtpnb.analysis.times.outcomes import outcomes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,41 +21,49 @@ if TYPE_CHECKING:
 _DTYPES: Final = {
     "bin": "utc",
     "host": "text",
+    "port": "Int32",
     "n": "int64",
+    "n_recipients": "int64",
     "n_fail": "int64",
     "p50_ms": "float64",
     "p95_ms": "float64",
 }
-_NO_FAILURE: Final = ("success", "cancelled")
+_BY: Final = ["bin", "host", "port"]
+GOOD: Final = ("delivered", "answered")
 
 
 def timeline(source: Source, *, freq: str = "1min") -> pd.DataFrame:
-    """Return how the sessions with each host went, by time.
+    """Return how it went with each host and port, by time.
 
     Args:
-        source: A transcript, or a frame with the columns of `sessions()`.
+        source: A transcript, or a frame of its `events()`, `transactions()` or of
+            `sessions()` without transactions.
         freq: How long a bin is, as pandas says it: "10s", "1min", "1h", "1D".
 
     Returns:
-        One row for each bin and host that had a session, in order of time: `bin` (its
-        first moment, UTC), `host`, `n` (sessions that began in it), `n_fail` (those
-        that ended in a fault or a refused greeting; one that is still open counts as
-        none), `p50_ms` and `p95_ms` (of their duration without think time).
+        One row for each bin, host and port in which something began, in order of time:
+        `bin` (its first moment, UTC), `host`, `port`, `n` (recipients, and sessions
+        that never got to one), `n_recipients` (of these), `n_fail` (recipients that
+        were not delivered to, and sessions that ended in a fault or were refused; what
+        is open or was broken off by the user counts as none), `p50_ms` and `p95_ms`
+        (of the time the server took).
 
     Raises:
-        ValueError: pandas does not know the frequency.
+        ValueError: pandas does not know the frequency, or the frame is another table.
     """
-    sessions = table_of(source, "sessions")
-    ended = sessions["outcome"].astype(object)
-    known = sessions.assign(
-        bin=sessions["ts"].dt.floor(freq),
-        host=sessions["host"].astype(object),
-        failed=ended.notna() & ~ended.isin(_NO_FAILURE),
-        took_ms=sessions["total_ms"] - sessions["other_ms"].fillna(0.0),
+    found = outcomes(source)
+    known = found.assign(
+        bin=found["ts"].dt.floor(freq),
+        failed=found["says"] & ~found["outcome"].isin(GOOD),
     )
-    groups = known.groupby(["bin", "host"], sort=True)
-    took = groups["took_ms"]
-    columns = groups["failed"].agg(["size", "sum"])
+    groups = known.groupby(_BY, sort=True, dropna=False)
+    columns = groups.agg(
+        n=("failed", "size"),
+        n_recipients=("recipient", "sum"),
+        n_fail=("failed", "sum"),
+    )
     for name, q in (("p50_ms", 0.5), ("p95_ms", 0.95)):
-        columns[name] = took.quantile(q).round(3)
-    return table(columns.reset_index().to_numpy().tolist(), _DTYPES)
+        columns[name] = groups["took_ms"].quantile(q).round(3)
+    plain = columns.reset_index().astype(object)
+    rows = plain.where(plain.notna(), None).to_numpy().tolist()
+    return table(rows, _DTYPES)

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.analysis.frames import table
-from smtpnb.analysis.inputs import events_of
+from smtpnb.analysis.frames import plain_rows, table
+from smtpnb.analysis.one_session import events_of_one
 from smtpnb.transcript.tables import rows
-from smtpnb.transcript.transcript import of_one
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +69,20 @@ def waterfall(source: Source, *, session: int | str = -1) -> pd.DataFrame:
 
 
 def bars(source: Source, session: int | str = -1) -> list[Bar]:
-    """Return the rows of `waterfall` as plain values; the same arguments and errors."""
-    events = of_one(events_of(source), session)
+    """Return the rows of `waterfall` as plain values.
+
+    Args:
+        source: As for `waterfall`, or a frame that it made.
+        session: As for `waterfall`.
+
+    Raises:
+        LookupError: There is no such session.
+    """
+    import pandas as pd  # loaded only when used
+
+    if isinstance(source, pd.DataFrame) and {*Bar._fields} <= {*source.columns}:
+        return [Bar(**row) for row in plain_rows(source[list(Bar._fields)])]
+    events = events_of_one(source, session)
     found = [*_setup(events), *_exchanges(events)]
     return sorted(found, key=lambda bar: bar.start_ms)
 

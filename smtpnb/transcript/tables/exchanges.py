@@ -118,7 +118,8 @@ class Exchanges:
 
     def _arguments(self) -> Any:
         lines = self._take("text", self._command)
-        line, texts = pd.factorize(lines)
+        line, found = pd.factorize(lines)
+        texts = found.tolist()  # an array of Arrow is slow to ask one by one
         verbs = self._take("verb", self._command)
         pair = line.astype(np.int64) * (len(verbs.categories) + 1) + verbs.codes + 1
         pairs, which = np.unique(pair, return_inverse=True)

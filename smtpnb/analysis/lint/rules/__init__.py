@@ -1,11 +1,10 @@
 """The rules of `lint`, each a small function beside its section of an RFC.
 
-`talk` reads a transcript once and knows what stood when each command was said;
-`verdict` is what a rule says. The rules are sorted by what they look at: `replies`
-(their form), `offers` (greeting and EHLO), `commands` (what must be answered how), and
-`privacy` (TLS).
+They are sorted by what they look at: `replies` (their form), `offers` (greeting and
+EHLO), `commands` (what must be answered how), and `privacy` (TLS). `rule` is what a
+rule is.
 
-Nothing here knows of frames.
+Nothing here knows of frames, nor follows a session: `turns` does.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from smtpnb.analysis.lint.rules import commands, offers, privacy, replies
 
 if TYPE_CHECKING:
-    from smtpnb.analysis.lint.rules.verdict import Rule
+    from smtpnb.analysis.lint.rules.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = (
     *replies.RULES,

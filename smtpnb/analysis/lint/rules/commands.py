@@ -1,6 +1,7 @@
 """Rules about what each command must be answered, in order and out of order.
 
-530 (AUTH or TLS first) is an answer to another question, and judged by no rule here.
+530 (AUTH or TLS first) is an answer to another question, and so is a reply that ends
+the session (`Turns.ending`); no rule here judges them.
 """
 
 from __future__ import annotations
@@ -8,20 +9,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.lint.rules.verdict import Rule, Verdicts, failed, passed, warned
+import numpy as np
+
+from smtpnb.analysis.lint.rules.rule import Rule, Verdicts, failed, passed, warned
 
 if TYPE_CHECKING:
-    from smtpnb.analysis.lint.rules.talk import Talk, Turn
+    from smtpnb.analysis.lint.turns import Mask, Turns
 
-MAX_COMMAND_LINE: Final = 512
 MIN_RECIPIENTS: Final = 100
 _LONG: Final = 400  # short enough for nobody to care
 
 # RFC 5321 section 4.5.1; VRFY has a rule of its own.
 _REQUIRED: Final = ("EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT")
-_KNOWN: Final = frozenset(
-    {*_REQUIRED, "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH", "BDAT", "BURL", "ETRN"}
-    | {"ATRN", "TURN", "SEND", "SOML", "SAML", "LHLO", ".", "*"}
+_OTHERS: Final = (
+    *("VRFY", "EXPN", "HELP", "STARTTLS", "AUTH", "BDAT", "BURL", "ETRN", "ATRN"),
+    *("TURN", "SEND", "SOML", "SAML", "LHLO", "XCLIENT", "XFORWARD", ".", "*"),
 )
 # The extension that defines a parameter of MAIL or RCPT.
 _EXTENSION_OF: Final = {
@@ -40,227 +42,259 @@ _EXTENSION_OF: Final = {
     "RRVS": "RRVS",  # RFC 7293
     "REQUIRETLS": "REQUIRETLS",  # RFC 8689
 }
+# A refusal that speaks of the length of a line, and one that speaks of a number of
+# recipients: the codes (500; 452, 552, 550) have other meanings as well.
+_TOO_LONG: Final = r"(?i)\b(?:long|length|exceed|too large|limit)"
+_TOO_MANY: Final = (
+    r"(?i)\b(?:too many|maximum|max|limit|exceed\w*)\b.{0,40}"
+    r"\b(?:recipients?|rcpts?|addresses)\b"
+    r"|\b(?:recipients?|rcpts?)\b.{0,40}\b(?:limit|max|maximum|exceeded|too many)\b"
+)
 
 
-def _short(turn: Turn) -> bool:
-    """Whether the line is within RFC 5321 section 4.5.3.1.4."""
-    return turn.n_sent <= MAX_COMMAND_LINE
-
-
-def _required(talk: Talk) -> Verdicts:
+def _required(turns: Turns) -> Verdicts:
     for verb in _REQUIRED:
-        turns = [turn for turn in talk.said(verb) if _short(turn)]
-        if not turns:
-            continue
-        known = [turn for turn in turns if turn.code not in {500, 502}]
-        if known:
-            yield passed(known[0])
-        else:
-            yield failed(turns[0], f"{verb} is not implemented")
+        said = turns.said(verb) & turns.short & ~turns.ending
+        if verb in {"EHLO", "HELO"}:
+            said = said & ~turns.lmtp
+        known = said & ~turns.code_in((500, 502))
+        yield passed(known)
+        # One that was understood once is there, whatever came of it another time.
+        yield failed(said & ~turns.in_session(known), "{verb} is not implemented")
 
 
-def _done(talk: Talk) -> Verdicts:
-    for turn in filter(_short, talk.said("RSET", "NOOP")):
-        if turn.code == 250:
-            yield passed(turn)
-        elif turn.code not in {421, 530}:
-            yield failed(turn, f"{turn.verb} was answered {turn.code}, not 250")
+def _lmtp(turns: Turns) -> Verdicts:
+    hello = turns.lmtp & turns.said("EHLO", "HELO") & turns.code_in((500, 502))
+    what = "this is LMTP (RFC 2033): it wants LHLO, and other rules than SMTP's"
+    yield warned(hello, what)
 
 
-def _goodbye(talk: Talk) -> Verdicts:
-    for turn in talk.turns:
-        if turn.verb != "QUIT" or turn.code == 421 or turn.before.closing:
-            continue
-        if turn.code == 221:
-            yield passed(turn)
-        elif turn.code is not None:
-            yield failed(turn, f"QUIT was answered {turn.code}, not 221")
-        elif turn.fault == "ConnectionLost":
-            yield failed(turn, "QUIT was not answered")
+def _done(turns: Turns) -> Verdicts:
+    asked = turns.said("RSET", "NOOP") & turns.short
+    good = turns.code_in((250,))
+    wrong = asked & ~good & ~turns.ending & ~turns.code_in((530,))
+    # A server SHOULD ignore what follows NOOP.
+    argued = turns.like("argument", ".", wrong)
+    yield passed(asked & good)
+    yield failed(wrong & ~argued, "{verb} was answered {code}, not 250")
+    yield warned(argued, "{verb} with a text was answered {code}, not 250")
 
 
-def _help(talk: Talk) -> Verdicts:
-    for turn in talk.said("HELP"):
-        if turn.accepted:
-            yield passed(turn)
-        elif turn.refused:
-            yield warned(turn, "HELP is not supported")
+def _goodbye(turns: Turns) -> Verdicts:
+    said = turns.verb("QUIT") & ~turns.closing & ~turns.ending
+    good = said & turns.code_in((221,))
+    yield passed(good)
+    wrong = said & turns.answered & ~good
+    yield failed(wrong, "QUIT was answered {code}, not 221")
+    silent = said & ~turns.answered & turns.fault("ConnectionLost")
+    yield failed(silent, "QUIT was not answered")
 
 
-def _vrfy(talk: Talk) -> Verdicts:
-    for turn in talk.said("VRFY"):
-        if turn.code in {250, 251} and "@" not in turn.text:
-            yield failed(turn, f"VRFY was answered {turn.code}, and names no mailbox")
-        elif turn.code in {500, 502, 504}:
-            yield warned(turn, "VRFY is not implemented; 252 is meant for that")
-        elif turn.accepted or turn.refused:
-            yield passed(turn)
+def _help(turns: Turns) -> Verdicts:
+    asked = turns.said("HELP")
+    works = asked & turns.code_in((211, 214))
+    yield passed(works)
+    wrong = asked & (turns.accepted | turns.refused) & ~works
+    yield warned(wrong, "HELP is not supported: it was answered {code}")
 
 
-def _unknown(talk: Talk) -> Verdicts:
-    for turn in talk.commands:
-        if turn.verb in _KNOWN:
-            continue
-        if turn.verb in (turn.before.offered or ()):
-            continue
-        if turn.code == 500:
-            yield passed(turn)
-        elif turn.accepted:
-            yield failed(turn, f"{turn.verb} is no command, and was accepted")
-        elif turn.refused:
-            yield warned(turn, f"{turn.verb} was refused with {turn.code}, not 500")
+def _vrfy(turns: Turns) -> Verdicts:
+    asked = turns.said("VRFY") & ~turns.lmtp & ~turns.ending
+    # Section 4.5.1 requires it, and section 7.3 has 252 for sites that disable it.
+    missing = asked & turns.code_in((500, 502))
+    yield failed(missing, "VRFY is not implemented; 252 is meant for that")
+    halfway = asked & turns.code_in((504,))
+    yield warned(halfway, "VRFY is not implemented for that; 252 is meant for it")
+    verified = asked & turns.code_in((250, 251))
+    named = turns.like("text", "@", verified)
+    what = "VRFY was answered {code}, and names no mailbox"
+    yield failed(verified & ~named, what)  # section 3.5.2
+    told = turns.accepted | turns.refused
+    yield passed(asked & told & ~missing & ~halfway & ~(verified & ~named))
 
 
-def _without_mail(talk: Talk, ended_by: str, when: str) -> Verdicts:
+def _unknown(turns: Turns) -> Verdicts:
+    asked = turns.commands & ~turns.verb(*_REQUIRED, *_OTHERS)
+    # An extension may define a verb that is called like itself.
+    for verb in sorted(set(map(str, turns.values("verb", np.flatnonzero(asked))))):
+        asked = asked & ~(turns.verb(verb) & turns.offered(re.escape(verb)))
+    good = asked & turns.code_in((500,))
+    yield passed(good)
+    yield failed(asked & turns.accepted, "{verb} is no command, and was accepted")
+    other = asked & turns.refused & ~good
+    yield warned(other, "{verb} was refused with {code}, not 500")
+
+
+def _without_mail(turns: Turns, ended_by: str, when: str) -> Verdicts:
     """Judge RCPT where no transaction is open."""
-    for turn in talk.said("RCPT"):
-        if turn.before.open or turn.before.ended_by != ended_by:
-            continue
-        if turn.code == 503:
-            yield passed(turn)
-        elif turn.accepted:
-            yield failed(turn, f"RCPT was accepted {when}")
-        elif turn.refused:
-            yield warned(turn, f"RCPT {when} was refused with {turn.code}, not 503")
+    asked = turns.said("RCPT") & ~turns.open & ~turns.unsure & turns.ended_by(ended_by)
+    good = asked & turns.code_in((503,))
+    yield passed(good)
+    yield failed(asked & turns.accepted, f"RCPT was accepted {when}")
+    other = asked & turns.refused & ~good
+    yield warned(other, f"RCPT {when} was refused with {{code}}, not 503")
 
 
-def _mail_first(talk: Talk) -> Verdicts:
-    return _without_mail(talk, "", "without MAIL")
+def _mail_first(turns: Turns) -> Verdicts:
+    return _without_mail(turns, "", "without MAIL")
 
 
-def _rset_ends(talk: Talk) -> Verdicts:
-    return _without_mail(talk, "RSET", "after RSET")
+def _rset_ends(turns: Turns) -> Verdicts:
+    return _without_mail(turns, "RSET", "after RSET")
 
 
-def _ehlo_ends(talk: Talk) -> Verdicts:
-    return _without_mail(talk, "EHLO", "after EHLO")
+def _ehlo_ends(turns: Turns) -> Verdicts:
+    return _without_mail(turns, "EHLO", "after EHLO")
 
 
-def _hello_first(talk: Talk) -> Verdicts:
-    for turn in talk.said("MAIL"):
-        if turn.before.greeted:
-            continue
-        if turn.accepted:
-            yield warned(turn, "MAIL was accepted before EHLO")
-        elif turn.refused:
-            yield passed(turn)
+def _hello_first(turns: Turns) -> Verdicts:
+    asked = turns.said("MAIL") & ~turns.greeted
+    yield warned(asked & turns.accepted, "MAIL was accepted before EHLO")
+    yield passed(asked & turns.refused)
 
 
-def _mail_once(talk: Talk) -> Verdicts:
-    for turn in talk.said("MAIL"):
-        if not turn.before.open:
-            continue
-        if turn.code == 503:
-            yield passed(turn)
-        elif turn.accepted:
-            yield warned(turn, "MAIL was accepted within a transaction")
-        elif turn.refused:
-            yield warned(turn, f"a second MAIL was refused with {turn.code}, not 503")
+def _hello_again(turns: Turns) -> Verdicts:
+    asked = turns.said("EHLO", "LHLO") & turns.greeted
+    yield passed(asked & turns.accepted)
+    refused = asked & turns.refused
+    # What EHLO may be refused with is listed; that it is out of order is not.
+    order = refused & turns.code_in((503,))
+    yield failed(order, "a second {verb} was refused as out of order")
+    yield warned(refused & ~order, "a second {verb} was refused with {code}")
 
 
-def _in_lower_case(turn: Turn) -> bool:
-    """Whether the verb, or FROM or TO, was said in lower case."""
-    verb = turn.line[: len(turn.verb)]
-    word = re.match("(?i)(?:FROM|TO) ?:", turn.argument)
-    return verb != turn.verb or (word is not None and not word[0].isupper())
+def _mail_once(turns: Turns) -> Verdicts:
+    asked = turns.said("MAIL") & turns.open & ~turns.unsure
+    good = asked & turns.code_in((503,))
+    yield passed(good)
+    yield warned(asked & turns.accepted, "MAIL was accepted within a transaction")
+    other = asked & turns.refused & ~good
+    yield warned(other, "a second MAIL was refused with {code}, not 503")
 
 
-def _any_case(talk: Talk) -> Verdicts:
-    for turn in filter(_short, talk.commands):
-        if not _in_lower_case(turn):
-            continue
-        if turn.code in {500, 501, 502}:
-            yield failed(turn, f"{turn.verb} was not understood in lower case")
-        else:
-            yield passed(turn)
+def _any_case(turns: Turns) -> Verdicts:
+    said = turns.commands & turns.short
+    lower = turns.like("line", r"^[A-Z]*[a-z]|^[A-Za-z]+ (?:f|F[A-Z]*[a-z])[A-Za-z]* ?:"
+                       r"|^[A-Za-z]+ (?:t|T[A-Z]*[a-z])[A-Za-z]* ?:", said)  # fmt: skip
+    wrong = lower & turns.code_in((500, 501, 502))
+    yield failed(wrong, "{verb} was not understood in lower case")
+    yield passed(lower & ~wrong)
 
 
-def _null_path(talk: Talk) -> Verdicts:
-    for turn in talk.said("MAIL"):
-        if turn.before.open or not re.match("(?i)FROM: ?<>", turn.argument):
-            continue
-        if turn.accepted:
-            yield passed(turn)
-        elif turn.refused and turn.code != 503:
-            says = failed if (turn.code or 0) >= 500 else warned
-            yield says(turn, "the null reverse-path was refused")
+def _null_path(turns: Turns) -> Verdicts:
+    asked = turns.like("argument", "(?i)^FROM: ?<>", turns.said("MAIL") & ~turns.open)
+    yield passed(asked & turns.accepted)
+    refused = asked & turns.refused & ~turns.code_in((503,))
+    for_good = refused & turns.code_in(range(500, 600))
+    yield failed(for_good, "the null reverse-path was refused")
+    yield warned(refused & ~for_good, "the null reverse-path was refused")
 
 
-def _postmaster(talk: Talk) -> Verdicts:
-    for turn in talk.said("RCPT"):
-        to_postmaster = re.match("(?i)TO: ?<postmaster>", turn.argument)
-        if not (turn.before.open and to_postmaster):
-            continue
-        if turn.accepted:
-            yield passed(turn)
-        elif turn.refused:
-            says = failed if (turn.code or 0) >= 500 else warned
-            yield says(turn, "postmaster was refused")
+def _postmaster(turns: Turns) -> Verdicts:
+    asked = turns.said("RCPT") & turns.open
+    asked = turns.like("argument", "(?i)^TO: ?<postmaster>", asked)
+    yield passed(asked & turns.accepted)
+    refused = asked & turns.refused
+    for_good = refused & turns.code_in(range(500, 600))
+    yield failed(for_good, "postmaster was refused")
+    yield warned(refused & ~for_good, "postmaster was refused")
 
 
-def _not_offered(turn: Turn) -> list[str]:
-    """The parameters of MAIL or RCPT whose extension was not offered."""
-    after_path = turn.argument.rpartition(">")[2].split()
-    names = [word.partition("=")[0].upper() for word in after_path]
-    offered = turn.before.offered or {}
-    return [name for name in names if _EXTENSION_OF.get(name) not in offered]
+def _not_offered(turns: Turns) -> tuple[Mask, list[str]]:
+    """MAIL and RCPT with a parameter whose extension was not offered, and its name."""
+    asked = turns.said("MAIL", "RCPT") & turns.offer_known
+    asked = turns.like("argument", "> *[^ ]", asked)
+    at = np.flatnonzero(asked)
+    after_path = (text.rpartition(">")[2] for text in turns.texts("argument", at))
+    names = [
+        [word.partition("=")[0].upper() for word in text.split()] for text in after_path
+    ]
+    offered = {
+        name: turns.offered(re.escape(_EXTENSION_OF.get(name, name)))
+        for name in {name for each in names for name in each}
+    }
+    first = [
+        next((name for name in each if not offered[name][place]), None)
+        for place, each in zip(at.tolist(), names, strict=True)
+    ]
+    found = np.zeros(len(turns), bool)
+    found[at[[name is not None for name in first]]] = True
+    return found, [name for name in first if name is not None]
 
 
-def _parameters(talk: Talk) -> Verdicts:
-    for turn in talk.said("MAIL", "RCPT"):
-        if turn.before.offered is None or not _not_offered(turn):
-            continue
-        name = _not_offered(turn)[0]
-        if turn.code == 555:
-            yield passed(turn)
-        elif turn.accepted:
-            yield failed(turn, f"{name} was not offered, and was accepted")
-        elif turn.code in {500, 501, 504}:
-            yield warned(turn, f"{name} was refused with {turn.code}, not 555")
+def _parameters(turns: Turns) -> Verdicts:
+    asked, names = _not_offered(turns)
+    chosen = np.array(names, object)
+
+    def of(mask: Mask) -> list[str]:
+        return list(chosen[mask[asked]])
+
+    good = asked & turns.code_in((555,))
+    yield passed(good)
+    taken = asked & turns.accepted
+    what = "{parameter} was not offered, and was accepted"
+    yield failed(taken, what, parameter=of(taken))
+    # 503 is about the parameter only where MAIL or RCPT is in order.
+    in_order = np.where(turns.verb("MAIL"), ~turns.open & turns.greeted, turns.open)
+    other = turns.code_in((500, 501, 504)) | (turns.code_in((503,)) & in_order)
+    other = asked & other & turns.refused
+    what = "{parameter} was refused with {code}, not 555"
+    yield warned(other, what, parameter=of(other))
 
 
-def _no_space(talk: Talk) -> Verdicts:
-    for turn in talk.said("MAIL", "RCPT"):
-        if not re.match("(?i)(FROM|TO)( +:|: )", turn.argument):
-            continue
-        if turn.accepted:
-            yield warned(turn, f"a space at the colon of {turn.verb} was accepted")
-        elif turn.refused:
-            yield passed(turn)
+def _long_line(turns: Turns) -> Verdicts:
+    lines = turns.commands & ~turns.at("eod", "body", "auth")
+    lines = lines & (turns.n_sent > _LONG) & turns.short
+    wrong = turns.like("text", _TOO_LONG, lines & turns.refused)
+    yield failed(wrong, "a line of {n_sent} octets was refused as too long")
+    yield passed(lines & turns.accepted)
 
 
-def _long_line(talk: Talk) -> Verdicts:
-    for turn in talk.commands:
-        if turn.step in {"eod", "body", "auth"} or not _LONG < turn.n_sent <= 512:
-            continue
-        if turn.code == 500:
-            yield failed(turn, f"a line of {turn.n_sent} octets was refused")
-        else:
-            yield passed(turn)
+def _recipients(turns: Turns) -> Verdicts:
+    asked = turns.said("RCPT")
+    # RFC 3463 section 3.6: X.5.3, too many recipients.
+    too_many = turns.like("enhanced", r"\.5\.3$", asked & turns.refused)
+    too_many |= turns.like("text", _TOO_MANY, asked & turns.refused)
+    early = too_many & (turns.recipients < MIN_RECIPIENTS)
+    what = "{recipients} recipients were too many; 100 are the least"
+    yield failed(early, what)
+    yield passed(asked & turns.accepted & (turns.recipients == MIN_RECIPIENTS - 1))
 
 
-def _recipients(talk: Talk) -> Verdicts:
-    for turn in talk.said("RCPT"):
-        # RFC 3463 section 3.6: X.5.3, too many recipients.
-        too_many = (turn.enhanced or "").endswith(".5.3")
-        if too_many and turn.before.recipients < MIN_RECIPIENTS:
-            n = turn.before.recipients
-            yield failed(turn, f"{n} recipients were too many; 100 are the least")
-        elif turn.accepted and turn.before.recipients == MIN_RECIPIENTS - 1:
-            yield passed(turn)
+def _initial_response(turns: Turns) -> Verdicts:
+    # A mechanism alone: the server says "334 ", and the response follows.
+    bare = turns.like("argument", r"^[A-Za-z0-9_-]+ *$", turns.said("AUTH"))
+    at = np.flatnonzero(bare)
+    names = [text.strip().upper() for text in turns.texts("argument", at)]
+    offered = np.zeros(len(turns), bool)
+    for name in set(names):
+        pattern = rf"(?i)\nAUTH[ =](?:[^\n]* )?{re.escape(name)}(?:[ \n]|$)"
+        standing = turns.standing(turns.like("text", pattern, turns.ehlos))
+        mine = at[[each == name for each in names]]
+        offered[mine] = standing[mine]
+    wrong = offered & turns.code_in((500, 501, 504))
+    what = "{verb} {argument} is offered, and refused without an initial response"
+    yield failed(wrong, what)
+    yield passed(offered & turns.code_in((334,)))
 
 
 RULES: Final = (
+    Rule("smtp", "RFC 2033 4.1", "the server speaks SMTP", _lmtp),
     Rule(
         "required",
         "RFC 5321 4.5.1",
         "the required commands that were said are implemented",
         _required,
     ),
-    Rule("done", "RFC 5321 4.1.1.5", "RSET and NOOP are answered 250", _done),
+    Rule("done", "RFC 5321 4.1.1.5, 4.1.1.9", "RSET and NOOP are answered 250", _done),
     Rule("goodbye", "RFC 5321 4.1.1.10", "QUIT is answered 221", _goodbye),
     Rule("help", "RFC 5321 4.1.1.8", "HELP is supported", _help),
-    Rule("vrfy", "RFC 5321 3.5.3", "VRFY says what it knows, or 252", _vrfy),
+    Rule(
+        "vrfy",
+        "RFC 5321 3.5.2, 4.5.1, 7.3",
+        "VRFY says what it knows, or 252",
+        _vrfy,
+    ),
     Rule(
         "unknown-command",
         "RFC 5321 4.2.4",
@@ -268,6 +302,7 @@ RULES: Final = (
         _unknown,
     ),
     Rule("hello-first", "RFC 5321 4.1.4", "MAIL needs EHLO first", _hello_first),
+    Rule("hello-again", "RFC 5321 4.1.4", "EHLO may be said again", _hello_again),
     Rule(
         "mail-first", "RFC 5321 3.3", "RCPT without MAIL is answered 503", _mail_first
     ),
@@ -287,7 +322,7 @@ RULES: Final = (
     ),
     Rule(
         "null-path",
-        "RFC 1123 5.2.9",
+        "RFC 5321 4.1.2, 4.5.5",
         "the null reverse-path is accepted",
         _null_path,
     ),
@@ -304,12 +339,6 @@ RULES: Final = (
         _parameters,
     ),
     Rule(
-        "no-space",
-        "RFC 5321 3.3",
-        "a space at the colon of MAIL or RCPT is refused",
-        _no_space,
-    ),
-    Rule(
         "long-line",
         "RFC 5321 4.5.3.1.4",
         "a command line of up to 512 octets is read",
@@ -317,8 +346,14 @@ RULES: Final = (
     ),
     Rule(
         "recipients",
-        "RFC 5321 4.5.3.1.8",
+        "RFC 5321 4.5.3.1.8, 4.5.3.1.10",
         "100 recipients are taken",
         _recipients,
+    ),
+    Rule(
+        "initial-response",
+        "RFC 4954 4",
+        "AUTH without an initial response gets a challenge",
+        _initial_response,
     ),
 )

@@ -6,21 +6,23 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.lint.rules.talk import Talk, Turn, offer_of
-from smtpnb.analysis.lint.rules.verdict import Rule, Verdicts, failed, passed, warned
+import numpy as np
+
+from smtpnb.analysis.lint.rules.rule import Rule, Verdicts, failed, passed, warned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from smtpnb.analysis.lint.turns import Mask, Turns
 
 _LABEL: Final = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL: Final = r"\[[!-Z^-~]+\]"
-_KEYWORD: Final = "[A-Za-z0-9][A-Za-z0-9-]*"
-_PARAMETER: Final = "[!-~]+"
-_PASSWORD_IN_CLEAR: Final = frozenset({"PLAIN", "LOGIN"})
+_KEYWORD: Final = re.compile("[A-Za-z0-9][A-Za-z0-9-]*")
+_PARAMETER: Final = re.compile("[!-~]+")
 MIN_SIZE: Final = 64 * 1024  # RFC 5321 section 4.5.3.1.7
 
-# Which keyword announces a verb that need not be there (RFC 5321 section 4.5.1).
+# Which keyword announces a verb that need not be there (RFC 5321 section 4.1.1.1).
 _ANNOUNCED_BY: Final = {
     "HELP": "HELP",
     "EXPN": "EXPN",
@@ -31,147 +33,171 @@ _ANNOUNCED_BY: Final = {
 }
 
 
-def _ehlos(talk: Talk) -> Iterator[Turn]:
-    return (turn for turn in talk.said("EHLO") if turn.accepted)
-
-
-def _name(turn: Turn, where: str) -> Verdicts:
+def _named(turns: Turns, where: Mask, what: str) -> Verdicts:
     """Judge the name that begins a text (RFC 5321 sections 2.3.5 and 4.1.2)."""
-    word = turn.lines[0].split(" ", 1)[0]
-    if re.fullmatch(_LITERAL, word):
-        yield passed(turn)
-    elif not re.fullmatch(_DOMAIN, word):
-        yield failed(turn, f"{where} begins with no host name")
-    elif "." not in word:
-        yield warned(turn, f"{where} names no fully-qualified host")
-    else:
-        yield passed(turn)
+    literal = turns.like("text", rf"^{_LITERAL}(?: |\n|$)", where)
+    domain = turns.like("text", rf"^{_DOMAIN}(?: |\n|$)", where)
+    alone = turns.like("text", rf"^{_LABEL}(?: |\n|$)", domain)
+    yield failed(where & ~literal & ~domain, f"{what} begins with no host name")
+    yield warned(alone, f"{what} names no fully-qualified host")
+    yield passed(literal | (domain & ~alone))
 
 
-def _greeting_name(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if turn.step == "greeting" and turn.code == 220:
-            yield from _name(turn, "the greeting")
+def _greeting_name(turns: Turns) -> Verdicts:
+    greeting = turns.at("greeting") & turns.code_in((220,))
+    yield from _named(turns, greeting, "the greeting")
 
 
-def _ehlo_name(talk: Talk) -> Verdicts:
-    for turn in talk.said("EHLO", "HELO"):
-        if turn.accepted:
-            yield from _name(turn, f"the reply to {turn.verb}")
+def _ehlo_name(turns: Turns) -> Verdicts:
+    hello = turns.said("EHLO", "LHLO", "HELO") & turns.accepted
+    yield from _named(turns, hello, "the reply to {verb}")
 
 
-def _keyword(talk: Talk) -> Verdicts:
-    for turn in _ehlos(talk):
-        fine = True
-        for line in turn.lines[1:]:
-            keyword, *parameters = line.split(" ")
-            if not line.strip():
-                fault = "a line of the EHLO reply has no keyword"
-            elif keyword.upper().startswith("AUTH="):
-                continue  # `auth-equals` judges it
-            elif not re.fullmatch(_KEYWORD, keyword):
-                fault = f'"{keyword}" is no EHLO keyword'
-            elif not all(re.fullmatch(_PARAMETER, word) for word in parameters):
-                fault = f"{keyword} has a parameter that is none"
-            else:
-                continue
-            fine = False
-            yield failed(turn, fault)
-        if fine:
-            yield passed(turn)
+def _by_line(
+    turns: Turns, wrong: Callable[[list[str]], Iterator[str]]
+) -> Iterator[tuple[Mask, list[str]]]:
+    """Yield the EHLO replies with something wrong, with words for it.
+
+    Args:
+        turns: All of them.
+        wrong: From the lines that offer something to what is wrong with them.
+    """
+    at = np.flatnonzero(turns.ehlos)
+    found: dict[int, list[tuple[int, str]]] = {}
+    known: dict[str, list[str]] = {}
+    for place, text in zip(at.tolist(), turns.texts("text", at), strict=True):
+        offered = text.partition("\n")[2]
+        if offered not in known:
+            known[offered] = list(wrong(offered.split("\n"))) if offered else []
+        for number, fault in enumerate(known[offered]):
+            found.setdefault(number, []).append((place, fault))
+    # A reply may have several faults; each of a kind of verdict for itself.
+    for pairs in found.values():
+        mask = np.zeros(len(turns), bool)
+        mask[[place for place, _ in pairs]] = True
+        yield mask, [fault for _, fault in pairs]
 
 
-def _once(talk: Talk) -> Verdicts:
-    for turn in _ehlos(talk):
-        words = (line.split(" ", 1)[0].upper() for line in turn.lines[1:])
-        twice = [word for word, n in Counter(filter(None, words)).items() if n > 1]
-        for word in twice:
-            yield warned(turn, f"{word} is offered more than once")
-        if not twice:
-            yield passed(turn)
+def _odd_lines(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        keyword, *parameters = line.split(" ")
+        if not line.strip():
+            yield "a line of the EHLO reply has no keyword"
+        elif keyword.upper().startswith("AUTH="):
+            continue  # `auth-equals` judges it
+        elif not _KEYWORD.fullmatch(keyword):
+            yield f'"{keyword}" is no EHLO keyword'
+        elif not all(map(_PARAMETER.fullmatch, parameters)):
+            yield f"{keyword} has a parameter that is none"
 
 
-def _helo_short(talk: Talk) -> Verdicts:
-    for turn in talk.said("HELO"):
-        if turn.accepted and len(turn.lines) > 1:
-            yield failed(turn, "HELO was answered as if it were EHLO")
-        elif turn.accepted:
-            yield passed(turn)
+def _keyword(turns: Turns) -> Verdicts:
+    fine = turns.ehlos
+    for wrong, faults in _by_line(turns, _odd_lines):
+        fine = fine & ~wrong
+        yield failed(wrong, "{fault}", fault=faults)
+    yield passed(fine)
 
 
-def _auth_equals(talk: Talk) -> Verdicts:
-    for turn in _ehlos(talk):
-        if any(line.upper().startswith("AUTH=") for line in turn.lines[1:]):
-            yield warned(turn, 'AUTH is offered in the form "AUTH=", of before 1999')
-        elif "AUTH" in offer_of(turn.text):
-            yield passed(turn)
+def _twice(lines: list[str]) -> Iterator[str]:
+    words = Counter(line.split(" ", 1)[0].upper() for line in lines)
+    for word, n in words.items():
+        if word and n > 1:
+            yield f"{word} is offered more than once"
 
 
-def _auth_mechanisms(talk: Talk) -> Verdicts:
-    for turn in _ehlos(talk):
-        mechanisms = offer_of(turn.text).get("AUTH")
-        if mechanisms == ():
-            yield warned(turn, "AUTH is offered without a mechanism")
-        elif mechanisms:
-            yield passed(turn)
+def _once(turns: Turns) -> Verdicts:
+    fine = turns.ehlos
+    for wrong, faults in _by_line(turns, _twice):
+        fine = fine & ~wrong
+        yield warned(wrong, "{fault}", fault=faults)
+    yield passed(fine)
 
 
-def _auth_in_clear(talk: Talk) -> Verdicts:
-    if not talk.offers("AUTH"):
-        return
-    for turn in _ehlos(talk):
-        names = {word.upper() for word in offer_of(turn.text).get("AUTH", ())}
-        bare = sorted(names & _PASSWORD_IN_CLEAR)
-        if bare and not turn.tls:
-            yield warned(turn, f"AUTH {' '.join(bare)} is offered without TLS")
-        else:
-            yield passed(turn)
+def _helo_short(turns: Turns) -> Verdicts:
+    helo = turns.said("HELO") & turns.accepted
+    long = turns.like("text", r"\n", helo)
+    yield failed(long, "HELO was answered as if it were EHLO")
+    yield passed(helo & ~long)
 
 
-def _starttls_in_tls(talk: Talk) -> Verdicts:
-    for turn in _ehlos(talk):
-        if not turn.tls:
-            continue
-        if "STARTTLS" in offer_of(turn.text):
-            yield failed(turn, "STARTTLS is offered within TLS")
-        else:
-            yield passed(turn)
+def _auth_equals(turns: Turns) -> Verdicts:
+    old = turns.like("text", r"(?i)\nAUTH=", turns.ehlos)
+    yield warned(old, 'AUTH is offered in the form "AUTH=", of before 1999')
+    yield passed(turns.offers("AUTH") & ~old)
 
 
-def _size(talk: Talk) -> Verdicts:
-    for turn in _ehlos(talk):
-        values = offer_of(turn.text).get("SIZE")
-        if values is None:
+def _auth_mechanisms(turns: Turns) -> Verdicts:
+    named = turns.like("text", r"(?i)\nAUTH[ =]+[^ \n]", turns.ehlos)
+    yield warned(turns.offers("AUTH") & ~named, "AUTH is offered without a mechanism")
+    yield passed(named)
+
+
+def _auth_in_clear(turns: Turns) -> Verdicts:
+    asked = turns.ehlos & turns.in_session(turns.offers("AUTH"))
+    wrong = np.zeros(len(turns), bool)
+    bare = {
+        name: turns.like("text", rf"(?i)\nAUTH[ =](?:[^\n]* )?{name}(?:[ \n]|$)", asked)
+        for name in ("LOGIN", "PLAIN")
+    }
+    wrong = (bare["LOGIN"] | bare["PLAIN"]) & ~turns.tls
+    names = [
+        " ".join(name for name, mask in bare.items() if mask[at])
+        for at in np.flatnonzero(wrong)
+    ]
+    yield warned(wrong, "AUTH {names} is offered without TLS", names=names)
+    yield passed(asked & ~wrong)
+
+
+def _starttls_in_tls(turns: Turns) -> Verdicts:
+    inside = turns.ehlos & turns.tls
+    again = inside & turns.offers("STARTTLS")
+    yield failed(again, "STARTTLS is offered within TLS")
+    yield passed(inside & ~again)
+
+
+def _wrong_sizes(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        keyword, *values = line.split() or [""]
+        if keyword.upper() != "SIZE":
             continue
         limit = values[0] if values else "0"
         if len(values) > 1 or not re.fullmatch("[0-9]{1,20}", limit):
-            yield failed(turn, "the parameter of SIZE is no number of octets")
+            yield "the parameter of SIZE is no number of octets"
         elif 0 < int(limit) < MIN_SIZE:
-            yield failed(turn, f"SIZE allows {limit} octets; 65536 are the least")
+            yield f"SIZE allows {limit} octets; 65536 are the least"
+
+
+def _size(turns: Turns) -> Verdicts:
+    fine = turns.offers("SIZE")
+    for wrong, faults in _by_line(turns, _wrong_sizes):
+        fine = fine & ~wrong
+        yield failed(wrong, "{fault}", fault=faults)
+    yield passed(fine)
+
+
+def _offer_works(turns: Turns) -> Verdicts:
+    for verb, keyword in {**_ANNOUNCED_BY, "VRFY": "VRFY"}.items():
+        offered = turns.said(verb) & turns.offered(keyword) & ~turns.ending
+        missing = offered & turns.code_in((500, 502))
+        yield failed(missing, "{verb} is offered, and not implemented")
+        yield passed(offered & ~missing)
+
+
+def _works_are_offered(turns: Turns) -> Verdicts:
+    for verb, keyword in _ANNOUNCED_BY.items():
+        works = turns.said(verb) & turns.offer_known & ~turns.lmtp
+        if verb == "HELP":
+            works = works & turns.code_in((211, 214))
         else:
-            yield passed(turn)
-
-
-def _offer_works(talk: Talk) -> Verdicts:
-    keyword_of = {**_ANNOUNCED_BY, "VRFY": "VRFY"}
-    for turn in talk.said(*keyword_of):
-        if keyword_of[turn.verb] not in (turn.before.offered or ()):
-            continue
-        if turn.code in {500, 502}:
-            yield failed(turn, f"{turn.verb} is offered, and not implemented")
-        else:
-            yield passed(turn)
-
-
-def _works_are_offered(talk: Talk) -> Verdicts:
-    for turn in talk.said(*_ANNOUNCED_BY):
-        offered, keyword = turn.before.offered, _ANNOUNCED_BY[turn.verb]
-        if turn.before.offered is None or not (turn.accepted or turn.code == 334):
-            continue
-        if keyword in (offered or ()):
-            yield passed(turn)
-        else:
-            yield failed(turn, f"{turn.verb} works, and {keyword} is not offered")
+            works = works & (turns.accepted | turns.code_in((334,)))
+        offered = turns.offered(keyword)
+        # Nobody needs to know of HELP before asking for it, which servers SHOULD
+        # support (section 4.1.1.8): a word in the offer changes nothing for a client.
+        says = warned if verb == "HELP" else failed
+        what = f"{{verb}} works, and {keyword} is not offered"
+        yield says(works & ~offered, what)
+        yield passed(works & offered)
 
 
 RULES: Final = (
@@ -219,7 +245,12 @@ RULES: Final = (
         "STARTTLS is not offered within TLS",
         _starttls_in_tls,
     ),
-    Rule("size", "RFC 1870 3", "SIZE is a limit that mail can live with", _size),
+    Rule(
+        "size",
+        "RFC 1870 3, RFC 5321 4.5.3.1.7",
+        "SIZE is a limit that mail can live with",
+        _size,
+    ),
     Rule(
         "offer-works",
         "RFC 5321 4.2.4",

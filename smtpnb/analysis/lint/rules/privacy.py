@@ -7,72 +7,103 @@ its verdicts.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.lint.rules.verdict import Rule, Verdicts, failed, passed, warned
+from smtpnb.analysis.lint.rules.rule import Rule, Verdicts, beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from smtpnb.analysis.lint.rules.talk import Talk
-    from smtpnb.transcript.log import Event
+    from smtpnb.analysis.lint.turns import Beside, Turns
 
 _OLD: Final = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.1"})
+# What OpenSSL says when what comes is no record of TLS.
+_NO_RECORD: Final = ("wrong_version_number", "wrong version number", "clear text")
 
 
-def _handshakes(talk: Talk) -> Iterator[tuple[Event, dict[str, Any]]]:
-    for event in talk.events:
-        if event.event == "tls":
-            yield event, event.facts
+def _handshakes(turns: Turns) -> Iterator[Beside]:
+    return (event for event in turns.beside if event.event == "tls")
 
 
-def _completed(talk: Talk) -> Iterator[tuple[Event, dict[str, Any]]]:
-    return (pair for pair in _handshakes(talk) if not pair[1].get("error"))
+def _completed(turns: Turns) -> Iterator[Beside]:
+    return (event for event in _handshakes(turns) if not event.facts.get("error"))
 
 
-def _handshake(talk: Talk) -> Verdicts:
-    for _, facts in _handshakes(talk):
-        if facts.get("error"):
-            # Ours or theirs: the alert does not say who was right.
-            yield warned(None, "the TLS handshake failed", str(facts["error"]))
-        else:
-            yield passed(None, f"{facts.get('version')} {facts.get('cipher')}")
+def _handshake(turns: Turns) -> Verdicts:
+    # Ours or theirs: the alert does not say who was right.
+    failures = [
+        (event, str(event.facts["error"]))
+        for event in _handshakes(turns)
+        if event.facts.get("error")
+    ]
+    yield beside("WARN", "the TLS handshake failed", failures)
+    good = (
+        (event, f"{event.facts.get('version')} {event.facts.get('cipher')}")
+        for event in _completed(turns)
+    )
+    yield beside("PASS", "", list(good))
 
 
-def _version(talk: Talk) -> Verdicts:
-    for _, facts in _completed(talk):
-        version = str(facts.get("version"))
-        if version in _OLD:
-            yield failed(None, f"{version} was negotiated", version)
-        else:
-            yield passed(None, version)
+def _stays_inside(turns: Turns) -> Verdicts:
+    began = {event.session: event for event in _completed(turns)}
+    broken = [
+        (event, event.text)
+        for event in turns.beside
+        if event.event == "error"
+        and event.session in began
+        and event.ts >= began[event.session].ts
+        and any(words in event.text.lower() for words in _NO_RECORD)
+    ]
+    yield beside("FAIL", "it sent octets outside TLS after the handshake", broken)
+    inside = turns.answered & turns.tls
+    sessions = set(turns.session[inside].tolist())
+    kept = [(event, "") for number, event in began.items() if number in sessions]
+    yield beside("PASS", "", kept)
 
 
-def _verified(talk: Talk) -> Verdicts:
-    for _, facts in _completed(talk):
-        subject = str(facts.get("cert_subject"))
-        if facts.get("verified") is False:
-            found = "; ".join(map(str, facts.get("findings") or ()))
-            yield warned(None, "the certificate does not verify", found or subject)
-        elif facts.get("verified"):
-            yield passed(None, subject)
+def _version(turns: Turns) -> Verdicts:
+    versions = [(e, str(e.facts.get("version"))) for e in _completed(turns)]
+    old = [pair for pair in versions if pair[1] in _OLD]
+    what = "{version} was negotiated"
+    yield beside("FAIL", what, old, version=[version for _, version in old])
+    yield beside("PASS", "", [pair for pair in versions if pair[1] not in _OLD])
 
 
-def _dates(talk: Talk) -> Verdicts:
-    for event, facts in _completed(talk):
-        first, last = facts.get("cert_not_before"), facts.get("cert_not_after")
+def _verified(turns: Turns) -> Verdicts:
+    bad, good = [], []
+    for event in _completed(turns):
+        subject = str(event.facts.get("cert_subject"))
+        if event.facts.get("verified") is False:
+            found = "; ".join(map(str, event.facts.get("findings") or ()))
+            bad.append((event, found or subject))
+        elif event.facts.get("verified"):
+            good.append((event, subject))
+    yield beside("WARN", "the certificate does not verify", bad)
+    yield beside("PASS", "", good)
+
+
+def _dates(turns: Turns) -> Verdicts:
+    late, early, good = [], [], []
+    for event in _completed(turns):
+        first, last = (event.facts.get(f"cert_not_{end}") for end in _ENDS)
         now = datetime.fromtimestamp(event.ts / 1_000_000, UTC)
         if last and now > datetime.fromisoformat(last):
-            yield failed(None, "the certificate has expired", f"valid to {last}")
+            late.append((event, f"valid to {last}"))
         elif first and now < datetime.fromisoformat(first):
-            yield failed(None, "the certificate is not valid yet", f"from {first}")
+            early.append((event, f"from {first}"))
         elif last:
-            yield passed(None, f"valid to {last}")
+            good.append((event, f"valid to {last}"))
+    yield beside("FAIL", "the certificate has expired", late)
+    yield beside("FAIL", "the certificate is not valid yet", early)
+    yield beside("PASS", "", good)
 
+
+_ENDS: Final = ("before", "after")
 
 RULES: Final = (
     Rule("tls-handshake", "RFC 3207 4.1", "the TLS handshake succeeded", _handshake),
+    Rule("tls-stays", "RFC 8446 5", "after the handshake all is TLS", _stays_inside),
     Rule("tls-version", "RFC 8996 4, 5", "TLS is of version 1.2 or later", _version),
-    Rule("tls-verified", "RFC 7817 3", "the certificate verifies", _verified),
+    Rule("tls-verified", "RFC 5280 6", "the certificate verifies", _verified),
     Rule("tls-dates", "RFC 5280 4.1.2.5", "the certificate is valid by date", _dates),
 )

@@ -2,240 +2,265 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.analysis.lint.rules.verdict import Rule, Verdicts, failed, passed, warned
+import numpy as np
+
+from smtpnb.analysis.lint.rules.rule import (
+    Rule,
+    Verdicts,
+    beside,
+    failed,
+    passed,
+    warned,
+)
 from smtpnb.analysis.replies.registry import REPLY_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from smtpnb.analysis.lint.rules.talk import Talk, Turn
-    from smtpnb.transcript.log import Event
+    from smtpnb.analysis.lint.turns import Beside, Mask, Turns
 
 MAX_REPLY_LINE: Final = 512
+MAX_CHALLENGE: Final = 12_288  # RFC 4954 section 4
 IDLE_MS: Final = 300_000.0
 
 # RFC 5321 section 4.3.2, and what extensions add: RFC 3207 section 4 (STARTTLS),
-# RFC 4954 section 4 (AUTH), RFC 7504 (521, 556).
-_ANYWHERE: Final = frozenset({500, 501, 421})
-_HELLO: Final = frozenset({250, 504, 550, 502})
-_CONTENT: Final = frozenset({250, 552, 554, 451, 452, 450, 550})
+# RFC 3030 section 2 (BDAT), RFC 4954 section 4 (AUTH), RFC 7504 (521, 556). A 554 to
+# MAIL or RCPT is not listed there, but says what section 4.2.3 has it say, and is how
+# the usual servers refuse to relay.
+_ANYWHERE: Final = (500, 501, 421)
+_HELLO: Final = (250, 504, 550, 502)
+_CONTENT: Final = (250, 552, 554, 451, 452, 450, 550)
 _USUAL: Final = {
-    "greeting": frozenset({220, 554, 521}),
+    "greeting": (220, 554, 521),
     "EHLO": _HELLO,
+    "LHLO": _HELLO,
     "HELO": _HELLO,
-    "MAIL": frozenset({250, 552, 451, 452, 550, 553, 503, 455, 555}),
-    "RCPT": frozenset(
-        {250, 251, 550, 551, 552, 553, 450, 451, 452, 503, 455, 555, 556}
-    ),
-    "DATA": frozenset({354, 503, 554}) | _CONTENT - {250},
-    "eod": _CONTENT,
-    "RSET": frozenset({250}),
-    "VRFY": frozenset({250, 251, 252, 550, 551, 553, 502, 504}),
-    "EXPN": frozenset({250, 252, 550, 500, 502, 504}),
-    "HELP": frozenset({211, 214, 502, 504}),
-    "NOOP": frozenset({250}),
-    "QUIT": frozenset({221}),
-    "STARTTLS": frozenset({220, 454, 502, 503}),
-    "AUTH": frozenset({235, 334, 432, 454, 503, 504, 534, 535, 538}),
+    "MAIL": (250, 552, 451, 452, 550, 553, 503, 455, 555, 554),
+    "RCPT": (250, 251, 550, 551, 552, 553, 450, 451, 452, 503, 455, 555, 556, 554),
+    "DATA": (354, 503, *_CONTENT[1:]),
+    "BDAT": (503, *_CONTENT),
+    ".": _CONTENT,
+    "RSET": (250,),
+    "VRFY": (250, 251, 252, 550, 551, 553, 502, 504),
+    "EXPN": (250, 252, 550, 500, 502, 504),
+    "HELP": (211, 214, 502, 504),
+    "NOOP": (250,),
+    "QUIT": (221,),
+    "STARTTLS": (220, 454, 502, 503),
+    "AUTH": (235, 334, 432, 454, 503, 504, 534, 535, 538),
 }
 # "AUTH first" (RFC 4954 section 6) or "STARTTLS first" (RFC 3207 section 4).
 _NEVER_530: Final = frozenset({"greeting", "EHLO", "HELO", "NOOP", "QUIT", "STARTTLS"})
 
 # RFC 5321 section 4.5.3.2, in ms.
 _PATIENCE_MS: Final = {"data": 120_000.0, "eod": 600_000.0, "body": 600_000.0}
-_ENHANCED: Final = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |$)"
+_ENHANCED: Final = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: [^\n]*)?"
 
 
-def _key(turn: Turn) -> str:
-    if turn.step in {"greeting", "eod"}:
-        return turn.step
-    return turn.verb or ("AUTH" if turn.step == "auth" else "")
+def _kind(turns: Turns, key: str) -> Mask:
+    """Where the exchange is of a kind of `_USUAL`."""
+    if key == "greeting":
+        return turns.at("greeting") & turns.answered
+    if key == ".":
+        return turns.commands & turns.at("eod") & ~turns.verb("BDAT")
+    if key == "AUTH":
+        step = turns.at("auth") & turns.answered & turns.served
+        return step & turns.verb("AUTH", "")
+    return turns.said(key)
 
 
-def _code_in_range(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if (turn.code or 0) // 10 % 10 > 5:
-            yield failed(
-                turn, f"{turn.code} is no reply code: the second digit goes to 5"
-            )
-        else:
-            yield passed(turn)
+def _code_in_range(turns: Turns) -> Verdicts:
+    outside = turns.code // 10 % 10 > 5
+    what = "{code} is no reply code: the second digit goes to 5"
+    yield failed(turns.answered & outside, what)
+    yield passed(turns.answered & ~outside)
 
 
-def _code_listed(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if turn.code in REPLY_CODES:
-            yield passed(turn)
-        else:
-            yield warned(turn, f"{turn.code} stands in no RFC")
+def _code_listed(turns: Turns) -> Verdicts:
+    listed = turns.code_in(tuple(REPLY_CODES))
+    yield warned(turns.answered & ~listed, "{code} stands in no RFC")
+    yield passed(listed)
 
 
-def _code_usual(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        key = _key(turn)
-        if key not in _USUAL or turn.code not in REPLY_CODES:
-            continue
-        if not talk.commands and key != "greeting":
-            continue
-        fits = turn.code in _USUAL[key] | _ANYWHERE
-        if fits or (turn.code == 530 and key not in _NEVER_530):
-            yield passed(turn)
-        else:
-            yield warned(turn, f"{turn.code} is not among the replies to {turn.name}")
+def _code_usual(turns: Turns) -> Verdicts:
+    listed = turns.code_in(tuple(REPLY_CODES))
+    for key, codes in _USUAL.items():
+        kind = _kind(turns, key) & listed
+        fits = turns.code_in((*codes, *_ANYWHERE)) | turns.ending
+        if key not in _NEVER_530:
+            fits = fits | turns.code_in((530,))
+        yield passed(kind & fits)
+        yield warned(kind & ~fits, "{code} is not among the replies to {name}")
 
 
-def _has_enhanced_codes(turn: Turn) -> bool:
-    """Whether this is a reply that carries them (RFC 2034 section 4)."""
-    return turn.step not in {"greeting", "ehlo"} and (turn.code or 0) // 100 != 3
+def _hello(turns: Turns) -> Mask:
+    """Where the reply is one of those that RFC 2034 section 4 excepts.
+
+    The greeting, and so the one that Postfix says again to XCLIENT; EHLO and HELO; and
+    3yz, since there is no class 3 of enhanced codes.
+    """
+    greeting = turns.at("greeting") | (turns.verb("XCLIENT") & turns.code_in((220,)))
+    return greeting | turns.at("ehlo") | turns.code_in(range(300, 400))
 
 
-def _enhanced_class(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if turn.enhanced is None:
-            continue
-        if int(turn.enhanced[0]) == (turn.code or 0) // 100:
-            yield passed(turn)
-        else:
-            yield failed(turn, f"{turn.enhanced} contradicts the code {turn.code}")
+def _enhanced_class(turns: Turns) -> Verdicts:
+    having = turns.answered & turns.like("enhanced", ".", turns.answered)
+    agrees = np.zeros(len(turns), bool)
+    for digit in (2, 4, 5):
+        mine = having & turns.code_in(range(digit * 100, digit * 100 + 100))
+        agrees |= turns.like("enhanced", rf"^{digit}\.", mine)
+    yield failed(having & ~agrees, "{enhanced} contradicts the code {code}")
+    yield passed(having & agrees)
 
 
-def _enhanced_there(talk: Talk) -> Verdicts:
-    if not talk.offers("ENHANCEDSTATUSCODES"):
-        return
-    for turn in filter(_has_enhanced_codes, talk.replies):
-        having = [bool(re.match(_ENHANCED, line)) for line in turn.lines]
-        if all(having):
-            yield passed(turn)
-        elif any(having):
-            yield failed(turn, f"not every line of {turn.code} has an enhanced code")
-        else:
-            yield failed(turn, f"{turn.name} was answered without an enhanced code")
+def _enhanced_there(turns: Turns) -> Verdicts:
+    due = turns.answered & turns.offered("ENHANCEDSTATUSCODES") & ~_hello(turns)
+    every = turns.like("text", rf"^{_ENHANCED}(?:\n{_ENHANCED})*$", due)
+    some = turns.like("text", rf"(?:^|\n){_ENHANCED}(?:\n|$)", due & ~every)
+    yield passed(every)
+    yield failed(some, "not every line of {code} has an enhanced code")
+    yield failed(due & ~every & ~some, "{name} was answered without an enhanced code")
 
 
-def _enhanced_not_here(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if _has_enhanced_codes(turn):
-            continue
-        if turn.enhanced is None:
-            yield passed(turn)
-        else:
-            yield warned(turn, f"the reply to {turn.name} has an enhanced code")
+def _enhanced_not_here(turns: Turns) -> Verdicts:
+    # A refused EHLO may have one: it is excepted from the rule, not forbidden.
+    here = turns.answered & _hello(turns) & ~turns.code_in(range(400, 600))
+    having = turns.like("enhanced", ".", here)
+    yield passed(here & ~having)
+    yield warned(having, "the reply to {name} has an enhanced code")
 
 
-def _line_length(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if len(turn.lines) == 1:
-            longest = turn.n_received
-        else:
-            longest = max(len(line.encode()) for line in turn.lines) + len("250-\r\n")
-        if longest <= MAX_REPLY_LINE:
-            yield passed(turn)
-        else:
-            yield failed(turn, f"a reply line has {longest} octets; 512 are the limit")
+def _line_length(turns: Turns) -> Verdicts:
+    challenge = turns.code_in((334,))
+    limit = np.where(challenge, MAX_CHALLENGE, MAX_REPLY_LINE)
+    long = turns.answered & (turns.n_received > limit)
+    several = turns.like("text", r"\n", long)
+    longest = turns.n_received.copy()
+    at = np.flatnonzero(several)
+    longest[at] = [_longest_line(text) for text in turns.texts("text", at)]
+    long = long & (longest > limit)
+    what = "a reply line has {octets} octets; {limit} are the limit"
+    yield failed(long, what, octets=longest[long].tolist(), limit=limit[long].tolist())
+    yield passed(turns.answered & ~long)
 
 
-def _line_end(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if turn.bare_lf:
-            yield failed(turn, "a reply line ends in LF without CR")
-        else:
-            yield passed(turn)
+def _longest_line(text: str) -> int:
+    return max(len(line.encode()) for line in text.split("\n")) + len("250-\r\n")
 
 
-def _faults(talk: Talk, kind: str) -> Iterator[Event]:
+def _line_end(turns: Turns) -> Verdicts:
+    bare = turns.answered & turns.bare_lf
+    yield failed(bare, "a reply line ends in LF without CR")
+    yield passed(turns.answered & ~bare)
+
+
+def _faults(turns: Turns, kind: str) -> Iterator[Beside]:
     """The events of one class of error."""
-    for event in talk.events:
+    for event in turns.beside:
         if event.event == "error" and event.facts.get("kind") == kind:
             yield event
 
 
-def _unasked(talk: Talk) -> Iterator[str]:
+def _unasked(turns: Turns) -> Iterator[Beside]:
     """What the server said without being asked."""
-    for event in talk.events:
-        if event.facts.get("what") == "surplus":
-            yield event.text or ""
+    return (e for e in turns.beside if e.facts.get("what") == "surplus")
 
 
-def _framing(talk: Talk) -> Verdicts:
-    turns: dict[int | None, Turn] = {turn.no: turn for turn in talk.turns}
-    for event in _faults(talk, "RemoteProtocolError"):
-        turn = turns.get(event.exchange_no)
-        yield failed(turn, "what came is no reply", event.text or "")
-    for turn in talk.replies:
-        yield passed(turn)
+def _framing(turns: Turns) -> Verdicts:
+    faults = [(event, event.text) for event in _faults(turns, "RemoteProtocolError")]
+    yield beside("FAIL", "what came is no reply", faults)
+    yield passed(turns.answered)
 
 
-def _one_reply(talk: Talk) -> Verdicts:
-    for text in _unasked(talk):
-        # RFC 5321 section 3.8 lets a server that shuts down say so at any time.
-        if text.startswith("421"):
-            yield passed(None, text)
-        else:
-            yield failed(None, "the server spoke without being asked", text)
-    for turn in talk.replies:
-        yield passed(turn)
+def _one_reply(turns: Turns) -> Verdicts:
+    # RFC 5321 section 3.8 lets a server that shuts down say so at any time.
+    unasked = [(e, e.text) for e in _unasked(turns) if not e.text.startswith("421")]
+    yield beside("FAIL", "the server spoke without being asked", unasked)
+    yield passed(turns.answered)
 
 
-def _text_there(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        if turn.text:
-            yield passed(turn)
-        else:
-            yield warned(turn, f"{turn.name} was answered with a bare code")
+def _text_there(turns: Turns) -> Verdicts:
+    # "334 " is an empty challenge: just what AUTH PLAIN asks for (RFC 4954 section 4).
+    due = turns.answered & ~turns.code_in((334,))
+    there = turns.like("text", r"(?s)\S", due)
+    yield warned(due & ~there, "{name} was answered with a bare code")
+    yield passed(there)
 
 
-def _text_ascii(talk: Talk) -> Verdicts:
+def _text_ascii(turns: Turns) -> Verdicts:
     # RFC 6531 section 3.7.4: a client that says SMTPUTF8 can read it.
-    utf8 = any("SMTPUTF8" in turn.argument.upper() for turn in talk.turns)
-    for turn in talk.replies:
-        if utf8 or all(c in "\t\n" or " " <= c <= "~" for c in turn.text):
-            yield passed(turn)
-        else:
-            yield warned(turn, f"the reply to {turn.name} is not plain ASCII text")
+    asked = turns.verb("MAIL", "RCPT", "VRFY", "EXPN")
+    utf8 = turns.in_session(turns.like("argument", r"(?i)\bSMTPUTF8\b", asked))
+    odd = turns.like("text", r"[^\t\n -~]", turns.answered & ~utf8)
+    yield warned(odd, "the reply to {name} is not plain ASCII text")
+    yield passed(turns.answered & ~odd)
 
 
-def _in_time(talk: Talk) -> Verdicts:
-    for turn in talk.replies:
-        limit, took = _PATIENCE_MS.get(turn.step, IDLE_MS), turn.latency_ms or 0.0
-        if took <= limit:
-            yield passed(turn)
-        else:
-            seconds = f"{took / 1000:.0f} s; clients wait {limit / 1000:.0f} s"
-            yield warned(turn, f"the reply to {turn.name} took {seconds}")
+def _in_time(turns: Turns) -> Verdicts:
+    limit = np.full(len(turns), IDLE_MS)
+    for step, patience in _PATIENCE_MS.items():
+        limit[turns.at(step)] = patience
+    late = turns.answered & (np.nan_to_num(turns.latency_ms) > limit)
+    took = [f"{ms / 1000:.0f}" for ms in turns.latency_ms[late]]
+    wait = [f"{ms / 1000:.0f}" for ms in limit[late]]
+    what = "the reply to {name} took {took} s; clients wait {wait} s"
+    yield warned(late, what, took=took, wait=wait)
+    yield passed(turns.answered & ~late)
 
 
-def _stays(talk: Talk) -> Verdicts:
-    for turn in talk.turns:
-        if turn.verb == "QUIT" and turn.code is not None:
-            yield passed(turn)
-        lost_here = turn.fault == "ConnectionLost" and not turn.before.closing
-        if lost_here and turn.verb != "QUIT":
-            yield failed(turn, f"it closed at {turn.name} instead of answering")
-    yield from _closes_in_silence(talk)
+def _stays(turns: Turns) -> Verdicts:
+    quit_ = turns.verb("QUIT")
+    yield passed(quit_ & turns.answered)
+    # A greeting of 521 lets the server close at any command (RFC 7504 section 3).
+    no_mail = turns.in_session(turns.at("greeting") & turns.code_in((521,)))
+    free = turns.closing | no_mail | quit_
+    lost = turns.fault("ConnectionLost") & ~turns.answered & ~free
+    # Whether it was the server or the network does not show from here.
+    yield warned(lost, "the connection ended at {name} instead of an answer")
+    closed = [
+        (event, event.text) for event in _closed_in_silence(turns, no_mail=no_mail)
+    ]
+    names = [turns.values("name", [event.at])[0] for event, _ in closed]
+    what = "the connection ended after {last} without a 421"
+    yield beside("WARN", what, closed, last=names)
 
 
-def _closes_in_silence(talk: Talk) -> Verdicts:
-    """Judge a connection that was lost while nothing was asked."""
-    last = talk.replies[-1] if talk.replies else None
-    said_why = any(text.startswith("421") for text in _unasked(talk))
-    if last is None or last.code == 421 or said_why:
-        return
-    for event in _faults(talk, "ConnectionLost"):
-        idle = event.t_ms - last.t_ms - (last.latency_ms or 0.0)
-        if event.exchange_no is None and idle < IDLE_MS:
-            yield failed(last, f"it closed after {last.name} without a 421")
+def _closed_in_silence(turns: Turns, *, no_mail: Mask) -> Iterator[Beside]:
+    """Connections that were lost while nothing was asked.
+
+    Each is told with the last exchange that was answered.
+    """
+    last = np.full(len(turns.names), -1)
+    last[turns.session[turns.answered]] = np.flatnonzero(turns.answered)
+    said_why = {e.session for e in _unasked(turns) if e.text.startswith("421")}
+    for event in _faults(turns, "ConnectionLost"):
+        at = int(last[event.session])
+        if event.at >= 0 or at < 0 or event.session in said_why:
+            continue
+        if turns.ending[at] or turns.verb("QUIT")[at] or no_mail[at]:
+            continue
+        idle = event.t_ms - turns.t_ms[at] - float(np.nan_to_num(turns.latency_ms[at]))
+        if idle < IDLE_MS:
+            yield event._replace(at=at)
 
 
-def _closes_after_421(talk: Talk) -> Verdicts:
-    said = [turn for turn in talk.replies if turn.code == 421]
-    later = [t for t in talk.replies if t.before.closing and t.verb != "QUIT"]
-    for turn in later:
-        yield warned(turn, "it went on answering after a 421")
-    if said:
-        yield passed(said[0])
+def _closes_after_421(turns: Turns) -> Verdicts:
+    later = turns.answered & turns.closing & ~turns.verb("QUIT")
+    yield warned(later, "it went on answering after a 421")
+    yield passed(turns.code_in((421,)))
+
+
+def _group(turns: Turns) -> Verdicts:
+    # RFC 2920 section 3.1: after an end of data, MAIL may stand in the same group.
+    legal = turns.pipelined & turns.greeted & turns.offered("PIPELINING")
+    mail = legal & turns.verb("MAIL") & ~turns.open & ~turns.unsure & ~turns.closing
+    lost = mail & turns.answered & turns.code_in((503,))
+    yield failed(lost, "MAIL in a group was refused as out of order, and is in order")
+    silent = legal & ~turns.answered & turns.fault("DeadlineExceeded")
+    yield warned(silent, "{name} in a group was never answered")
+    yield passed(legal & turns.answered & ~lost)
 
 
 RULES: Final = (
@@ -284,6 +309,7 @@ RULES: Final = (
         _framing,
     ),
     Rule("one-reply", "RFC 5321 4.2", "every command got one reply", _one_reply),
+    Rule("group", "RFC 2920 3.1", "a group of commands is answered in order", _group),
     Rule("text-there", "RFC 5321 4.2", "every code has a text", _text_there),
     Rule(
         "text-ascii",
@@ -305,7 +331,7 @@ RULES: Final = (
     ),
     Rule(
         "closes-after-421",
-        "RFC 5321 4.2.2",
+        "RFC 5321 3.8",
         "after a 421 no command was answered",
         _closes_after_421,
     ),
