@@ -470,16 +470,13 @@ class Session:
             return 0
         for event, octets in zip(events, replies[start : start + n], strict=True):
             transaction.answered(event, octets)
-        ended = events[-1] in ENDS
-        self.follower.over() if ended else self._opened(transaction)
+        if events[-1] in ENDS:
+            self.follower.over()
+        elif "MAIL" in events[:2]:  # RSET may stand before it
+            self.follower.current, self.begun_by_verb = transaction, False
         self.state = state
         self._done(owed, n)
         return n
-
-    def _opened(self, transaction: Transaction) -> None:
-        if transaction.mail is not None:
-            self.follower.current = transaction
-            self.begun_by_verb = False
 
     def _done(self, owed: Owed, n: int) -> None:
         owed.n_done += n
