@@ -488,7 +488,7 @@ def test_the_diagram_is_the_table() -> None:
         assert svg.count("<rect") == len(TABLE)
         assert svg.count('class="smtpnb-here"') == 1
         said = diagram.next_moves(state, tuple(TABLE[state]))
-        assert said.count("<li>") == max(len(TABLE[state]), 1)
+        assert all(verb in said for verb in TABLE[state] if verb.isupper())
         for target in diagram.moves(state):
             assert f"leads to {target.name}" in said
 

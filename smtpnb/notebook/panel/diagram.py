@@ -60,11 +60,15 @@ def svg(now: State) -> str:
         _edge(places, state, target, verbs, now)
         for state in TABLE
         for target, verbs in moves(state).items()
-        if state is now or target is not State.CLOSING  # QUIT leads there everywhere
+        if target is not State.CLOSING  # QUIT leads there from everywhere
     ]
     # What is said in full lies above what is only hinted at.
     edges.sort(key=lambda edge: "smtpnb-from-here" in edge)
-    nodes = [_node(state, place, now) for state, place in places.items()]
+    x, y = places[State.CLOSING]
+    nodes = [
+        f'<text class="smtpnb-edge" x="{x}" y="{y - 18}">QUIT, from everywhere</text>'
+    ]
+    nodes += [_node(state, place, now) for state, place in places.items()]
     said = for_html(f"state diagram: the session is {now.name}, {now.value}")
     return (
         f'<svg class="smtpnb-diagram" role="img" aria-label="{said}" '
@@ -112,7 +116,8 @@ def _edge(
     if not down:
         return drawn
     label = for_html("/".join(verbs))
-    x, y = (x1 + x2) // 2, (y1 + y2) // 2 + 3
+    # Near its end, where labels from one state lie farthest apart.
+    x, y = int(x1 + 0.8 * (x2 - x1)), y1 + int(0.62 * (y2 - y1))
     return f'{drawn}<text class="{kind}" x="{x}" y="{y}">{label}</text>'
 
 
@@ -134,22 +139,28 @@ def next_moves(now: State, possible: tuple[str, ...]) -> str:
         now: The state.
         possible: The verbs of the table that are in order and were offered.
     """
-    rows = []
+    led: dict[str, list[str]] = {}
     for verb in possible:
-        answers = TABLE[now].get(verb, {})
-        leads = ", ".join(
-            f"{_class(answer)} leads to {target.name}"
-            for answer, target in answers.items()
-        )
-        name = for_html(_EVENTS.get(verb, verb))
-        rows.append(f"<li><b>{name}</b> {leads or 'changes nothing'}</li>")
+        leads = _leads(TABLE[now].get(verb, {}))
+        led.setdefault(leads, []).append(for_html(_EVENTS.get(verb, verb)))
+    rows = [
+        f"<li><b>{', '.join(verbs)}</b>: {leads}</li>" for leads, verbs in led.items()
+    ]
     if now is State.CLOSED:
-        rows = ["<li><b>Connect</b> leads to GREETING</li>"]
+        rows = ["<li><b>Connect</b>: leads to GREETING</li>"]
     listed = "".join(rows) or "<li>nothing: a reply is due</li>"
     return (
         f'<div class="smtpnb-may"><b>{now.name}</b>: {for_html(now.value)}. '
         f"May be sent now:<ul>{listed}</ul></div>"
     )
+
+
+def _leads(answers: Mapping[int, State]) -> str:
+    ends: dict[str, list[str]] = {}
+    for answer, target in answers.items():
+        ends.setdefault(target.name, []).append(_class(answer))
+    said = [f"{', '.join(which)} leads to {end}" for end, which in ends.items()]
+    return "; ".join(said) or "changes nothing"
 
 
 def _class(answer: int) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SETTLE_S: Final = 0.12
+NAME_WIDTH: Final = "6.6em"
 
 
 def text(
@@ -24,7 +25,6 @@ def text(
     hint: str = "",
     *,
     secret: bool = False,
-    wide: bool = True,
 ) -> Any:
     """Return a field of one line."""
     kind = w.Password if secret else w.Text
@@ -32,8 +32,8 @@ def text(
         value=value,
         description=name,
         placeholder=hint,
-        style={"description_width": "5.6em"},
-        layout=w.Layout(width="20em" if wide else "15em", max_width="100%"),
+        style={"description_width": NAME_WIDTH},
+        layout=w.Layout(width="21em", max_width="100%"),
     )
 
 
@@ -43,8 +43,8 @@ def choice(name: str, options: Mapping[str, Any] | list[str], value: Any) -> Any
         options=list(options.items()) if isinstance(options, dict) else options,
         value=value,
         description=name,
-        style={"description_width": "5.6em"},
-        layout=w.Layout(width="20em", max_width="100%"),
+        style={"description_width": NAME_WIDTH},
+        layout=w.Layout(width="21em", max_width="100%"),
     )
 
 
@@ -60,7 +60,7 @@ def button(name: str, act: Callable[[], None], tip: str = "") -> Any:
     made = w.Button(
         description=name,
         tooltip=tip,
-        layout=w.Layout(width="auto", min_width="4.6em"),
+        layout=w.Layout(width="auto", min_width="4em"),
     )
     made.on_click(lambda _: act())
     return made

@@ -53,7 +53,7 @@ class LastPicture:
             "text/html": dated(self._shown),
             "text/plain": "the last picture of a panel",
         }
-        publish_display_data(
+        publish_display_data(  # type: ignore[no-untyped-call]
             picture, transient={"display_id": self._name}, update=update
         )
 

@@ -65,6 +65,9 @@ body[data-jp-theme-light="false"] .smtpnb-panel, body.vscode-dark .smtpnb-panel 
   font-family: var(--jp-code-font-family, monospace);
   font-size: var(--jp-code-font-size, 13px); }}
 .smtpnb-panel .smtpnb-frame {{ border: 1px solid var(--smtpnb-line); }}
+.smtpnb-panel .smtpnb-handle {{ position: sticky; top: 0; flex: 0 0 auto; z-index: 1;
+  background: var(--jp-layout-color0, var(--smtpnb-ground));
+  color: var(--smtpnb-aside); }}
 .smtpnb-panel table {{ border-collapse: collapse; color: inherit; }}
 .smtpnb-panel td, .smtpnb-panel th {{ text-align: left; padding: 2px 8px;
   vertical-align: top; overflow-wrap: anywhere; }}
@@ -74,7 +77,7 @@ body[data-jp-theme-light="false"] .smtpnb-panel, body.vscode-dark .smtpnb-panel 
 .smtpnb-warn {{ color: var(--smtpnb-warn); }}
 .smtpnb-aside, .smtpnb-end {{ color: var(--smtpnb-aside); }}
 .smtpnb-bar {{ display: inline-block; height: .8em; background: var(--smtpnb-we); }}
-.smtpnb-diagram {{ width: 100%; max-width: 380px; }}
+.smtpnb-diagram {{ display: block; width: 100%; max-width: 380px; }}
 .smtpnb-diagram text {{ font: 11px var(--jp-ui-font-family, sans-serif);
   text-anchor: middle; fill: currentColor; stroke: none; }}
 .smtpnb-diagram text.smtpnb-edge {{ font-size: 9px; fill: var(--smtpnb-aside);

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 _CLEAR, _IMPLICIT = "in clear, or STARTTLS", "from the first octet"
 _VERIFY: Final = {
-    "as the client does": None,
+    "as the client does": "",
     "require": "require",
-    "report (look, no AUTH)": "report",
+    "report (only look)": "report",
 }
 _VIEWS: Final = ("dialogue", "waterfall", "replies", "TLS")
 _KINDS: Final = {"accepted": "good", REFUSED: "bad", FAILED: "bad", CANCELLED: "warn"}
@@ -100,7 +100,7 @@ class Panel(w.VBox):
     def _make_fields(self, address: str) -> None:
         self.address = fields.text("server", address, "host:port")
         self.tls_mode = fields.choice("TLS", [_CLEAR, _IMPLICIT], _CLEAR)
-        self.verify = fields.choice("verify", _VERIFY, None)
+        self.verify = fields.choice("verify", _VERIFY, "")
         self.ca = fields.text("CA", "", "PEM file; empty: the system's")
         self.server_name = fields.text("server name", "", "if it is not the server")
         self.identity = fields.text("identity", "client.example")
@@ -123,7 +123,7 @@ class Panel(w.VBox):
             samples.SAMPLES["plain"],
             rows=5,
             description="text",
-            style={"description_width": "5.6em"},
+            style={"description_width": fields.NAME_WIDTH},
             layout=w.Layout(width="auto"),
         )
         self.sample.observe(self._sampled, "value")
@@ -165,6 +165,7 @@ class Panel(w.VBox):
             "send": self.send_button,
             "end": self.verbs["."],
             "address": self.address,
+            "identity": self.identity,
             "message": self.message,
             "from": self.sender,
             "to": self.recipient,
@@ -178,7 +179,7 @@ class Panel(w.VBox):
     def _make_views(self) -> None:
         self.status, self.words = fields.html(), fields.html()
         self.transcript, self.diagram = fields.html(), fields.html()
-        self.more = fields.check("all fields (verify, CA, AUTH, parameters, raw line)")
+        self.more = fields.check("all fields: trust, AUTH, raw line ...")
         self.line_ends = fields.check("line ends")
         self.decoded = fields.check("decode base64")
         self.view = w.ToggleButtons(
@@ -216,10 +217,10 @@ class Panel(w.VBox):
             credentials,
             fields.row(self.identity, self.sender, self.recipient),
             parameters,
-            fields.row(self.sample, self.upload, self.words),
+            fields.row(self.sample, self.upload, self.send_button, self.words),
             self.message,
             lines,
-            fields.row(*self.verbs.values(), self.send_button),
+            fields.row(*self.verbs.values()),
             self.more,
             self.status,
             fields.row(self.view, self.line_ends, self.decoded),
@@ -227,16 +228,18 @@ class Panel(w.VBox):
         ]
 
     def _below(self) -> Any:
+        # What takes the keyboard's focus so that arrow keys scroll is never rewritten.
+        handle = fields.html()
+        handle.value = '<div tabindex="0" role="note">what was said</div>'
+        handle.add_class("smtpnb-handle")
         frame = w.Box(
-            [self.transcript],
-            tooltip="what was said, the newest line below",
-            tabbable=True,  # or nobody could scroll it by the keyboard
+            [self.transcript, handle],
             layout=w.Layout(
                 max_height="26em",
                 min_width="16em",
                 flex="2 1 24em",
                 overflow="auto",
-                padding="4px",
+                padding="0 4px 4px",
                 flex_flow="column-reverse",  # keeps the newest line in sight
             ),
         )
@@ -310,7 +313,7 @@ class Panel(w.VBox):
         return actions.Form(
             target=self._target if named else address,
             implicit_tls=self.tls_mode.value == _IMPLICIT,
-            verify=self.verify.value,
+            verify=self.verify.value or None,
             ca=self.ca.value.strip() or None,
             server_name=self.server_name.value.strip() or None,
             identity=self.identity.value.strip() or None,
