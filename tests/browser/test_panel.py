@@ -74,6 +74,9 @@ def _envelope(page: Page) -> None:
 
 
 def _picture(page: Page, target: Path) -> None:
+    size = page.viewport_size
+    assert size is not None
+    page.set_viewport_size({"width": size["width"], "height": 1600})  # all of it
     page.locator(".smtpnb-panel").screenshot(path=target)
     assert target.stat().st_size > 10_000
 
@@ -99,10 +102,10 @@ def test_a_session_is_stepped_through_and_the_message_arrives(
     assert message.octets == b"Subject: seen\r\n\r\ntyped in a browser\r\n"
     assert message.rcpt_to == ["bob@sandbox.example"]
     assert message.tls
-    expect(page.locator("pre.smtpnb-transcript")).to_contain_text(
+    expect(page.locator(".smtpnb-said pre")).to_contain_text(
         "<~* 550 5.1.1 No such user"
     )
-    newest = page.locator("pre.smtpnb-transcript span").last
+    newest = page.locator(".smtpnb-said pre span").last
     expect(newest).to_contain_text("250 2.6.0 Message 1 taken")
     expect(newest).to_be_in_viewport()
     kept = os.environ.get("SMTPNB_PICTURES")  # make pictures
@@ -160,7 +163,7 @@ def test_text_of_a_server_makes_no_element_and_runs_nothing(
     _press(page, "connect", "220 sandbox.localhost")
     _press(page, "ehlo", "250 sandbox.localhost")
     _press(page, "noop", evil)
-    expect(page.locator("pre.smtpnb-transcript")).to_contain_text(evil)
+    expect(page.locator(".smtpnb-said pre")).to_contain_text(evil)
     assert page.locator("img.evil").count() == 0
     assert page.evaluate("() => window.evil === undefined")
     page.close()
@@ -207,7 +210,7 @@ def test_enter_in_a_field_sends_what_was_typed_and_leaving_it_sends_nothing(
     page.type(".smtpnb-from input", "typed-fast@client.example")  # key by key
     page.press(".smtpnb-from input", "Enter")
     expect(status).to_contain_text("250 2.1.0")
-    said = page.locator("pre.smtpnb-transcript")
+    said = page.locator(".smtpnb-said pre")
     expect(said).to_contain_text("MAIL FROM:<typed-fast@client.example>")
     assert said.text_content().count("EHLO") == 1  # type: ignore[union-attr]
     page.close()

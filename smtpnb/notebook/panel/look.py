@@ -57,7 +57,8 @@ body[data-jp-theme-light="false"] .smtpnb-panel, body.vscode-dark .smtpnb-panel 
 .smtpnb-panel .smtpnb-words, .smtpnb-panel .smtpnb-status {{ line-height: 1.4; }}
 .smtpnb-panel .smtpnb-status, .smtpnb-panel .smtpnb-words {{
   width: auto; height: auto; }}
-.smtpnb-panel .widget-html-content {{ white-space: normal; }}
+.smtpnb-panel .widget-html-content {{ white-space: normal;
+  line-height: 1.4; }}
 .smtpnb-panel .smtpnb-words {{ color: var(--smtpnb-aside); }}
 .smtpnb-panel progress {{ width: 12em; vertical-align: middle; }}
 .smtpnb-panel pre {{ margin: 0; line-height: 1.4; white-space: pre-wrap;
