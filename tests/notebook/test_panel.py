@@ -17,6 +17,7 @@ from smtpnb.protocol.session import TABLE
 from smtpnb.transcript import Transcript, events
 from smtpnb.wire.record import Record
 from tests.support.leaks import no_leaks
+from tests.support.patience import AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -231,7 +232,7 @@ def test_cancel_ends_a_stalled_command(panel: Panel, sandbox: Sandbox) -> None:
     began = time.monotonic()
     panel.cancel_button.click()
     _settle(panel)
-    assert time.monotonic() - began < 5  # the verb alone would wait a minute
+    assert time.monotonic() - began < AT_ONCE
     assert "cancelled" in panel.status.value
     assert panel.client.state is State.CLOSED
     _press(panel, "Connect")

@@ -24,8 +24,8 @@ from smtpnb.protocol.session import State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from smtpnb._connection import Target
     from smtpnb.client import SmtpClient
-    from smtpnb.connection import Target
     from smtpnb.message.content import Content
     from smtpnb.message.delivery import Delivery
     from smtpnb.protocol.reply import Reply

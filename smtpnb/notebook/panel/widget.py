@@ -30,7 +30,7 @@ from smtpnb.protocol.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from smtpnb.connection import Target
+    from smtpnb._connection import Target
     from smtpnb.message.content import Content
     from smtpnb.notebook.panel.worker import Look
 
