@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,3 +36,20 @@ def jupyter(
 ) -> Iterator[Lab]:
     with lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
+
+
+AXE = "axe-core@4.14.1"
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rules of accessibility, as a script: `SMTPNB_AXE`, or fetched by npm."""
+    if given := os.environ.get("SMTPNB_AXE"):
+        return Path(given)
+    folder = tmp_path_factory.mktemp("axe")
+    fetch = [require_tool("npm"), "pack", "--silent", AXE]
+    subprocess.run(fetch, cwd=folder, check=True, timeout=120, stdout=subprocess.PIPE)
+    (packed,) = folder.glob("*.tgz")
+    with tarfile.open(packed) as archive:
+        archive.extract("package/axe.min.js", folder, filter="data")
+    return folder / "package/axe.min.js"

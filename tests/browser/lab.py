@@ -28,11 +28,11 @@ _SETTINGS = {
     "apputils-extension/notification": '{"fetchNews": "false"}',
     "notebook-extension/tracker": '{"maxNumberOutputs": 9999, "windowingMode": "none"}',
 }
-_IDLE = """() => {
+IDLE = """() => {
     const shown = window.jupyterapp?.shell?.currentWidget;
     return shown?.sessionContext?.session?.kernel?.status === 'idle';
 }"""
-_RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 
 
 class Lab:
@@ -79,12 +79,21 @@ class Lab:
             page.on("request", lambda request: asked(request.url))
         if script:
             page.add_init_script(script)
+        self._go(page, path)
+        page.wait_for_function(IDLE)
+        page.evaluate(RUN_ALL)
+        page.wait_for_function(IDLE)
+        return page
+
+    def look(self, browser: Browser, path: str) -> Page:
+        """Open a notebook that is there, as it was saved; run nothing."""
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        self._go(page, path)
+        return page
+
+    def _go(self, page: Page, path: str) -> None:
         page.set_default_timeout(40_000)
         page.goto(f"{self._address}/lab/tree/{path}?reset&token={self._token}")
-        page.wait_for_function(_IDLE)
-        page.evaluate(_RUN_ALL)
-        page.wait_for_function(_IDLE)
-        return page
 
 
 @contextmanager

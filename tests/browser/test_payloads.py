@@ -82,8 +82,7 @@ for n in range(COUNT):
     for button in (panel.connect_button, verbs["EHLO"], *[verbs["NOOP"]] * 4):
         button.click()
         panel.worker.join(10)
-        if (flusher := panel._flusher) is not None:
-            flusher.join(10)
+        panel.flush()
 display(HTML("<p id='formula'>$x$</p>"))"""  # typeset last of all: it tells the end
 
 # Whatever comes into the page from now on is looked at, and remembered.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smtpnb import SmtpClient, State
-from smtpnb.notebook.panel import Panel
+from smtpnb.notebook.panel import Panel, actions
 from tests.hostile.phases import PHASES, Phase
 from tests.support.scripted import DATA, Hold, Listen, ScriptedServer
 
@@ -40,10 +40,7 @@ def _settle(panel: Panel) -> None:
     assert thread is not None
     thread.join(10)
     assert not thread.is_alive()
-    flusher = panel._flusher
-    if flusher is not None:
-        flusher.join(10)
-        assert not flusher.is_alive()
+    assert panel.painter.join(10)
 
 
 CASES = [(phase, "SystemExit") for phase in (*STATES, BODY)]
@@ -80,10 +77,9 @@ def test_a_worker_that_dies_is_shown_as_dead(
         _settle(panel)
         look = panel.worker.look()
         assert (look.running, look.kind) == ("", "failed")
-        assert DEATHS[death].__name__ in panel.status.value
+        assert "failed" in panel.status.value
         assert client.state is State.CLOSED
-        assert panel.cancel_button.disabled
-        assert not panel.connect_button.disabled
+        assert not actions.why_not(client, "Connect")
         panel.close()
         if phase is BODY:
             server.close()  # it did not read

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smtpnb import Sandbox, SmtpClient, State
-from smtpnb.notebook.panel import Panel
-from smtpnb.notebook.worker import Worker
+from smtpnb.notebook.panel import Panel, actions, diagram, dialogue, samples
+from smtpnb.notebook.panel.feed import KEPT, Feed
+from smtpnb.notebook.panel.painter import PAUSE_S
+from smtpnb.notebook.panel.worker import NO_THREAD, Answer, Worker
+from smtpnb.protocol.session import TABLE
+from smtpnb.transcript import Transcript, events
+from smtpnb.wire.record import Record
 from tests.support.leaks import no_leaks
 from tests.support.patience import AT_ONCE
 
@@ -34,51 +39,182 @@ def panel(sandbox: Sandbox) -> Iterator[Panel]:
 
 
 def _settle(panel: Panel) -> None:
-    """Wait until the operation has ended and the flusher has painted its end."""
+    """Wait until the operation has ended and the painter has painted its end."""
     assert panel.worker.join(10)
-    flusher = panel._flusher
-    if flusher is not None:
-        flusher.join(10)
-        assert not flusher.is_alive()
+    assert panel.painter.join(10)
+
+
+def _button(panel: Panel, name: str) -> Any:
+    special = {"Connect": panel.connect_button, "Send": panel.send_button}
+    return special.get(name) or panel.verbs[name]
 
 
 def _press(panel: Panel, *names: str) -> None:
     for name in names:
-        button = panel.connect_button if name == "Connect" else panel.verbs[name]
-        assert not button.disabled, f"{name} cannot be pressed"
-        button.click()
+        assert not actions.why_not(panel.client, name)
+        _button(panel, name).click()
         _settle(panel)
 
 
-def _enabled(panel: Panel) -> set[str]:
-    return {verb for verb, button in panel.verbs.items() if not button.disabled}
+def _possible(panel: Panel) -> set[str]:
+    """The verbs that look as if they could be pressed."""
+    return {
+        verb
+        for verb, button in panel.verbs.items()
+        if "smtpnb-not-now" not in button._dom_classes
+    }
+
+
+def _enter(field: Any) -> None:
+    """What a front end sends for the key."""
+    field._handle_custom_msg({"event": "submit"}, [])
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    """Look until something holds; bounded, so that a fault is told."""
+    pause = threading.Event()
+    for _ in range(1000):
+        if reached():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it did not come about within 10 s")
 
 
 def test_it_begins_with_nothing_but_connect(panel: Panel, sandbox: Sandbox) -> None:
     assert panel.address.value == f"{sandbox.host}:{sandbox.port}"
-    assert _enabled(panel) == set()
-    assert not panel.connect_button.disabled
-    assert panel.cancel_button.disabled
+    assert _possible(panel) == set()
+    assert "smtpnb-next" in panel.connect_button._dom_classes
 
 
 def test_a_session_step_by_step_delivers_the_message(
     panel: Panel, sandbox: Sandbox
 ) -> None:
     _press(panel, "Connect")
-    assert _enabled(panel) == {"EHLO", "NOOP", "RSET", "QUIT"}
+    assert _possible(panel) >= {"EHLO", "NOOP", "RSET", "QUIT"}
+    assert "STARTTLS" not in _possible(panel)
     _press(panel, "EHLO", "STARTTLS", "EHLO", "MAIL")
-    assert "DATA" not in _enabled(panel)
+    assert "DATA" not in _possible(panel)
     _press(panel, "RCPT")
     panel.message.value = "Subject: x\n\nfrom the box\n"
     _press(panel, "DATA")
     message = sandbox.wait_for(1)
     assert message.octets == b"Subject: x\r\n\r\nfrom the box\r\n"
     assert (message.mail_from, message.tls) == ("ann@client.example", True)
-    assert panel.progress.value == 1.0
     assert "accepted" in panel.status.value
     _press(panel, "QUIT")
     assert "CLOSED" in panel.status.value
-    assert not panel.connect_button.disabled
+
+
+@pytest.mark.parametrize("verb", [*actions.VERBS, "Send"])
+def test_no_button_is_ever_disabled_and_each_says_why_not(
+    panel: Panel, verb: str
+) -> None:
+    button = _button(panel, verb)
+    assert not button.disabled
+    button.click()
+    _settle(panel)
+    assert not button.disabled
+    assert "not connected; press Connect first" in panel.status.value
+    assert "nothing was sent" in panel.status.value
+
+
+@pytest.mark.parametrize("verb", ["NOOP", "VRFY", "EXPN", "HELP", "RSET", "HELO"])
+def test_every_verb_is_sent(panel: Panel, verb: str) -> None:
+    panel.argument.value = "bob"
+    _press(panel, "Connect", "EHLO", verb)
+    assert f"<b> -&gt; </b>{verb}" in panel.transcript.value
+
+
+def test_a_message_may_go_as_a_chunk(panel: Panel, sandbox: Sandbox) -> None:
+    panel.message.value = "Subject: x\n\n.dot\n"
+    _press(panel, "Connect", "EHLO", "MAIL", "RCPT", "BDAT")
+    assert sandbox.wait_for(1).octets == b"Subject: x\r\n\r\n.dot\r\n"
+
+
+def test_the_end_of_data_has_a_button(panel: Panel) -> None:
+    _press(panel, "Connect", "EHLO", "MAIL", "RCPT")
+    assert panel.client.data().code == 354
+    panel.client.send_lines("Subject: x\r\n\r\n")
+    panel.flush()
+    assert _possible(panel) == {"."}
+    _press(panel, ".")
+    assert "accepted" in panel.status.value
+
+
+def test_send_does_it_all_at_once_and_names_each_recipient(
+    panel: Panel, sandbox: Sandbox
+) -> None:
+    sandbox.fault("rcpt", "nobody@*", reply="550 5.1.1 No such user")
+    panel.recipient.value = "bob@x.example, <nobody@x.example>"
+    _press(panel, "Connect", "Send")
+    assert sandbox.wait_for(1).mail_from == "ann@client.example"
+    assert "bob@x.example: accepted" in panel.status.value
+    assert "nobody@x.example: refused (550 5.1.1 No such user)" in panel.status.value
+
+
+def test_several_recipients_and_parameters(panel: Panel, sandbox: Sandbox) -> None:
+    sandbox.fault("rcpt", "nobody@*", reply="550 5.1.1 No such user")
+    panel.sender_parameters.value = "SIZE=99 BODY=8BITMIME"
+    panel.recipient.value = "bob@x.example, nobody@x.example"
+    _press(panel, "Connect", "EHLO", "MAIL", "RCPT")
+    assert "1 of 2" in panel.status.value
+    assert "MAIL FROM:&lt;ann@client.example&gt; SIZE=99 BODY=8BITMIME" in (
+        panel.transcript.value
+    )
+
+
+def test_a_raw_line_is_sent_as_it_is(panel: Panel) -> None:
+    _press(panel, "Connect", "EHLO")
+    panel.raw.value = "noop  a  b"
+    _enter(panel.raw)
+    _until(lambda: "noop  a  b" in panel.transcript.value)
+    _settle(panel)
+    assert "accepted" in panel.status.value
+
+
+@pytest.mark.parametrize("line", ["AUTH PLAIN AGEAYg==", "auth login YQ=="])
+def test_a_raw_line_takes_no_credentials(panel: Panel, line: str) -> None:
+    _press(panel, "Connect", "EHLO")
+    panel.raw.value = line
+    _enter(panel.raw)
+    _until(lambda: "AUTH has fields" in panel.status.value)
+    assert line not in panel.client.transcript.text()
+
+
+def test_enter_does_what_the_field_suggests(panel: Panel) -> None:
+    for field, said in (
+        (panel.address, "220"),
+        (panel.identity, "250 sandbox.localhost"),
+        (panel.sender, "250 2.1.0"),
+        (panel.recipient, "250 2.1.5"),
+    ):
+        _enter(field)
+        _until(lambda said=said: said in panel.status.value)  # type: ignore[misc]
+        _settle(panel)
+    assert panel.client.state is State.RCPT
+
+
+def test_the_password_leaves_its_box_before_the_verb_and_after_it() -> None:
+    with Sandbox(auth={"ann": "sesame-open"}) as sandbox:
+        panel = Panel(target=sandbox)
+        _press(panel, "Connect", "EHLO", "STARTTLS", "EHLO")
+        seen: list[str] = []
+        real = panel.client.auth
+
+        def auth(*arguments: Any, **options: Any) -> Any:
+            seen.append(panel.password.value)
+            panel.password.value = "sesame-open"  # what a front end held back
+            return real(*arguments, **options)
+
+        panel.client.auth = auth  # type: ignore[method-assign]
+        panel.user.value, panel.password.value = "ann", "sesame-open"
+        _press(panel, "AUTH")
+        assert "accepted" in panel.status.value
+        assert seen == [""]
+        assert panel.password.value == ""
+        assert "sesame" not in panel.transcript.value + panel.status.value
+        _press(panel, "QUIT")
+        panel.close()
 
 
 def test_a_refusal_is_an_answer(panel: Panel, sandbox: Sandbox) -> None:
@@ -86,21 +222,19 @@ def test_a_refusal_is_an_answer(panel: Panel, sandbox: Sandbox) -> None:
     _press(panel, "Connect", "EHLO", "MAIL")
     assert "refused" in panel.status.value
     assert "451 4.3.0 &lt;b&gt;Not now&lt;/b&gt;" in panel.status.value
-    assert "MAIL" in _enabled(panel)
+    assert "MAIL" in _possible(panel)
 
 
 def test_cancel_ends_a_stalled_command(panel: Panel, sandbox: Sandbox) -> None:
     sandbox.fault("noop", stall=True)
     _press(panel, "Connect", "EHLO")
     panel.verbs["NOOP"].click()
-    assert not panel.cancel_button.disabled
     began = time.monotonic()
     panel.cancel_button.click()
     _settle(panel)
     assert time.monotonic() - began < AT_ONCE
     assert "cancelled" in panel.status.value
     assert panel.client.state is State.CLOSED
-    assert not panel.connect_button.disabled
     _press(panel, "Connect")
 
 
@@ -109,12 +243,12 @@ def test_cancel_says_what_became_of_the_message(panel: Panel, sandbox: Sandbox) 
     _press(panel, "Connect", "EHLO", "MAIL", "RCPT")
     panel.content = b"x\r\n" * 10_000_000
     panel.verbs["DATA"].click()
-    while not panel.worker.look().octets:
-        assert not panel.worker.join(0.01)
+    _until(lambda: "MB sent" in panel.status.value)
+    assert "% of 30.0 MB" in panel.status.value
+    assert "MB/s" in panel.status.value
     panel.cancel_button.click()
     _settle(panel)
     assert "the message was not sent" in panel.status.value
-    assert 0 < panel.progress.value < 1
     assert sandbox.inbox().empty
 
 
@@ -123,7 +257,10 @@ def test_cancel_ends_an_idle_connection(panel: Panel) -> None:
     panel.cancel_button.click()
     _settle(panel)
     assert panel.client.state is State.CLOSED
-    assert _enabled(panel) == set()
+    assert _possible(panel) == set()
+    panel.cancel_button.click()
+    _settle(panel)
+    assert "nothing runs" in panel.status.value
 
 
 def test_a_button_pressed_twice_acts_once(panel: Panel, sandbox: Sandbox) -> None:
@@ -147,31 +284,86 @@ def test_callbacks_may_come_from_any_thread(panel: Panel) -> None:
         thread.join()
     _settle(panel)
     assert panel.client.state is State.CLOSED
-    assert not panel.connect_button.disabled
 
 
 def test_a_wrong_address_is_told_and_nothing_hangs(panel: Panel) -> None:
     panel.address.value = "host:smtp"
-    panel.connect_button.click()
-    _settle(panel)
+    _press(panel, "Connect")
     assert "failed" in panel.status.value
     assert "is not a port" in panel.status.value
-    assert not panel.connect_button.disabled
 
 
 def test_a_lost_connection_is_told(panel: Panel, sandbox: Sandbox) -> None:
     sandbox.fault("noop", drop=True)
     _press(panel, "Connect", "EHLO", "NOOP")
-    assert "ConnectionLost" in panel.status.value
-    assert _enabled(panel) == set()
+    assert "failed" in panel.status.value
+    assert _possible(panel) == set()
 
 
-def test_text_of_a_server_enters_as_text(panel: Panel, sandbox: Sandbox) -> None:
-    evil = '<img src=x onerror="alert(1)">'
+@pytest.mark.parametrize("view", ["dialogue", "waterfall", "replies", "TLS"])
+@pytest.mark.parametrize(
+    "evil", ['<img src=x onerror="alert(1)">', "\x1b]52;c;x\x07", "\u202egnp.exe"]
+)
+def test_text_of_a_server_enters_as_text(
+    panel: Panel, sandbox: Sandbox, evil: str, view: str
+) -> None:
     sandbox.fault("noop", reply=f"250 {evil}")
     _press(panel, "Connect", "EHLO", "NOOP")
-    assert evil not in panel.status.value + panel.transcript.value
-    assert "&lt;img src=x" in panel.transcript.value
+    panel.view.value = view
+    panel.decoded.value = panel.line_ends.value = True
+    _settle(panel)
+    shown = panel.status.value + panel.transcript.value + panel._drawn()
+    assert evil not in shown
+    assert "could not be shown" not in shown
+
+
+def test_two_panels_of_one_client_and_python_stay_in_step(sandbox: Sandbox) -> None:
+    client = SmtpClient()
+    one, two = Panel(client, sandbox), Panel(client, sandbox)
+    for each in (one, two):
+        each._repr_mimebundle_()  # what a notebook asks for when it displays one
+    try:
+        _button(one, "Connect").click()
+        _until(lambda: "CONNECTED" in two.status.value)
+        client.ehlo()
+        _until(lambda: all("READY" in each.status.value for each in (one, two)))
+        client.quit()
+        _until(lambda: all("CLOSED" in each.status.value for each in (one, two)))
+        assert _possible(two) == set()
+    finally:
+        for each in (one, two):
+            each.close()
+            each.close()  # twice is as good as once
+            _settle(each)
+
+
+def test_a_panel_of_a_name_follows_its_client(sandbox: Sandbox) -> None:
+    clients = [SmtpClient(), SmtpClient()]
+    named = {"main": clients[0]}
+    panel = Panel(clients[0], sandbox, follow=lambda: named["main"])
+    panel._repr_mimebundle_()
+    try:
+        clients[1].connect(sandbox)
+        assert "CLOSED" in panel.status.value
+        named["main"] = clients[1]
+        _until(lambda: "CONNECTED" in panel.status.value)
+        assert panel.client is clients[1]
+    finally:
+        clients[1].quit()
+        panel.close()
+        _settle(panel)
+
+
+def test_nothing_is_written_while_nothing_happens(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[None] = []
+    monkeypatch.setattr(panel, "_paint_buttons", lambda _: painted.append(None))
+    panel._repr_mimebundle_()
+    _until(lambda: bool(painted))
+    threading.Event().wait(5 * PAUSE_S)
+    assert len(painted) == 1
+    panel.painter.stop()
 
 
 def test_the_magic_and_the_panel_share_one_client(
@@ -182,7 +374,8 @@ def test_the_magic_and_the_panel_share_one_client(
     panel = run("%smtp panel")
     assert isinstance(panel, Panel)
     assert panel.client is run("%smtp session")
-    assert "EHLO" in _enabled(panel)
+    assert "EHLO" in _possible(panel)
+    panel.painter.stop()
     _press(panel, "EHLO")
     assert run("%smtp noop").code == 250
     panel.close()
@@ -197,21 +390,141 @@ def test_the_magic_makes_a_panel_for_an_address(run: Callable[[str], Any]) -> No
 def test_nothing_is_left_behind(sandbox: Sandbox) -> None:
     with no_leaks():
         panel = Panel(target=sandbox)
-        _press(panel, "Connect", "EHLO", "QUIT")
+        panel._repr_mimebundle_()
+        _until(lambda: "CLOSED" in panel.status.value)
+        for name in ("Connect", "EHLO", "QUIT"):
+            _button(panel, name).click()
+            assert panel.worker.join(10)
         panel.close()
+        _settle(panel)
 
 
 def test_a_worker_refuses_a_second_operation() -> None:
     go = threading.Event()
 
-    def wait() -> None:
+    def wait() -> Answer:
         assert go.wait(5)
+        return Answer(ok=True, text="done")
 
-    worker = Worker(SmtpClient(), lambda: None)
-    assert worker.start("first", wait)
-    assert not worker.start("second", lambda: None)
+    worker, client = Worker(lambda: None), SmtpClient()
+    assert worker.start("first", client, wait)
+    assert not worker.start("second", client, wait)
     assert worker.look().running == "first"
     go.set()
     assert worker.join(5)
-    assert worker.start("third", lambda: None)
+    assert worker.start("third", client, wait)
     assert worker.join(5)
+
+
+def test_no_thread_to_be_had_is_told_and_the_panel_is_free_again(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as none_left:
+        none_left.setattr(threading.Thread, "start", start)
+        panel.connect_button.click()
+        assert NO_THREAD in panel.status.value
+        assert not panel.worker.look().running
+        panel.cancel_button.click()
+    _press(panel, "Connect")
+    assert panel.client.state is State.CONNECTED
+
+
+def test_the_progress_of_somebody_else_is_given_back(panel: Panel) -> None:
+    heard: list[int] = []
+    panel.client.on_progress = heard.append
+    _press(panel, "Connect", "EHLO")
+    assert panel.client.on_progress == heard.append
+
+
+def test_a_feed_reads_what_is_new_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, record = SmtpClient(), Record("mx.example", 25)
+    client._records.append(record)
+    feed = Feed(client)
+    for number in range(5 * KEPT):
+        record.note("note", str(number))
+    asked: list[int] = []
+    since = Transcript.since
+
+    def counted(self: Transcript, n: int) -> Any:
+        asked.append(self.cursor - n)
+        return since(self, n)
+
+    monkeypatch.setattr(Transcript, "since", counted)
+    feed.read()
+    record.note("note", "the last")
+    feed.read()
+    assert asked == [KEPT, 1]
+    assert len(feed.events) == KEPT
+    assert feed.left_out == len(client.transcript) - KEPT
+    assert feed.events[-1].text == "the last"
+    assert [event.text for event in feed.events] == [
+        event.text for event in list(events(record))[-KEPT:]
+    ]
+
+
+def test_line_ends_and_base64_are_shown_on_demand(
+    panel: Panel, sandbox: Sandbox
+) -> None:
+    sandbox.fault("noop", reply="334 VXNlcm5hbWU6")
+    _press(panel, "Connect", "EHLO", "NOOP")
+    plain = panel.transcript.value
+    assert "\u240d\u240a" not in plain
+    assert "base64" not in plain
+    shown = dialogue.html(list(panel.client.transcript), line_ends=True, decoded=True)
+    said = sum(
+        line[:2] in {" -", "<-"} for line in str(panel.client.transcript).split("\n")
+    )
+    assert shown.count("\u240d\u240a") == said
+    assert "(base64: Username:)" in shown
+
+
+def test_the_diagram_is_the_table() -> None:
+    drawn = [state for row in diagram.rows() for state in row]
+    assert sorted(drawn, key=str) == sorted(TABLE, key=str)
+    for state in TABLE:
+        svg = diagram.svg(state)
+        assert svg.count("<rect") == len(TABLE)
+        assert svg.count('class="smtpnb-here"') == 1
+        said = diagram.next_moves(state, tuple(TABLE[state]))
+        assert all(verb in said for verb in TABLE[state] if verb.isupper())
+        for target in diagram.moves(state):
+            assert f"leads to {target.name}" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a\nb", "4 octets in 2 lines"),
+        (".a\r\n..\r\n", "2 leading dots"),
+        ("x" * 999, "a line of 999 octets"),
+        ("\u00e9\n", "8-bit octets"),
+        ("\0", "NUL"),
+        ("", "0 octets in 0 lines"),
+    ],
+)
+def test_what_will_be_sent_is_said(text: str, said: str) -> None:
+    assert said in samples.in_words(text)
+
+
+@pytest.mark.parametrize("name", [*samples.SAMPLES, samples.LARGE])
+def test_each_sample_is_what_is_sent(panel: Panel, sandbox: Sandbox, name: str) -> None:
+    panel.sample.value = name
+    _settle(panel)
+    octets = panel.content if panel.content is not None else panel.message.value
+    assert isinstance(octets, (str, bytes))
+    assert ("panel.content" in panel.words.value) == (name == samples.LARGE)
+    _press(panel, "Connect", "EHLO", "MAIL", "RCPT", "DATA")
+    assert sandbox.wait_for(1).octets == samples.with_crlf(octets)
+
+
+@pytest.mark.parametrize("version", [7, 8])
+def test_a_file_is_sent_in_place_of_the_box(panel: Panel, version: int) -> None:
+    file = {"name": "a.eml", "content": memoryview(b"Subject: file\r\n\r\n")}
+    panel._uploaded({"new": {"a.eml": file} if version == 7 else (file,)})
+    _settle(panel)
+    assert panel.content == b"Subject: file\r\n\r\n"
+    panel.message.value = "typed"
+    assert panel.content is None

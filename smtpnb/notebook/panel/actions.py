@@ -1,0 +1,275 @@
+"""What each button sends, read off the fields before its thread begins; and why not.
+
+A button stays where it is and stays enabled: who presses one that is not due is told
+why, in the words of the panel, and nothing is sent. That asks the table of the session
+(through `client.allowed`) and what the server offered; the client judges again.
+
+This module knows nothing of widgets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+
+from smtpnb.edges.text import one_line
+from smtpnb.notebook.line import host_and_port
+from smtpnb.notebook.panel.samples import with_crlf
+from smtpnb.notebook.panel.worker import Answer
+from smtpnb.protocol.sasl import Login, Plain
+from smtpnb.protocol.session import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smtpnb._connection import Target
+    from smtpnb.client import SmtpClient
+    from smtpnb.message.content import Content
+    from smtpnb.message.delivery import Delivery
+    from smtpnb.protocol.reply import Reply
+    from smtpnb.protocol.secret import Secret
+
+# A verb's button, and what it does, in the order of a session.
+VERBS: Final = {
+    "EHLO": "greet, and learn what is offered",
+    "HELO": "greet a server that does not know EHLO",
+    "STARTTLS": "begin TLS; EHLO is due again",
+    "AUTH": "authenticate with the user and the password above",
+    "MAIL": "begin a mail transaction with the sender above",
+    "RCPT": "add each recipient above",
+    "DATA": "send the message, and its end",
+    "BDAT": "send the message as one last chunk",
+    "RSET": "forget the mail transaction",
+    "NOOP": "do nothing",
+    "VRFY": "ask whether the argument is a mailbox",
+    "EXPN": "ask who is on the list named by the argument",
+    "HELP": "ask for help",
+    ".": "end the content that DATA began",
+    "QUIT": "say goodbye and close",
+}
+# What must be offered before it may be said.
+_NEEDS: Final = {"STARTTLS": "STARTTLS", "AUTH": "AUTH", "BDAT": "CHUNKING"}
+# Messages of the client that speak Python, and what they mean here.
+_OURS: Final = {
+    "connect() first": "press Connect first",
+    'verify="report"': 'the verify field on "report"',
+    "quit() or disconnect()": "QUIT or Cancel ends that session",
+    "allow_cleartext_auth=True": "Python's allow_cleartext_auth=True",
+    "cancel() may come": "Cancel may come",
+    " in this call": "",
+    "client.": "",
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What stands in the fields. `secret` is shown nowhere."""
+
+    target: Target | str = ""
+    implicit_tls: bool = False
+    verify: Any = None
+    ca: str | None = None
+    server_name: str | None = None
+    identity: str | None = None
+    user: str = ""
+    secret: Secret | None = field(default=None, repr=False)
+    mechanism: str = "PLAIN"
+    sender: str = ""
+    sender_parameters: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    recipient_parameters: tuple[str, ...] = ()
+    argument: str = ""
+    raw: str = ""
+    content: Content = field(default=b"", repr=False)
+
+
+def may(client: SmtpClient) -> tuple[str, ...]:
+    """Return the words of the table that may be sent now and were offered."""
+    back = {"end of data": ".", "the response": "", "the cancel (*)": "*"}
+    words = (back.get(word, word) for word in client.allowed)
+    return tuple(word for word in words if not _not_offered(client, word))
+
+
+def _not_offered(client: SmtpClient, verb: str) -> str:
+    if verb == "STARTTLS" and client.tls is not None:
+        return "STARTTLS: the session is inside TLS already"
+    wanted = _NEEDS.get(verb.split(" ", maxsplit=1)[0], "")
+    if not wanted or wanted in client.capabilities:
+        return ""
+    if not client.capabilities.known:
+        return f"{verb}: nobody knows whether it is offered; press EHLO first"
+    return f"{verb}: the server does not offer {wanted}"
+
+
+def why_not(client: SmtpClient, what: str) -> str:
+    """Return why a button must not be pressed now; "" if it may be."""
+    connected = client.state is not State.CLOSED
+    if what == "Connect":
+        peer = client.peer
+        return f"already connected to {peer}; QUIT or Cancel first" if connected else ""
+    if not connected:
+        return f"{what}: not connected; press Connect first"
+    if what == "Raw":
+        return ""
+    if what == "Send":
+        due = {State.CONNECTED, State.READY}
+        return "" if client.state in due else _out_of_order(client, "Send")
+    if what not in {word.removesuffix(" LAST") for word in client.allowed} | set(
+        may(client)
+    ):
+        return _out_of_order(client, what)
+    return _not_offered(client, what)
+
+
+def _out_of_order(client: SmtpClient, what: str) -> str:
+    name = "end of data" if what == "." else what
+    allowed = ", ".join(client.allowed) or "nothing; a reply is due"
+    return (
+        f"{name} is not due now: {client.state.value} ({client.state}); "
+        f"may be sent: {allowed}"
+    )
+
+
+def in_our_words(text: str) -> str:
+    """Return a message of the client in the words of the panel."""
+    for theirs, ours in _OURS.items():
+        text = text.replace(theirs, ours)
+    return text
+
+
+def operation(client: SmtpClient, what: str, form: Form) -> Callable[[], Answer]:
+    """Return what a button does.
+
+    Args:
+        client: Whose session it is.
+        what: "Connect", "Send", "Raw" or one of `VERBS`.
+        form: What stands in the fields.
+    """
+    special = {
+        "Connect": _connect,
+        "STARTTLS": _starttls,
+        "AUTH": _auth,
+        "MAIL": _mail,
+        "RCPT": _rcpt,
+        "BDAT": _bdat,
+        "Send": _send,
+        "Raw": _raw,
+    }
+    if what in special:
+        return lambda: special[what](client, form)
+    plain: dict[str, Callable[[], Reply]] = {
+        "EHLO": lambda: client.ehlo(form.identity),
+        "HELO": lambda: client.helo(form.identity),
+        "DATA": lambda: client.data(form.content),
+        "RSET": client.rset,
+        "NOOP": lambda: client.noop(form.argument),
+        "VRFY": lambda: client.vrfy(form.argument),
+        "EXPN": lambda: client.expn(form.argument),
+        "HELP": lambda: client.help(form.argument),
+        ".": client.end_data,
+        "QUIT": client.quit,
+    }
+    return lambda: _answer(plain[what]())
+
+
+def _answer(reply: Reply) -> Answer:
+    return Answer(reply.ok, one_line(str(reply)))
+
+
+def _trust(form: Form) -> dict[str, Any]:
+    """What was chosen; what was not is left to the client's own policy."""
+    chosen = {
+        "verify": form.verify,
+        "ca": form.ca,
+        "server_hostname": form.server_name,
+    }
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _connect(client: SmtpClient, form: Form) -> Answer:
+    if not isinstance(form.target, str):
+        return _answer(client.connect(form.target))
+    try:
+        host, port = host_and_port(form.target)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    trust = _trust(form)
+    if not form.implicit_tls:
+        trust.pop("server_hostname", None)  # STARTTLS will want it
+    tls = form.implicit_tls
+    return _answer(client.connect(host, port, implicit_tls=tls, **trust))
+
+
+def _starttls(client: SmtpClient, form: Form) -> Answer:
+    reply = client.starttls(**_trust(form))
+    facts = client.tls
+    if facts is None:
+        return _answer(reply)
+    seen = "verified" if facts["verified"] else "NOT verified, see TLS"
+    said = f"{_answer(reply).text}: {facts['version']}, {facts['cipher']}, {seen}"
+    return Answer(reply.ok, said)
+
+
+def _auth(client: SmtpClient, form: Form) -> Answer:
+    kind = Login if form.mechanism == "LOGIN" else Plain
+    return _answer(client.auth(kind(form.user, form.secret or "")))
+
+
+def _mail(client: SmtpClient, form: Form) -> Answer:
+    reply = client.mail_from(form.sender, parameters=form.sender_parameters)
+    return _answer(reply)
+
+
+def _rcpt(client: SmtpClient, form: Form) -> Answer:
+    said = []
+    for path in form.recipients:
+        reply = client.rcpt_to(path, parameters=form.recipient_parameters)
+        said.append((path, reply))
+        if client.state is State.CLOSING:
+            break
+    accepted = sum(reply.ok for _, reply in said)
+    if len(said) == 1:
+        return _answer(said[0][1])
+    words = "; ".join(f"{path}: {one_line(str(reply))}" for path, reply in said)
+    return Answer(accepted > 0, f"{accepted} of {len(form.recipients)}: {words}")
+
+
+def _bdat(client: SmtpClient, form: Form) -> Answer:
+    content = form.content
+    if not isinstance(content, (str, bytes)):
+        raise TypeError("BDAT sends what stands in the box, or octets; not a stream")
+    return _answer(client.bdat(with_crlf(content), last=True))
+
+
+def _send(client: SmtpClient, form: Form) -> Answer:
+    delivery = client.send(
+        form.content,
+        form.sender,
+        form.recipients,
+        parameters=form.sender_parameters,
+    )
+    return Answer(delivery.outcome == "accepted", _fate(delivery))
+
+
+def _fate(delivery: Delivery) -> str:
+    said = [
+        f"{each.forward_path}: {each.outcome}"
+        + ("" if each.reply is None else f" ({one_line(str(each.reply))})")
+        for each in delivery.recipients
+    ]
+    return "; ".join(said) or str(delivery.outcome)
+
+
+def _raw(client: SmtpClient, form: Form) -> Answer:
+    words = form.raw.split(None, 1)
+    if words and words[0].upper() == "AUTH" and len(words[-1].split()) > 1:
+        raise ValueError("credentials are not for the raw line: AUTH has fields")
+    if client.state is State.AUTH and form.raw != "*":
+        raise ValueError("a response to AUTH is a secret, and a raw line is recorded")
+    content = client.state is State.DATA and form.raw != "."
+    client.raw(form.raw.encode() + b"\r\n")
+    if content:
+        return Answer(ok=True, text="the line left; no reply is due before the end")
+    return _answer(client.read_reply())
