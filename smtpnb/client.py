@@ -17,40 +17,51 @@ This module knows nothing of threads, pandas, IPython or widgets.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from smtpnb._connection import Connection, limit_of
+from smtpnb._pipeline import Pipeline
 from smtpnb.dialogues.converse import converse
 from smtpnb.message.content import octets_of, pieces_of
 from smtpnb.protocol import commands
 from smtpnb.protocol.content import check_content
-from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.errors import (
+    Cancelled,
+    LocalProtocolError,
+    SmtpError,
+)
+from smtpnb.protocol.names import host_name
 from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
-from smtpnb.sending import Sending
+from smtpnb.transfer import choose
+from smtpnb.transfer.body import Body
 from smtpnb.wire.auth import authenticate
-from smtpnb.wire.resolve import checked_host
-from smtpnb.wire.transfer import Transfer
+from smtpnb.wire.wait import checked_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from smtpnb._stream import Deliveries
     from smtpnb.dialogues.converse import Dialogue, Said
     from smtpnb.message.content import Content
+    from smtpnb.message.delivery import Delivery
+    from smtpnb.message.envelope import MailObject
     from smtpnb.protocol.reply import Reply
+    from smtpnb.transfer.choose import Overlap
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps
 
 _T = TypeVar("_T")
 
+WINDOW: Final = 64
 
-class SmtpClient(Sending):
+
+class SmtpClient(Connection):
     """The client side of one SMTP session at a time.
 
-    Arguments and attributes are those of `Connection` and `Sending`. After each verb
-    look at `reply_code` and `reply_text`, or at the `Reply` that it returned.
+    Arguments are those of `Connection`. After each verb look at `reply_code` and
+    `reply_text`, or at the `Reply` that it returned.
     """
-
-    _transfer: Transfer | None = None
 
     def ehlo(
         self, identity: str | None = None, *, timeout: float | None = None
@@ -62,13 +73,13 @@ class SmtpClient(Sending):
                 literal of the local address (RFC 5321 section 4.1.3).
             timeout: Seconds until the reply is complete.
         """
-        return self._execute(commands.Ehlo(self._named(identity)), timeout)
+        return self._execute(self._hello_of(commands.Ehlo, identity), timeout)
 
     def helo(
         self, identity: str | None = None, *, timeout: float | None = None
     ) -> Reply:
         """Send HELO, for a server that does not know EHLO."""
-        return self._execute(commands.Helo(self._named(identity)), timeout)
+        return self._execute(self._hello_of(commands.Helo, identity), timeout)
 
     def starttls(
         self,
@@ -92,11 +103,11 @@ class SmtpClient(Sending):
             TlsError: The handshake or the verification failed.
             RemoteProtocolError: Octets stood behind the 220 (an injection).
         """
+        limit = limit_of(timeout)
         policy = self._trust.with_(verify=verify, ca=ca)
         engine = self._connected()
-        name = server_hostname or engine.log.host.strip("[]")
-        checked_host(name)
-        return self._run("starttls", engine.starttls(policy, name, timeout))
+        name = host_name(server_hostname or engine.log.host)
+        return self._run("starttls", self._starttls(engine, policy, name, limit))
 
     def auth(
         self,
@@ -119,7 +130,7 @@ class SmtpClient(Sending):
             self._connected(),
             mechanism,
             allow_cleartext=allow_cleartext_auth,
-            timeout=timeout,
+            limit=limit_of(timeout),
         )
         return self._run("auth", steps)
 
@@ -202,16 +213,19 @@ class SmtpClient(Sending):
         """
         if content is None:
             return self._execute(commands.Data(), timeout)
-        return self._run("data", self._data(content, timeout))
+        return self._run("data", self._data(content, limit_of(timeout)))
 
-    def _data(self, content: Content, timeout: float | None) -> Steps[Reply]:
+    def _data(self, content: Content, limit: float | None) -> Steps[Reply]:
         engine = self._connected()
         pieces = pieces_of(content)
-        reply = yield from engine.execute(commands.Data(), timeout)
+        reply = yield from engine.execute(commands.Data(), limit)
         if engine.session.state is not State.DATA:
             return reply
-        transfer = Transfer(engine, self.on_progress)
-        return (yield from transfer.send_all(pieces, timeout))
+        body = Body(engine, progress=self.on_progress)
+        early = yield from body.send(pieces, limit)
+        if early is not None:  # a refusal is false
+            return early
+        return (yield from body.end(limit))
 
     def send_lines(
         self, octets: bytes | str, *, timeout: float | None = None
@@ -231,18 +245,19 @@ class SmtpClient(Sending):
         """
         piece = octets_of(octets)
         check_content(piece)
-        return self._run("send_lines", self._content().send(piece, timeout))
+        steps = self._content().send((piece,), limit_of(timeout))
+        return self._run("send_lines", steps)
 
     def end_data(self, *, timeout: float | None = None) -> Reply:
         """Send the end of data (the final dot) and return the final reply."""
-        return self._run("end_data", self._content().end(timeout))
+        return self._run("end_data", self._content().end(limit_of(timeout)))
 
-    def _content(self) -> Transfer:
-        """The transfer under way, begun with its first piece."""
+    def _content(self) -> Body:
+        """The content under way, begun with its first piece."""
         engine = self._connected()
-        if self._transfer is None or not self._transfer.goes_on_in(engine):
-            self._transfer = Transfer(engine, self.on_progress)
-        return self._transfer
+        if self._body is None or not self._body.is_due_in(engine):
+            self._body = Body(engine, progress=self.on_progress)
+        return self._body
 
     def bdat(
         self, chunk: bytes | str, *, last: bool = False, timeout: float | None = None
@@ -256,9 +271,10 @@ class SmtpClient(Sending):
             last: Whether the message ends with it; the reply is then the final one.
             timeout: Seconds until the reply is complete.
         """
-        octets = octets_of(chunk)
-        engine = self._connected()
-        return self._run("bdat", engine.chunk(octets, last=last, timeout=timeout))
+        steps = self._connected().chunk(
+            octets_of(chunk), last=last, limit=limit_of(timeout)
+        )
+        return self._run("bdat", steps)
 
     def rset(self, *, timeout: float | None = None) -> Reply:
         """Send RSET: the mail transaction is forgotten."""
@@ -287,7 +303,7 @@ class SmtpClient(Sending):
             ConnectionLost: The server closed without a word; it is closed all the
                 same, and what it accepted stays accepted.
         """
-        return self._run("quit", self._connected().quit(timeout))
+        return self._run("quit", self._connected().quit(limit_of(timeout)))
 
     def command(
         self, verb: str, argument: str = "", *, timeout: float | None = None
@@ -304,12 +320,12 @@ class SmtpClient(Sending):
 
         What they did to the session is not known: read each reply with `read_reply`.
         """
-        engine = self._connected()
-        self._run("raw", engine.raw(octets, timeout))
+        self._run("raw", self._connected().raw(octets, limit_of(timeout)))
 
     def read_reply(self, *, timeout: float | None = None) -> Reply:
         """Read one reply: to raw octets, or one that nobody asked for."""
-        return self._run("read_reply", self._connected().read_reply(timeout))
+        steps = self._connected().read_reply(limit_of(timeout))
+        return self._run("read_reply", steps)
 
     def run(self, dialogue: Dialogue[_T]) -> _T:
         """Say what a dialogue yields, send it each reply, return what it returns.
@@ -333,13 +349,221 @@ class SmtpClient(Sending):
             case commands.Bdat():
                 raise LocalProtocolError("a dialogue sends no chunks: client.bdat()")
             case commands.StartTls():
-                name = engine.log.host.strip("[]")
-                return engine.starttls(self._trust, name, None)
+                name = host_name(engine.log.host)
+                return self._starttls(engine, self._trust, name, None)
             case commands.EndOfData():
-                return self._content().end()
+                return self._content().end(None)
             case commands.Quit():
                 return engine.quit(None)
         return engine.execute(said)
 
+    # Whole messages
+
+    def send(
+        self,
+        message: Content | MailObject,
+        reverse_path: str | None = None,
+        forward_paths: str | Iterable[str] | None = None,
+        *,
+        overlap: Overlap = None,
+        quit: bool = False,  # noqa: A002  # the verb
+        timeout: float | None = None,
+        **options: Any,
+    ) -> Delivery:
+        r"""Send one message.
+
+        EHLO is said first if nothing was (HELO where the server does not know it), and
+        RSET where an earlier `send` left a refused transaction open. With PIPELINING
+        it takes two turns: the envelope, then the content, if somebody wants it.
+
+        Args:
+            message: A `MailObject`; or the content, as for `data`.
+            reverse_path: The sender. None for that of an `EmailMessage`.
+            forward_paths: The recipients. None for those of an `EmailMessage`.
+            overlap: As for `stream`; of one message it saves a turn only with `quit`.
+            quit: Say QUIT as well.
+            timeout: Seconds for all of it; None for those of each phase.
+            options: `ret`, `envid`, `notify`, `parameters` and `crlf`, as for
+                `MailObject`.
+
+        Returns:
+            What became of it, for each recipient. A refusal is an answer.
+
+        Raises:
+            LocalProtocolError: It must not be sent; nothing was.
+            SmtpError, Cancelled: The connection failed; `outcome` says what is known of
+                the message. A refused greeting or EHLO is in the text.
+
+        Example:
+            >>> client.send(b"Subject: hi\\r\\n\\r\\nhello\\r\\n", "a@x", ["b@y"])
+            <Delivery accepted for 1 of 1: 250 2.0.0 Ok: queued as ...>
+        """
+        from smtpnb.message.envelope import MailObject, addressed  # when first used
+
+        if isinstance(message, MailObject):
+            mail = message
+        elif hasattr(message, "as_bytes"):
+            mail = addressed(message, reverse_path, forward_paths, **options)
+        elif reverse_path is None or forward_paths is None:
+            raise LocalProtocolError(
+                "say reverse_path and forward_paths: only an EmailMessage has them "
+                "inside; nothing was sent"
+            )
+        else:
+            mail = MailObject(reverse_path, forward_paths, message, **options)
+        (delivery,) = self.send_all([mail], overlap=overlap, quit=quit, timeout=timeout)
+        if delivery.error is not None:
+            raise delivery.error
+        return delivery
+
+    def send_all(
+        self,
+        messages: Iterable[Any],
+        *,
+        overlap: Overlap = None,
+        window: int = WINDOW,
+        on_delivery: Callable[[Delivery], object] | None = None,
+        quit: bool = False,  # noqa: A002  # the verb
+        timeout: float | None = None,
+        per_connection: int | None = None,
+        reconnect: Callable[[], object] | bool | None = None,
+    ) -> list[Delivery]:
+        """Send messages one after another; return what became of each.
+
+        Args:
+            messages: As for `stream`.
+            overlap: As for `stream`.
+            window: As for `stream`.
+            on_delivery: Called with each delivery as soon as it is settled, once, in
+                this thread; it must not use the client. If it raises, what is under way
+                is settled, and the error comes then.
+            quit: Say QUIT at the end.
+            timeout: Seconds for all of it; None for those of each step.
+            per_connection: As for `stream`.
+            reconnect: As for `stream`.
+
+        Returns:
+            What became of each, in order: accepted, refused, or not tried (after a 421,
+            or because it must not be sent: `Delivery.error`).
+
+        Raises:
+            SmtpError, Cancelled: The connection failed. `deliveries` of the error has
+                the outcome of every message that was taken.
+        """
+        deliveries = self.stream(
+            messages,
+            overlap=overlap,
+            window=window,
+            quit=quit,
+            timeout=timeout,
+            per_connection=per_connection,
+            reconnect=reconnect,
+        )
+        return deliveries.all(on_delivery)
+
+    def stream(
+        self,
+        messages: Iterable[Any],
+        *,
+        overlap: Overlap = None,
+        window: int = WINDOW,
+        quit: bool = False,  # noqa: A002  # the verb
+        timeout: float | None = None,
+        per_connection: int | None = None,
+        reconnect: Callable[[], object] | bool | None = None,
+    ) -> Deliveries:
+        """Send messages one after another; iterate over what becomes of each.
+
+        Nothing leaves before the first `next()`; from then on the client is reserved
+        until the iterator is exhausted or closed (it is a context manager). `cancel()`
+        works between messages, too. However many messages there are, none is kept.
+
+        By default nothing is under way while you look at a delivery, and nothing leaves
+        behind the end of a message before its reply has come. Every server bears that.
+        `overlap="turn"` puts the next envelope behind the end of a message, as RFC 2920
+        allows, and costs one turn a message instead of two; Haraka 3.3 refuses half of
+        all mail then, chasquid 1.11 loses it, and the submission service of Dovecot
+        2.3 dies of it. `overlap="window"` sends up to `window` messages by BDAT one
+        behind the other; servers built on go-smtp (issue 315) do not read a chunk that
+        they refuse, and take it for commands: that is noticed, and told as "unknown".
+
+        Args:
+            messages: `MailObject`s, tuples (reverse_path, forward_paths, content) or
+                `EmailMessage`s; taken one by one, as they are sent.
+            overlap: None, "turn" (without PIPELINING it is lock-step) or "window"
+                (without CHUNKING it is turn).
+            window: With "window", how many may be under way: so many messages a lost
+                connection may leave unknown.
+            quit: Say QUIT at the end; with `overlap` in one group with the last end.
+            timeout: Seconds inside `next()`, all together; None for those of each step.
+            per_connection: After so many messages go on over a new connection.
+            reconnect: How to get one: a callable that connects and authenticates this
+                client; or True to do once more what `connect` and `starttls` did, where
+                no AUTH was used. It serves after a 421, too. Only messages that were
+                not tried go on. After five connections in a row that took nothing
+                (with pauses of 1 to 30 s) the rest is not tried.
+
+        Raises:
+            LocalProtocolError: Not connected, or a word that is none; nothing was sent.
+
+        Example:
+            >>> with client.send_all(messages) as deliveries:
+            ...     for delivery in deliveries:
+            ...         print(delivery.mail.forward_paths, delivery.outcome)
+        """
+        choose.check(overlap, window)
+        session = self._connected().session
+        if (per_connection is not None and not reconnect) or (
+            reconnect is True and session.authenticated
+        ):
+            raise LocalProtocolError(
+                "say how to connect again: reconnect= is a function that connects and "
+                "authenticates, or True where no AUTH was used; nothing was sent"
+            )
+        from smtpnb._stream import Deliveries  # when first used
+
+        return Deliveries(
+            self,
+            messages,
+            overlap=overlap,
+            window=window,
+            quit=quit,
+            timeout=checked_timeout(timeout),
+            per_connection=per_connection,
+            reconnect=reconnect,
+        )
+
+    def pipeline(self, *, timeout: float | None = None) -> Pipeline:
+        """Collect commands, and send them as one group (RFC 2920).
+
+        Use it so::
+
+            with client.pipeline() as group:
+                group.mail_from("a@example.org")
+                group.rcpt_to("b@example.net")
+                group.data()
+            group.replies
+
+        Args:
+            timeout: Seconds for all of it; None for the deadline of the group: what its
+                commands may take together, at most `Timeouts.group`.
+
+        Raises:
+            LocalProtocolError: When the block ends: a command must not be sent, or the
+                server does not offer PIPELINING; nothing was sent.
+        """
+
+        def leave(group: tuple[commands.Command, ...]) -> tuple[Reply, ...]:
+            steps = self._connected().group(group, limit_of(timeout))
+            return self._run("pipeline", steps)
+
+        return Pipeline(leave)
+
     def _execute(self, command: commands.Command, timeout: float | None) -> Reply:
-        return self._run(command.verb, self._connected().execute(command, timeout))
+        engine = self._connected()
+        limit = None if timeout is None else limit_of(timeout)
+        try:
+            return self._owner.say(engine, command, limit)
+        except (SmtpError, Cancelled) as error:
+            error.transcript = self.transcript
+            raise

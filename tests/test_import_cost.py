@@ -49,21 +49,20 @@ LATER = {
     "smtpnb.message.envelope",
     "smtpnb.sandbox",
     "smtpnb.transcript",
-    "smtpnb.transfer.bodies",
-    "smtpnb.transfer.by_command",
-    "smtpnb.transfer.by_turn",
-    "smtpnb.transfer.by_window",
-    "smtpnb.transfer.courier",
-    "smtpnb.transfer.envelopes",
+    "smtpnb.transfer.chunked",
+    "smtpnb.transfer.envelope",
+    "smtpnb.transfer.lockstep",
+    "smtpnb.transfer.pipelined",
+    "smtpnb.transfer.plan",
 }
 
 
 def test_the_client_loads_only_its_verbs() -> None:
     assert not _loaded("from smtpnb import SmtpClient") & LATER
-    assert _loaded("import smtpnb.transfer.by_window") >= LATER & {
+    assert _loaded("import smtpnb.transfer.chunked") >= LATER & {
         "smtpnb.message.envelope",
-        "smtpnb.transfer.by_window",
-        "smtpnb.transfer.courier",
+        "smtpnb.transfer.chunked",
+        "smtpnb.transfer.plan",
     }
 
 

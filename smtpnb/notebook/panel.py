@@ -28,7 +28,7 @@ from smtpnb.notebook.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from smtpnb.connection import Target
+    from smtpnb._connection import Target
     from smtpnb.message.content import Content
     from smtpnb.notebook.worker import Look
     from smtpnb.protocol.reply import Reply

@@ -58,22 +58,6 @@ def forward_path(text: str, *, lax: bool = False) -> str:
     return f"<{bare}>"
 
 
-def a_label(domain: str) -> str:
-    """Return a domain in ASCII form (IDNA 2008, UTS 46 mapping), for DNS and TLS.
-
-    Raises:
-        LocalProtocolError: The domain is not a valid internationalised name.
-    """
-    if domain.isascii():
-        return domain
-    import idna
-
-    try:
-        return idna.encode(domain, uts46=True).decode("ascii")
-    except idna.IDNAError as error:
-        raise LocalProtocolError(f"{domain!r} is not a domain name: {error}") from None
-
-
 def _without_brackets(text: str) -> str:
     if text.startswith("<") and text.endswith(">"):
         return text[1:-1]

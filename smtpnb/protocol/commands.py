@@ -12,6 +12,7 @@ This module knows nothing of the order of commands, nor of replies.
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from smtpnb.protocol.addresses import forward_path, reverse_path
@@ -21,6 +22,8 @@ from smtpnb.protocol.secret import Octets, placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+_PATH_IN_ARGUMENT: Final = r"(?i)\s*(?:FROM|TO)\s*:\s*(?:<(.*?)>|(\S*))"
 
 # The extension that defines a parameter of MAIL or RCPT.
 _EXTENSION_OF: Final[Mapping[str, str]] = {
@@ -46,6 +49,21 @@ class Command:
     __slots__: tuple[str, ...] = ()
     verb: str
     step: str
+
+    @property
+    def event(self) -> str:
+        """The word of the session table: the verb, or "BDAT LAST"."""
+        return self.verb
+
+    @property
+    def path_said(self) -> str | None:
+        """Of MAIL and RCPT, the path; None of others."""
+        return None
+
+    @property
+    def says_smtputf8(self) -> bool:
+        """Whether it begins an internationalised transaction (RFC 6531)."""
+        return False
 
     def octets(self, *, lax: bool = False) -> Octets:
         """Return the line.
@@ -159,6 +177,11 @@ class _WithPath(Command):
     path: str
     parameters: tuple[str, ...]
 
+    @property
+    def path_said(self) -> str | None:
+        """The path."""
+        return self.path
+
     def _octets(self, *, lax: bool) -> Octets:
         if not lax:
             _check_parameters(self.verb, self.parameters)
@@ -217,7 +240,7 @@ class Mail(_WithPath):
         ) + tuple(parameters)
 
     @property
-    def smtputf8(self) -> bool:
+    def says_smtputf8(self) -> bool:
         """Whether the transaction is an internationalised one."""
         return any(word.upper() == "SMTPUTF8" for word in self.parameters)
 
@@ -286,6 +309,11 @@ class Bdat(Command):
         self.size = size
         self.last = last
         self.step = "eod" if last else "body"
+
+    @property
+    def event(self) -> str:
+        """A chunk, or the last one: its reply is the final one."""
+        return "BDAT LAST" if self.last else "BDAT"
 
     def _octets(self, *, lax: bool) -> Octets:
         return line("BDAT", f"{self.size} LAST" if self.last else str(self.size))
@@ -356,6 +384,27 @@ class Custom(Command):
         self.verb = verb.upper() if verb.isascii() else verb
         self.step = _STEP_OF.get(self.verb, "other")
         self.argument = argument
+
+    @property
+    def event(self) -> str:
+        """The verb; or "BDAT LAST", whoever wrote it."""
+        last = self.verb == "BDAT" and self.argument.upper().endswith(" LAST")
+        return "BDAT LAST" if last else self.verb
+
+    @property
+    def path_said(self) -> str | None:
+        """Of MAIL and RCPT, the path that stands in the argument."""
+        if self.step not in {"mail", "rcpt"}:
+            return None
+        found = re.match(
+            r"\s*(?:FROM|TO)\s*:\s*(?:<(.*?)>|(\S*))", self.argument, re.IGNORECASE
+        )
+        return (found[1] or found[2] or "") if found else None
+
+    @property
+    def says_smtputf8(self) -> bool:
+        """Whether MAIL says SMTPUTF8 in its argument."""
+        return "SMTPUTF8" in self.argument.upper().split()
 
     def _octets(self, *, lax: bool) -> Octets:
         made = line(self.verb, self.argument, utf8=True)
@@ -446,3 +495,17 @@ _STEP_OF: Final[Mapping[str, str]] = {
         *(Rset, Noop, Vrfy, Expn, Help, Quit),
     )
 }
+_STEP_OF_EVENT: Final[Mapping[str, str]] = {
+    **_STEP_OF,
+    "LHLO": "ehlo",
+    ".": "eod",
+    "BDAT": "body",
+    "BDAT LAST": "eod",
+    "": "auth",
+    "*": "auth",
+}
+
+
+def step_of(event: str) -> str:
+    """Return the word of the transcript's `step` column for an event of the table."""
+    return _STEP_OF_EVENT.get(event, "other")

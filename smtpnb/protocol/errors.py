@@ -47,6 +47,8 @@ class _Context(Exception):
             "aborted", "unknown", "accepted", "refused"; None if there was none.
         transcript: The transcript up to and including the fault, or None.
         deliveries: What became of each message, if several were being sent.
+        replies: Of a group, the replies that had come.
+        half_said: What had come of a reply that was not complete; "" if nothing.
     """
 
     phase: str | None = None
@@ -55,6 +57,8 @@ class _Context(Exception):
     outcome: str | None = None
     transcript: Any = None
     deliveries: tuple[Any, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    half_said: str = ""
 
     def __init__(
         self,
@@ -81,6 +85,8 @@ class _Context(Exception):
             facts.append(f"peer: {self.peer}")
         if self.reply is not None:
             facts.append(f"last reply: {self.reply}")
+        if self.half_said:
+            facts.append(f"of its reply only this came: {self.half_said!r}")
         if self.outcome:
             facts.append(f"message: {self.outcome}")
         if facts:
@@ -129,9 +135,12 @@ class TlsError(TransportError):
 
     Attributes:
         findings: What verification found, a sentence each; empty for other failures.
+        certificate: Facts of the certificate that did not verify (the keys of
+            `client.tls` that begin with "cert_"), as far as it was seen; else None.
     """
 
     findings: tuple[str, ...] = ()
+    certificate: dict[str, Any] | None = None
 
 
 class ConnectionLost(TransportError):

@@ -1,8 +1,9 @@
-"""A group: commands that leave together (RFC 2920), as one run of octets.
+"""A group: what leaves together (RFC 2920), as one run of octets.
 
-A group may hold the content of messages, too: before the final dot that ends it, or
-behind the BDAT line that announces it (RFC 3030). Beside the octets stand its parts,
-which the record keeps: what each command was, and how many octets it took.
+A group holds the commands of at most one mail transaction, and may hold its content,
+too: before the final dot that ends it, or behind the BDAT line that announces it (RFC
+3030). Beside the octets stand its parts, which the record keeps, the events whose
+replies it will bring, and where in it the end of a message stands.
 
 Parts are plain tuples, in the order on the wire, and the same tuple may stand in many
 groups: a stream of messages repeats them.
@@ -27,27 +28,37 @@ CommandPart = tuple[str, str, bytes, int]
 ContentPart = tuple[str, None, None, int, int | None]
 Part = CommandPart | ContentPart
 
+DOT: Final = b".\r\n"
+DOT_PART: Final[CommandPart] = ("eod", ".", DOT, 3)
+
 
 class Group:
-    """Commands and content that leave together. An immutable value.
+    """What leaves together. An immutable value.
 
-    Attributes:
-        commands: The commands, in order.
+    Args:
         wire: All of it, as it leaves.
         parts: What it is made of, in order.
+        events: What replies will answer, in the words of the session table.
+        end: Of how many octets a server must have more to take the message that ends
+            in it; None if none does.
     """
 
-    __slots__ = ("commands", "parts", "wire")
+    __slots__ = ("end", "events", "parts", "wire")
 
     def __init__(
-        self, commands: tuple[Command, ...], wire: bytes, parts: tuple[Part, ...]
+        self,
+        wire: bytes,
+        parts: tuple[Part, ...],
+        events: tuple[str, ...],
+        end: int | None = None,
     ) -> None:
-        self.commands = commands
         self.wire = wire
         self.parts = parts
+        self.events = events
+        self.end = end
 
     def __repr__(self) -> str:
-        return f"<Group of {len(self.commands)} commands, {len(self.wire)} octets>"
+        return f"<Group of {len(self.events)} commands, {len(self.wire)} octets>"
 
 
 def of_commands(*commands: Command, lax: bool = False) -> Group:
@@ -61,51 +72,56 @@ def of_commands(*commands: Command, lax: bool = False) -> Group:
     if any(octets.redacted for octets in lines):
         raise LocalProtocolError("AUTH cannot leave in a group; nothing was sent")
     return Group(
-        commands,
         b"".join([octets.wire for octets in lines]),
         tuple(
             (command.step, command.verb, octets.shown, len(octets))
             for command, octets in zip(commands, lines, strict=True)
         ),
+        tuple(command.event for command in commands),
     )
 
 
-class Draft:
-    """A group in the making: other groups and content, in the order on the wire.
+def end_of_data(octets: bytes, n_lines: int | None) -> Group:
+    """Return the end of a message by DATA: the rest of its content, and the dot.
 
-    Attributes:
-        size: Octets so far.
+    Args:
+        octets: Stuffed, with CRLF at its end; b"" for none.
+        n_lines: How many lines that is; None if nobody counted.
     """
+    content: tuple[Part, ...] = (
+        ((CONTENT, None, None, len(octets), n_lines),) if octets else ()
+    )
+    # With the octet past the dot, a server may have taken the message.
+    return Group(octets + DOT, (*content, DOT_PART), (".",), len(octets) + 1)
 
-    __slots__ = ("_commands", "_made", "_parts", "_wire", "size")
 
-    def __init__(self, *groups: Group) -> None:
-        self._commands: list[Command] = []
-        self._wire: list[bytes] = []
-        self._parts: list[Part] = []
-        self._made: Group | None = None
-        self.size = 0
-        for group in groups:
-            self.add(group)
+def chunk(octets: bytes, n_lines: int | None, *, last: bool) -> Group:
+    """Return BDAT and its chunk (RFC 3030 section 2).
 
-    def add(self, group: Group) -> None:
-        """Add a group."""
-        self._commands += group.commands
-        self._wire.append(group.wire)
-        self._parts += group.parts
-        self._made = None
-        self.size += len(group.wire)
+    Args:
+        octets: The chunk, as it leaves.
+        n_lines: How many lines that is; None if nobody counted.
+        last: Whether the message ends with it.
+    """
+    return announced(len(octets), last=last, octets=octets, n_lines=n_lines)
 
-    def add_content(self, octets: bytes, n_lines: int) -> None:
-        """Add content, as it leaves, and how many lines it has."""
-        self._wire.append(octets)
-        self._parts.append((CONTENT, None, None, len(octets), n_lines))
-        self._made = None
-        self.size += len(octets)
 
-    def group(self) -> Group:
-        """Return what was added as one group; it is made once."""
-        if self._made is None:
-            wire = b"".join(self._wire)
-            self._made = Group(tuple(self._commands), wire, tuple(self._parts))
-        return self._made
+def announced(
+    size: int, *, last: bool, octets: bytes = b"", n_lines: int | None = None
+) -> Group:
+    """Return a BDAT line, and as much of its chunk as is here.
+
+    Args:
+        size: Octets of the whole chunk.
+        last: Whether the message ends with it.
+        octets: What of it leaves in this group.
+        n_lines: How many lines that is; None if nobody counted.
+    """
+    line = b"BDAT %d LAST\r\n" % size if last else b"BDAT %d\r\n" % size
+    step, event = ("eod", "BDAT LAST") if last else ("body", "BDAT")
+    parts: tuple[Part, ...] = ((step, "BDAT", line, len(line)),)
+    if octets:
+        parts = (*parts, (CONTENT, None, None, len(octets), n_lines))
+    # The last octet of the last chunk completes the message.
+    end = len(line) + size - 1 if last else None
+    return Group(line + octets, parts, (event,), end)

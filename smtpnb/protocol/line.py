@@ -2,19 +2,24 @@
 
 It refuses what could end the line early or become a second command (C0, DEL, C1,
 U+2028, U+2029), checked on the text and again on the octets. It refuses and never
-rewrites. Octets that are sent raw pass here as well, so that a password in them is
-cut from what is shown.
+rewrites. Lines that somebody else wrote pass `SecretLines`, so that a password in them
+is cut from what is shown.
 
 This module knows nothing of commands.
 """
 
 from __future__ import annotations
 
+import base64
 import re
-from typing import Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.secret import Octets, placeholder
+
+if TYPE_CHECKING:
+    from smtpnb.protocol.secret import Redactor
 
 # RFC 5321 section 4.5.3.1.4 says 512 octets, extensions enlarge it, and RFC 4954
 # section 4 asks for 12 288. What no extension needs is a mistake of the caller.
@@ -25,7 +30,13 @@ _UNSAFE_TEXT: Final = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _UNSAFE_OCTETS: Final = rb"[\x00-\x1f\x7f]"
 
 # AUTH, mechanism, and what follows: a password in base64, whoever wrote it.
-_INITIAL_RESPONSE: Final = rb"(?im)^(AUTH[ \t]+[^ \t\r\n]+[ \t]+)([^\r\n]+)"
+_INITIAL_RESPONSE: Final = rb"(?i)([ \t]*AUTH[ \t]+[^ \t]+[ \t]+)"
+_AUTH: Final = rb"(?i)[ \t]*AUTH([ \t]|\Z)"
+# What may answer a 334, and is no other command.
+_ANSWER: Final = (
+    rb"(?!(?i:QUIT|RSET|NOOP|EHLO|HELO|HELP|MAIL|RCPT|DATA|VRFY|EXPN|STARTTLS)\b)"
+    rb"[A-Za-z0-9+/=_-]+"
+)
 
 _NO_DASHES: Final = {ord("-"): None, ord("_"): None}
 
@@ -68,18 +79,60 @@ def line(verb: str, argument: str = "", *, utf8: bool = False) -> Octets:
     return Octets(octets + b"\r\n")
 
 
-def raw_octets(octets: bytes, *, secret: bool) -> Octets:
-    """Return octets sent as they are, with what must not be shown cut.
+class SecretLines:
+    """Finds the secrets in command lines that somebody else wrote.
+
+    Raw octets, `command("AUTH", ...)` and dialogues may carry a password as well as
+    `auth` does: behind AUTH and its mechanism, or on the lines after it. A line may
+    come in several pieces.
 
     Args:
-        octets: Whatever the caller wants on the wire.
-        secret: They answer a 334, so all of them are a secret.
+        redactor: Learns what is found, so that an echo of it is cut as well.
     """
-    if secret:
-        return Octets(octets, placeholder(len(octets)) + b"\r\n")
-    shown = re.sub(
-        _INITIAL_RESPONSE,
-        lambda match: match[1] + placeholder(len(match[2])),
-        octets,
-    )
-    return Octets(octets, shown)
+
+    __slots__ = ("_answers", "_line", "_redactor")
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._line = b""  # what was sent of a line that is not complete
+        self._answers = False  # the lines after an AUTH answer its 334s
+
+    def cut(self, octets: bytes, *, asked: bool) -> Octets:
+        """Return octets as they leave, with what must not be shown cut.
+
+        Args:
+            octets: Whatever the caller wants on the wire.
+            asked: A 334 was the last reply: these octets answer it.
+        """
+        shown = []
+        for piece in octets.splitlines(keepends=True):
+            shown.append(self._cut_piece(piece, asked=asked))
+            whole = self._line + piece
+            self._line = b"" if piece.endswith(b"\n") else whole
+        cut = b"".join(shown)
+        return Octets(octets) if cut == octets else Octets(octets, cut)
+
+    def _cut_piece(self, piece: bytes, *, asked: bool) -> bytes:
+        text = piece.rstrip(b"\r\n")
+        line = self._line + text
+        found = re.match(_INITIAL_RESPONSE, line)
+        start = len(text)
+        if found is not None:
+            self._answers = True
+            start = max(found.end(1) - len(self._line), 0)
+        elif asked or (self._answers and re.fullmatch(_ANSWER, line)):
+            start = 0
+        elif text:
+            self._answers = re.match(_AUTH, line) is not None
+        secret = text[start:]
+        if secret.strip(b"=*") == b"":
+            return piece
+        self._learn(line[found.end(1) :] if found is not None else line)
+        return text[:start] + placeholder(len(secret)) + piece[len(text) :]
+
+    def _learn(self, code: bytes) -> None:
+        self._redactor.learn(code)
+        with suppress(ValueError):
+            octets = base64.b64decode(code, validate=True)
+            for part in (octets, *octets.split(b"\0")):
+                self._redactor.learn(part)

@@ -37,11 +37,13 @@ MAX_LINES: Final = 512
 _SHOWN_OF_A_BAD_LINE: Final = 200
 
 
-def _is_one_line_reply(line: bytes) -> bool:
+def is_one_line(line: bytes) -> bool:
+    """Tell whether a line that ends in CRLF, and nowhere else, is a whole reply."""
     return (
         line[:3].isdigit()
         and b"200" <= line[:3] < b"600"
         and line[3:4] == b" "
+        and line[-2:] == b"\r\n"
         and len(line) <= MAX_LINE
     )
 
@@ -128,7 +130,7 @@ class ReplyParser:
         end = buffer.rfind(b"\n") + 1
         lines = bytes(buffer[:end]).splitlines(keepends=True)
         # A bare CR or LF would make another line. Most lines of a run are the same.
-        if len(lines) != n or not all(map(_is_one_line_reply, set(lines))):
+        if len(lines) != n or not all(map(is_one_line, set(lines))):
             return []
         del buffer[:end]
         self._scan = 0

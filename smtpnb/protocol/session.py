@@ -1,12 +1,19 @@
-"""The order of things: which command may be sent now, and what its reply changes.
+"""The order of things: which command may be sent now, what its reply may be and does.
 
 Everything that moves a session from one state to another stands in ONE table, `TABLE`:
 (state, verb) -> {reply class -> next state}. A verb missing from a state's row is out
 of order there; a reply class missing from a row leaves the state as it was. So the
 table answers both questions a person has: "what may I send?" and "where am I now?"
 
+Beside it stands what a command may be answered at all (`DOORS`): yes (2yz) or no (4yz,
+5yz), by its class and never by a list of codes (RFC 5321 section 4.3.2); but where a
+reply opens a door - content may leave, TLS or authentication begins - only the codes
+that open it. Anything else means that commands and replies no longer match, or that
+nobody knows what the server will do with what comes next: a `RemoteProtocolError`.
+
 Events that are no verbs have names of their own: "greeting" (the first reply), "tls"
-(the handshake is done), "." (the final dot) and "BDAT LAST" (the last chunk).
+(the handshake is done), "." (the final dot), "BDAT LAST" (the last chunk), "" (an
+answer to a 334) and "*" (its cancel).
 
 Two rules stand above the table, because they hold in every row:
 
@@ -14,10 +21,10 @@ Two rules stand above the table, because they hold in every row:
   4.2.3): only QUIT is left.
 * After TLS begins, nothing learnt before it is known any more (RFC 3207 section 4.2).
 
-`Session` matches replies to commands first in, first out, holds the capabilities, and
-guards what the table cannot say: extensions that were not offered, AUTH in clear.
-`lax` lifts order and offers (a workbench must be able to misbehave on purpose); it
-never lifts what protects the user: injection, and secrets in clear.
+`Session` matches replies to commands first in, first out, holds the capabilities and
+the mail transaction, and guards what the table cannot say: extensions that were not
+offered. `lax` lifts order and offers (a workbench must be able to misbehave on
+purpose); it never lifts what a command may be answered.
 
 This module knows nothing of octets on a socket, nor of time.
 """
@@ -29,9 +36,16 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.commands import Auth, Bdat, Command, Custom, Mail, Rcpt
-from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.commands import (
+    Auth,
+    Command,
+    Custom,
+    Mail,
+    Rcpt,
+)
+from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.reply import Reply
+from smtpnb.protocol.transaction import ENDS, Follower, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +109,7 @@ TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
         "": {2: S.READY, 4: S.READY, 5: S.READY},
         "*": {2: S.READY, 4: S.READY, 5: S.READY},
     },
-    S.TLS: {"tls": {2: S.CONNECTED}},
+    S.TLS: {"tls": {2: S.CONNECTED}, "QUIT": _ANY_TIME["QUIT"]},
     S.MAIL: {**_ANY_TIME, "RSET": {2: S.READY}, "RCPT": {2: S.RCPT}},
     S.RCPT: {
         **_ANY_TIME,
@@ -115,6 +129,7 @@ TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
 # when it was sent so on purpose (`lax`, Custom) or in a pipelined group (RCPT all
 # refused and DATA answered 354), and the server took it all the same.
 _USUAL: Final[Mapping[str, Mapping[int, State]]] = {
+    "LHLO": _HELLO,  # LMTP's EHLO (RFC 2033 section 4.1)
     "STARTTLS": TABLE[S.READY]["STARTTLS"],
     "AUTH": TABLE[S.READY]["AUTH"],
     "MAIL": TABLE[S.READY]["MAIL"],
@@ -126,29 +141,84 @@ _BETWEEN_COMMANDS: Final = (
     *(S.CONNECTED, S.READY, S.MAIL, S.RCPT),
     *(S.CHUNKS, S.SPOILT),
 )
-# What only moves the state, and leads to the same one from wherever it is sent.
-_GRANTED: Final[Mapping[str, Mapping[int, State]]] = {
-    "RSET": TABLE[S.MAIL]["RSET"],
-    "MAIL": _USUAL["MAIL"],
-    "RCPT": _USUAL["RCPT"],
-    "DATA": _USUAL["DATA"],
-    ".": TABLE[S.DATA]["."],
-    **_CHUNK,
+# Where a run of a mail transaction leads when all of it was granted.
+_GRANTED: Final[Mapping[str, State]] = {
+    "RSET": S.READY,
+    "MAIL": S.MAIL,
+    "RCPT": S.RCPT,
+    "DATA": S.DATA,
+    ".": S.READY,
+    "BDAT": S.CHUNKS,
+    "BDAT LAST": S.READY,
 }
+# What opens a door is one code; every other command may be answered by any 2yz.
+DOORS: Final[Mapping[str, tuple[int, ...]]] = {
+    "DATA": (354,),  # RFC 5321 section 4.1.1.4: the content may leave
+    "STARTTLS": (220,),  # RFC 3207 section 4
+    "AUTH": (235, 334),  # RFC 4954 sections 4 and 6, as are the next two
+    "": (235, 334),
+    "*": (235, 334),
+}
+_KNOWN: Final = frozenset(verb for row in TABLE.values() for verb in row) | {"LHLO"}
+# Events of our own making: nobody can be told to say them.
+_NOT_SAID: Final = frozenset({"greeting", "tls"})
 # RFC 2920 section 3.1 and RFC 3030 section 4.2; every other command ends its group.
 _ANYWHERE_IN_GROUP: Final = ("RSET", "MAIL", "RCPT", "BDAT")
+# Words for people where an event is no verb.
+_NAMES: Final[Mapping[str, str]] = {
+    ".": "the end of data",
+    "": "the answer to a 334",
+    "*": 'the "*" that ends AUTH',
+    "greeting": "the connection",
+}
+_TWO: Final = ord("2")
 
 
-def event_of(command: Command) -> str:
-    """Return the word of the table for a command: its verb, or "BDAT LAST"."""
-    if isinstance(command, Bdat) and command.last:
-        return "BDAT LAST"
-    return command.verb
+def may_answer(event: str, code: int) -> bool:
+    """Tell whether a reply code can be an answer to a command at all.
+
+    Args:
+        event: The verb, or another word of the table.
+        code: 200 to 599.
+
+    >>> may_answer("RCPT", 251), may_answer("DATA", 250), may_answer("XYZZY", 354)
+    (True, False, True)
+    """
+    if code >= 400 or event not in _KNOWN:
+        return True
+    return code in DOORS[event] if event in DOORS else code < 300
 
 
 def reply_class(reply: Reply) -> int:
     """Return the first digit, the part of a reply that the table reads."""
     return reply.code // 100
+
+
+class Owed:
+    """Replies that are owed to commands that left together. Mutable.
+
+    Attributes:
+        events: What was sent, in the words of the table.
+        transaction: The mail transaction that they belong to; None for the one that is
+            open when the reply comes.
+        path: Of a single MAIL or RCPT, the path.
+        n_done: How many were answered.
+        deadline: When the last of them is due; absolute, written by who waits.
+    """
+
+    __slots__ = ("deadline", "events", "n_done", "path", "transaction")
+
+    def __init__(
+        self,
+        events: tuple[str, ...],
+        transaction: Transaction | None = None,
+        path: str | None = None,
+    ) -> None:
+        self.events = events
+        self.transaction = transaction
+        self.path = path
+        self.n_done = 0
+        self.deadline = 0.0
 
 
 class Session:
@@ -162,6 +232,9 @@ class Session:
         state: Where the session is.
         capabilities: What the last EHLO in this TLS epoch offered.
         authenticated: Whether AUTH succeeded.
+        follower: The mail transaction, as the replies tell it.
+        queue: The replies that are owed, oldest first.
+        begun_by_verb: Whether the user's own MAIL began the open transaction.
         lifted: Why the last command was only sent because of `lax`; "" if it was in
             order.
     """
@@ -173,23 +246,47 @@ class Session:
         self.capabilities = Capabilities()
         self.authenticated = False
         self.lifted = ""
-        self._smtputf8 = False
-        self._awaiting: deque[Command] = deque()
+        self.follower = Follower()
+        self.queue: deque[Owed] = deque()
+        self.begun_by_verb = False
+        self._assumed_smtputf8: bool | None = None  # inside a group that is checked
 
     @property
     def awaited(self) -> str:
-        """The step of the oldest command that awaits a reply; "" if none does."""
-        return self._awaiting[0].step if self._awaiting else ""
+        """The oldest command that awaits a reply, as an event; "?" if none does."""
+        if not self.queue:
+            return "?"
+        owed = self.queue[0]
+        return owed.events[owed.n_done]
 
     @property
     def owed(self) -> int:
         """How many commands await a reply."""
-        return len(self._awaiting)
+        return sum([len(owed.events) - owed.n_done for owed in self.queue])
+
+    @property
+    def most_at_once(self) -> int:
+        """How many replies may be taken together: the finals of LMTP one by one."""
+        return 1 if self.follower.lmtp and self.awaited in ENDS else self.owed
+
+    @property
+    def _more_finals(self) -> int:
+        """Finals beyond one that LMTP owes, when they are next (RFC 2033 4.2)."""
+        transaction = self.queue[0].transaction or self.follower.current
+        if not self.follower.lmtp or self.awaited not in ENDS or transaction is None:
+            return 0
+        return max(transaction.n_accepted - len(transaction.finals) - 1, 0)
 
     def allowed(self) -> tuple[str, ...]:
         """Return the verbs that are in order now, for views and messages."""
-        names = {".": "end of data", "": "the response", "*": "the cancel (*)"}
-        return tuple(names.get(verb, verb) for verb in TABLE[self.state])
+        names = {
+            ".": "end of data",
+            "": "the response",
+            "*": "the cancel (*)",
+        }
+        return tuple(
+            names.get(verb, verb) for verb in TABLE[self.state] if verb not in _NOT_SAID
+        )
 
     def check(self, command: Command) -> None:
         """Refuse what must not be sent now.
@@ -212,7 +309,7 @@ class Session:
         self.lifted = objection
 
     def _objection(self, command: Command) -> str:
-        verb, event = command.verb, event_of(command)
+        verb, event = command.verb, command.event
         if event not in TABLE[self.state]:
             return self._out_of_order(event)
         if verb == "STARTTLS" and self.encrypted:
@@ -229,7 +326,9 @@ class Session:
         if isinstance(command, (Mail, Rcpt)) and not all(
             map(str.isascii, (command.path, *command.parameters))
         ):
-            utf8 = command.smtputf8 if isinstance(command, Mail) else self._smtputf8
+            utf8 = (
+                command.says_smtputf8 if isinstance(command, Mail) else self._smtputf8
+            )
             if not utf8:
                 what = "parameter" if command.path.isascii() else "path"
                 return f"{verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL (RFC 6531)"
@@ -283,8 +382,15 @@ class Session:
         """
         return self._check_each(commands, State.READY)
 
+    @property
+    def _smtputf8(self) -> bool:
+        if self._assumed_smtputf8 is not None:
+            return self._assumed_smtputf8
+        current = self.follower.current
+        return current is not None and current.smtputf8
+
     def _check_each(self, commands: Sequence[Command], start: State) -> list[str]:
-        before, lifted = (self.state, self._smtputf8), []
+        before, lifted = self.state, []
         try:
             self.state = start
             for command in commands:
@@ -292,71 +398,155 @@ class Session:
                 self._assume(command)
                 lifted.append(self.lifted)
         finally:
-            self.state, self._smtputf8 = before
+            self.state, self._assumed_smtputf8 = before, None
         return [objection for objection in lifted if objection]
 
     def _assume(self, command: Command) -> None:
         """Move as if the command had been granted."""
-        moves = TABLE[self.state].get(event_of(command), _STAY)
+        moves = TABLE[self.state].get(command.event, _STAY)
         self.state = moves.get(2, moves.get(3, self.state))
         if isinstance(command, Mail):
-            self._smtputf8 = command.smtputf8
+            self._assumed_smtputf8 = command.says_smtputf8
+
+    # Commands leave, replies come
 
     def sent(self, *commands: Command) -> None:
         """Note that commands left, so that their replies are owed."""
-        self._awaiting.extend(commands)
+        for command in commands:
+            begun = self.begun_by(command)
+            self.queue.append(Owed((command.event,), begun, command.path_said))
+
+    def begun_by(self, command: Command) -> Transaction | None:
+        """Return the transaction that a command begins if it is granted, or None."""
+        if command.event != "MAIL":
+            return None
+        return Transaction(
+            command.path_said,
+            smtputf8=command.says_smtputf8,
+            lmtp=self.follower.lmtp,
+        )
+
+    def owe(self, owed: Owed) -> None:
+        """Note that commands of a transaction left together."""
+        self.queue.append(owed)
 
     def received_all(self, replies: Sequence[bytes]) -> None:
-        """Match replies, as received, to as many commands: `received`, one by one.
+        """Match replies, as received, to what is owed: `received`, one by one.
 
-        Where a whole run of a mail transaction was granted, as nearly all are, the
-        last command says where the session is; that takes a tenth of the time.
+        Where a run of a mail transaction was granted, as nearly all are, its last
+        command says where the session is; that takes a tenth of the time.
+
+        Raises:
+            RemoteProtocolError: As `received`; those before it were matched.
         """
-        awaiting, last = self._awaiting, replies[-1]
-        moves = _GRANTED.get(event_of(awaiting[len(replies) - 1]), _STAY)
-        state = moves.get(last[0] - ord("0"))
-        granted = last < b"4" and max(replies[:-1], default=b"") < b"3"
-        if state is None or not granted or self.lax:
-            for octets in replies:
-                self.received(Reply(octets))
-            return
-        self.state = state
-        if len(replies) == len(awaiting) and state not in {S.MAIL, S.RCPT}:
-            awaiting.clear()
-            return
-        for _ in replies:
-            command = awaiting.popleft()
-            if isinstance(command, Mail):
-                self._smtputf8 = command.smtputf8
+        start = 0
+        while start < len(replies):
+            n = self._received_run(replies, start)
+            if not n:
+                self.received(Reply(replies[start]))
+                n = 1
+            start += n
 
-    def received(self, reply: Reply) -> Command | None:
+    def _received_run(self, replies: Sequence[bytes], start: int) -> int:
+        """Match the run that `replies` begin with, if all of it was granted; else 0."""
+        owed = self.queue[0] if self.queue else None
+        if owed is None or owed.transaction is None or self.follower.lmtp:
+            return 0
+        done, transaction = owed.n_done, owed.transaction
+        n = min(len(replies) - start, len(owed.events) - done)
+        run = replies[start : start + n]
+        events = owed.events[done : done + n]
+        state, last = _GRANTED.get(events[-1]), run[-1]
+        yes = run[:-1] if events[-1] == "DATA" and last.startswith(b"354") else run
+        if state is None or any(octets[0] != _TWO for octets in yes):
+            return 0
+        if self.state is State.CLOSING:
+            return 0
+        for event, octets in zip(events, run, strict=True):
+            transaction.answered(event, octets)
+        ended = events[-1] in ENDS
+        self.follower.over() if ended else self._opened(transaction)
+        self.state = state
+        self._done(owed, n)
+        return n
+
+    def _opened(self, transaction: Transaction) -> None:
+        if transaction.mail is not None:
+            self.follower.current = transaction
+            self.begun_by_verb = False
+
+    def _done(self, owed: Owed, n: int) -> None:
+        owed.n_done += n
+        if owed.n_done == len(owed.events):
+            self.queue.popleft()
+
+    def received(self, reply: Reply) -> str | None:
         """Match a reply to the oldest command that awaits one, and move.
 
         Returns:
-            The command answered, or None if no command awaited a reply (the replies
-            to raw octets).
+            The event that was answered, or None if no command awaited a reply (the
+            replies to raw octets).
+
+        Raises:
+            RemoteProtocolError: No server that understood the command answers so; the
+                command still awaits its reply.
         """
-        if not self._awaiting:
+        if not self.queue:
             self._received_to_raw(reply)
             return None
-        command = self._awaiting.popleft()
-        verb, in_auth = command.verb, self.state is State.AUTH
-        self._move(event_of(command), reply)
+        owed = self.queue[0]
+        event, in_auth = owed.events[owed.n_done], self.state is State.AUTH
+        # Whatever the line said, the server read it as the response.
+        self._judge("" if in_auth and event not in TABLE[State.AUTH] else event, reply)
+        self._follow(owed, event, reply)
+        self._move(event, reply)
         if reply_class(reply) != 2:
-            return command
-        if verb == "EHLO":
+            return event
+        if event in {"EHLO", "LHLO"}:
             self.capabilities = Capabilities.from_reply(reply)
-        elif verb == "HELO":
+        elif event == "HELO":
             domain = reply.text.split(" ", 1)[0]
             self.capabilities = Capabilities(domain=domain, known=True)
-        elif verb == "MAIL":
-            self._smtputf8 = isinstance(command, Mail) and command.smtputf8
-        elif in_auth or command.step == "auth":
+        elif event == "XCLIENT":  # a new session begins, as if just greeted
+            self.capabilities, self.authenticated = Capabilities(), False
+            self.state = State.CONNECTED
+        elif in_auth or event == "AUTH":
             self.authenticated = True
-        return command
+        return event
+
+    def _judge(self, event: str, reply: Reply) -> None:
+        if may_answer(event, reply.code):
+            return
+        name = _NAMES.get(event, event)
+        doors = " or ".join(map(str, DOORS.get(event, ()))) or "2yz"
+        raise RemoteProtocolError(
+            f"{name} was answered {reply}: only {doors}, 4yz or 5yz can be an answer "
+            "to it (RFC 5321 section 4.3.2)"
+        )
+
+    def _follow(self, owed: Owed, event: str, reply: Reply) -> None:
+        """Tell the transaction, and take the reply off the queue."""
+        if event in ENDS and owed.transaction is None:
+            owed.transaction = self.follower.current
+        transaction, more = owed.transaction, self._more_finals
+        if transaction is None or event == "MAIL":
+            if reply_class(reply) == 2:
+                self.begun_by_verb = owed.path is not None
+            self.follower.answered(event, reply.octets, owed.path, transaction)
+        else:
+            transaction.answered(event, reply.octets)
+            if event in ENDS:
+                self.follower.over()
+        if not more:
+            self._done(owed, 1)
 
     def greeted(self, reply: Reply) -> None:
-        """Take the greeting."""
+        """Take the greeting.
+
+        Raises:
+            RemoteProtocolError: It says neither yes nor no.
+        """
+        self._judge("greeting", reply)
         self._move("greeting", reply)
 
     def encrypted_now(self) -> None:
@@ -364,6 +554,7 @@ class Session:
         self.encrypted = True
         self.authenticated = False
         self.capabilities = Capabilities()
+        self.follower = Follower()
         self.state = TABLE[State.TLS]["tls"][2]
 
     def closed(self) -> None:
@@ -371,7 +562,8 @@ class Session:
         self.state = State.CLOSED
         self.capabilities = Capabilities()
         self.authenticated = False
-        self._awaiting.clear()
+        self.follower.over()
+        self.queue.clear()
 
     def _move(self, verb: str, reply: Reply) -> None:
         if reply.code == 421:
@@ -388,9 +580,12 @@ class Session:
     def _received_to_raw(self, reply: Reply) -> None:
         # Nobody knows what raw octets asked; these two replies speak for themselves.
         if reply.code == 354 and self.state in _BETWEEN_COMMANDS:
+            self.follower.answered("DATA", reply.octets)
             self.state = State.DATA
         elif self.state is State.AUTH:
             self._move("", reply)
             self.authenticated = reply_class(reply) == 2
         elif self.state is State.DATA or reply.code == 421:
+            if self.state is State.DATA:
+                self.follower.answered(".", reply.octets)
             self._move(".", reply)

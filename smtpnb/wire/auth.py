@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.commands import Auth, AuthCancel, AuthResponse, Command
 from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.session import State
-from smtpnb.wire.wait import now
+from smtpnb.wire.wait import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.sasl import Mechanism
     from smtpnb.wire.engine import Engine
@@ -35,7 +36,7 @@ def authenticate(
     mechanism: Mechanism,
     *,
     allow_cleartext: bool = False,
-    timeout: float | None = None,
+    limit: float | None = None,
 ) -> Steps[Reply]:
     """Authenticate, and return the last reply.
 
@@ -43,36 +44,49 @@ def authenticate(
         engine: The connection.
         mechanism: What to say.
         allow_cleartext: Go on without TLS.
-        timeout: Seconds for the whole exchange; None for those of each command.
+        limit: Absolute, for the whole exchange; None for those of each command.
 
     Raises:
         LocalProtocolError: Refused for privacy, order or offer; nothing left.
         RemoteProtocolError: The server asks without end; the connection is closed.
+        Exception: What the mechanism raised (a server that cannot prove itself, say);
+            "*" was sent, and the session goes on.
     """
-    engine.require_connection()
+    engine.exchange.require_connection()
     _check_privacy(engine, allow_cleartext=allow_cleartext)
     for secret in mechanism.secrets():
-        engine.redactor.learn(secret)
-    limit = None if timeout is None else now() + timeout
-
-    def left() -> float | None:
-        return None if limit is None else max(limit - now(), 0.0)
-
+        engine.exchange.redactor.learn(secret)
     steps = mechanism.steps()
-    reply = yield from engine.execute(Auth(mechanism.name, next(steps)), left())
+    initial = yield Call(next, steps)
+    reply = yield from engine.execute(Auth(mechanism.name, initial), limit)
     for _ in range(MAX_CHALLENGES):
         if engine.session.state is not State.AUTH:
             return reply
         command: Command = AuthCancel()
         challenge = _challenge(reply)
         if challenge is not None:
-            with suppress(StopIteration):
-                command = AuthResponse(steps.send(challenge) or memoryview(b""))
-        reply = yield from engine.execute(command, left())
+            try:
+                answer = yield Call(_answer, steps, challenge)
+            except Exception:
+                yield from engine.execute(command, limit)
+                raise
+            if answer is not None:
+                command = AuthResponse(answer)
+        reply = yield from engine.execute(command, limit)
     engine.give_up(
         "auth",
         RemoteProtocolError(f"the server sent more than {MAX_CHALLENGES} challenges"),
     )
+
+
+def _answer(
+    steps: Generator[memoryview | None, bytes, None], challenge: bytes
+) -> memoryview | None:
+    """Return the mechanism's answer to a challenge; None if it has none."""
+    try:
+        return steps.send(challenge) or memoryview(b"")
+    except StopIteration:
+        return None
 
 
 def _check_privacy(engine: Engine, *, allow_cleartext: bool) -> None:

@@ -1,14 +1,17 @@
 """The token that stops a connection: one-shot, sticky, safe from anywhere.
 
 `cancel()` may come from another thread, from a signal handler that interrupted the
-very thread that waits, or from a widget's callback. So it takes no lock it could wait
-for, and it is never undone: a new connection gets a new token.
+very thread that waits, or from a widget's callback. So it takes no lock at all, and it
+is never undone: a new connection gets a new token.
 
-The wake-up is a pipe whose read end stands in every wait. It is written once and
-never drained, so no wake-up can be lost. Closing it must not race with a write (the
-descriptor could already belong to somebody else); a lock that both only *try* settles
-that: if the try fails, either another canceller is writing the same octet, or the
-connection is being closed, and both are what was wanted.
+A token is a flag, and costs nothing. The wake-up is a pipe whose read end stands in
+every wait; it is made when a driver first asks for it (`fileno`), is written and never
+drained, so that no wake-up can be lost: a canceller sets the flag and then looks for a
+pipe, the driver makes the pipe and then looks at the flag.
+
+Closing must not race with a write, nor happen twice: the descriptor could already
+belong to somebody else. So nobody closes a number. Whoever writes holds the pipe while
+it does, and the descriptors go with the last who held it.
 
 This module knows nothing of what is being cancelled.
 """
@@ -16,8 +19,10 @@ This module knows nothing of what is being cancelled.
 from __future__ import annotations
 
 import os
-import threading
+from contextlib import suppress
 from typing import NoReturn
+
+from smtpnb.protocol.errors import ConnectError
 
 
 class CancelToken:
@@ -27,14 +32,13 @@ class CancelToken:
         requested: Whether somebody asked to cancel.
     """
 
-    __slots__ = ("_lock", "_process", "_read", "_write", "requested")
+    __slots__ = ("_closed", "_pipe", "_process", "requested")
 
     def __init__(self) -> None:
         self.requested = False
+        self._closed = False
+        self._pipe: _Pipe | None = None
         self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
 
     @property
     def is_ours(self) -> bool:
@@ -44,39 +48,60 @@ class CancelToken:
     def cancel(self) -> None:
         """Ask to stop. Any thread, any number of times; returns at once."""
         self.requested = True
-        if self._lock.acquire(blocking=False):
-            try:
-                if self._write >= 0:
-                    os.write(self._write, b"!")
-            except BlockingIOError:
-                pass  # 64 KiB of cancels wait there already
-            finally:
-                self._lock.release()
+        pipe = self._pipe
+        if pipe is not None:
+            pipe.wake()
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable; -1 after `close`."""
-        return self._read
+        """Return the descriptor that becomes readable; -1 after `close`.
+
+        One thread at a time may ask: the one that drives the connection.
+
+        Raises:
+            ConnectError: This process, or the machine, may open no more files.
+        """
+        pipe = self._pipe
+        if pipe is None:
+            if self._closed:
+                return -1
+            pipe = self._pipe = _Pipe()
+            if self.requested:
+                pipe.wake()
+        return pipe.read
 
     def close(self) -> None:
-        """Give the descriptors back; `requested` stays as it is.
-
-        Never waits: if somebody is writing this moment (perhaps the code that a
-        signal handler interrupted to come here), they go when the token does.
-        """
-        if self._lock.acquire(blocking=False):
-            try:
-                for fd in (self._read, self._write):
-                    if fd >= 0:
-                        os.close(fd)
-                self._read = self._write = -1
-            finally:
-                self._lock.release()
-
-    def __del__(self) -> None:
-        self.close()
+        """Give the descriptors back; `requested` stays as it is. Never waits."""
+        self._closed = True
+        self._pipe = None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a CancelToken belongs to one connection in one process")
 
     def __repr__(self) -> str:
         return f"<CancelToken {'requested' if self.requested else 'quiet'}>"
+
+
+class _Pipe:
+    """Two descriptors that are closed once: when nobody holds them any more."""
+
+    __slots__ = ("_write", "read")
+
+    def __init__(self) -> None:
+        self.read = self._write = -1
+        try:
+            self.read, self._write = os.pipe()
+        except OSError as error:
+            raise ConnectError(
+                f"nothing was tried, since it could not be cancelled: {error.strerror}"
+            ) from None
+        os.set_blocking(self._write, False)
+
+    def wake(self) -> None:
+        """Make the read end readable."""
+        with suppress(BlockingIOError):  # 64 KiB of cancels wait there already
+            os.write(self._write, b"!")
+
+    def __del__(self) -> None:
+        for fd in (self.read, self._write):
+            if fd >= 0:
+                os.close(fd)

@@ -4,10 +4,11 @@ A driver advances a generator of steps, waits for what it yields, and throws `Ca
 into it when the token says so. Because nothing else waits, everything that waits can
 be cancelled, at once, and that is true by construction rather than by care.
 
-Kernel interrupt: while `run` is on the main thread, SIGINT sets the token instead of
-raising somewhere in the middle of our own bookkeeping. The steps abort in order, and
-then the handler that stood there before is called, which raises KeyboardInterrupt, so
-that "Run All" stops.
+Kernel interrupt: inside a `Shield`, SIGINT sets the token instead of raising somewhere
+in the middle of our own bookkeeping. The steps abort in order, and when the shield goes
+down the handler that stood there before is called, which raises KeyboardInterrupt, so
+that "Run All" stops. While code of the user's runs (`Call`), that handler is back at
+once: what hangs there is interrupted there.
 
 This module knows nothing of SMTP.
 """
@@ -21,88 +22,208 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smtpnb.protocol.errors import Cancelled
-from smtpnb.wire.wait import Ready, Steps, Wait, now
+from smtpnb.wire.wait import LONGEST_PAUSE, READ, Call, Ready, Steps, Wait, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
 
     from smtpnb.wire.cancel import CancelToken
 
 _T = TypeVar("_T")
 
 TICK: Final = 0.1
-
 # What signal.signal wraps. The wrapper turns handlers into enums and back, which costs
 # 4 us for each verb: as much as all else a driver does.
 _set_handler: Final = _signal.signal
 _SIGINT: Final = int(signal.SIGINT)
+# What an error says of messages, for the KeyboardInterrupt that takes its place.
+_CONTEXT: Final = ("deliveries", "outcome", "transcript")
 
 
-def run(
-    steps: Steps[_T],
-    token: CancelToken,
-    *,
-    on_tick: Callable[[], None] | None = None,
-) -> _T:
-    """Run steps to their end on this thread.
+class Shield:
+    """While it is up, SIGINT sets a token and is remembered; nothing raises.
+
+    On other threads than the main one, where no signal arrives, it does nothing.
 
     Args:
-        steps: What to do.
-        token: What cancels it.
+        token: What SIGINT sets; None for nothing.
+    """
+
+    __slots__ = ("_frame", "_previous", "token")
+
+    def __init__(self, token: CancelToken | None) -> None:
+        self.token = token
+        self._frame: Any = None
+        self._previous: Any = None
+
+    def __call__(self, signum: int, frame: Any) -> None:
+        """Take the signal."""
+        self._frame = frame
+        if self.token is not None:
+            self.token.cancel()
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            previous = _set_handler(_SIGINT, self)
+            if callable(previous):
+                self._previous = previous
+            else:  # SIG_IGN, SIG_DFL or a handler of C: leave it be
+                _set_handler(_SIGINT, previous)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._previous is None:
+            return
+        _set_handler(_SIGINT, self._previous)
+        if self._frame is None:
+            return
+        try:
+            self._previous(_SIGINT, self._frame)
+        except BaseException as interrupt:
+            for name in _CONTEXT:
+                if hasattr(error, name):
+                    setattr(interrupt, name, getattr(error, name))
+            raise
+
+    def outside(self, call: Call) -> Any:
+        """Run code of the user's as if there were no shield."""
+        if self._previous is None:
+            return call.function(*call.args)
+        _set_handler(_SIGINT, self._previous)
+        try:
+            return call.function(*call.args)
+        finally:
+            self._up_again()
+
+    def _up_again(self) -> None:
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                _set_handler(_SIGINT, self)
+            except BaseException as error:  # noqa: BLE001  # raised below
+                interrupt = error  # it came in this very moment
+            else:
+                break
+        if interrupt is not None:
+            raise interrupt
+
+
+class Driver:
+    """Runs the steps of one connection on the thread that asks.
+
+    Most waits of a session are for the same descriptor as the last one; what stays
+    registered is not registered again, from verb to verb.
+
+    Args:
+        token: What cancels the connection.
+
+    Attributes:
         on_tick: Called about ten times a second while waiting (a live line in a
             notebook); it must not block.
-
-    Raises:
-        Cancelled: The token was set, and the steps did not end before they saw it.
-        KeyboardInterrupt: SIGINT came meanwhile; the steps have ended.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return _run(steps, token, on_tick)
-    interrupt = _Interrupt(token)
-    previous = _set_handler(_SIGINT, interrupt)
-    if not callable(previous):  # SIG_IGN, SIG_DFL or a handler of C: leave it be
-        _set_handler(_SIGINT, previous)
-        return _run(steps, token, on_tick)
-    try:
-        return _run(steps, token, on_tick)
-    finally:
-        _set_handler(_SIGINT, previous)
-        if interrupt.frame is not None:
-            previous(_SIGINT, interrupt.frame)
 
-
-class _Interrupt:
-    """A SIGINT handler that sets the token and remembers that it was called."""
-
-    __slots__ = ("frame", "token")
+    __slots__ = ("_fds", "_poll", "_wake", "on_tick", "token")
 
     def __init__(self, token: CancelToken) -> None:
         self.token = token
-        self.frame: Any = None
+        self.on_tick: Callable[[], None] | None = None
+        self._wake = token.fileno()
+        self._poll = select.poll()
+        if self._wake >= 0:  # else it is closed, and so is the connection
+            self._poll.register(self._wake, select.POLLIN)
+        self._fds: tuple[tuple[int, int], ...] = ()
 
-    def __call__(self, signum: int, frame: Any) -> None:
-        self.frame = frame
-        self.token.cancel()
+    def run(self, steps: Steps[_T], shield: Shield) -> _T:
+        """Run steps to their end.
 
+        Raises:
+            Cancelled: The token was set, and the steps did not end before they saw it.
+        """
+        try:
+            self.advance(steps, shield)
+        except StopIteration as stop:
+            result: _T = stop.value
+            return result
+        finally:
+            steps.close()
+        raise AssertionError("these steps hand something out")
 
-def _run(
-    steps: Steps[_T], token: CancelToken, on_tick: Callable[[], None] | None
-) -> _T:
-    tick = None if on_tick is None else _Ticker(on_tick)
-    try:
-        wait = next(steps)
-        waiter = _Waiter(token)
+    def advance(self, steps: Steps[Any], shield: Shield) -> Any:
+        """Run steps until they hand something out, and return it.
+
+        Raises:
+            StopIteration: They have ended; its value is what they returned.
+            Cancelled: As `run`.
+        """
+        tick = None if self.on_tick is None else _Ticker(self.on_tick)
+        asked = next(steps)
         while True:
-            ready = waiter.block(wait, tick)
-            if token.requested:
-                wait = steps.throw(Cancelled("cancelled"))
+            if type(asked) is Wait:
+                answer: Any = self.block(asked, tick)
+            elif type(asked) is Call:
+                try:
+                    answer = shield.outside(asked)
+                except BaseException as error:  # noqa: BLE001  # the steps clean up
+                    asked = steps.throw(error)
+                    continue
             else:
-                wait = steps.send(ready)
-    except StopIteration as stop:
-        result: _T = stop.value
-        return result
-    finally:
-        steps.close()
+                return asked
+            if self.token.requested:
+                asked = steps.throw(Cancelled("cancelled"))
+            else:
+                asked = steps.send(answer)
+
+    def block(self, wait: Wait, tick: _Ticker | None = None) -> Ready:
+        """Wait until a descriptor is ready, the token is set or the deadline passes."""
+        if wait.fds != self._fds:
+            self._watch(wait.fds)
+        while True:
+            # A peer that trickles octets must not keep the tick from coming.
+            pause = min(max(wait.deadline - now(), 0.0), LONGEST_PAUSE)
+            if tick is not None:
+                pause = min(pause, tick.left())
+            # poll() counts whole milliseconds: round up, or it spins at the end.
+            events = self._poll.poll(int(pause * 1000) + 1 if pause else 0)
+            if events or self.token.requested:
+                return tuple([fd for fd, _ in events if fd != self._wake])
+            if wait.deadline <= now():
+                return ()
+
+    def _watch(self, fds: tuple[tuple[int, int], ...]) -> None:
+        for fd, _ in self._fds:
+            self._poll.unregister(fd)
+        for fd, mask in fds:
+            self._poll.register(fd, mask)
+        self._fds = fds
+
+    # One line and its reply, without steps (see `Engine.say`)
+
+    def quiet(self, fd: int) -> bool:
+        """Tell whether nothing has come in, and nobody has cancelled."""
+        fds = ((fd, READ),)
+        if self._fds != fds:
+            self._watch(fds)
+        return not self._poll.poll(0)
+
+    def answered(self, fd: int, deadline: float) -> bool:
+        """Wait until something came in; False if anything else ended the wait.
+
+        `quiet` was asked for the same descriptor before.
+        """
+        if self.on_tick is not None:
+            return False
+        pause = deadline - now()
+        if not 0 < pause < LONGEST_PAUSE:
+            return False
+        events = self._poll.poll(int(pause * 1000) + 1)
+        return len(events) == 1 and events[0][0] == fd and not self.token.requested
 
 
 class _Ticker:
@@ -122,40 +243,3 @@ class _Ticker:
         self._function()
         self._due = now() + TICK
         return TICK
-
-
-class _Waiter:
-    """Waits for the descriptors of one wait after the other, and for the token.
-
-    Most waits of a session are for the same descriptor as the last one; what stays
-    registered is not registered again.
-    """
-
-    __slots__ = ("_fds", "_poll", "_token", "_wake")
-
-    def __init__(self, token: CancelToken) -> None:
-        self._token = token
-        self._wake = token.fileno()
-        self._poll = select.poll()
-        self._poll.register(self._wake, select.POLLIN)
-        self._fds: tuple[tuple[int, int], ...] = ()
-
-    def block(self, wait: Wait, tick: _Ticker | None) -> Ready:
-        """Wait until a descriptor is ready, the token is set or the deadline passes."""
-        if wait.fds != self._fds:
-            for fd, _ in self._fds:
-                self._poll.unregister(fd)
-            for fd, mask in wait.fds:
-                self._poll.register(fd, mask)
-            self._fds = wait.fds
-        while True:
-            # A peer that trickles octets must not keep the tick from coming.
-            pause = max(wait.deadline - now(), 0.0)
-            if tick is not None:
-                pause = min(pause, tick.left())
-            # poll() counts whole milliseconds: round up, or it spins at the end.
-            events = self._poll.poll(int(pause * 1000) + 1 if pause else 0)
-            if events or self._token.requested:
-                return tuple([fd for fd, _ in events if fd != self._wake])
-            if wait.deadline <= now():
-                return ()

@@ -1,6 +1,8 @@
 """One connection from its opening to its end, driven one command or group at a time.
 
-Every public step is a generator of waits and keeps these promises:
+The engine has an `Exchange`, through which all octets pass, and adds what a command
+means: opening, one command, a group of them, STARTTLS, raw octets, the end. Every step
+is a generator of waits and keeps these promises:
 
 * What is refused here (order, injection, offers) is refused before an octet leaves,
   and changes nothing.
@@ -9,57 +11,55 @@ Every public step is a generator of waits and keeps these promises:
   is recorded, the connection is reset, and the error learns phase, peer, last reply
   and what became of the message. A half-read session is never used again.
 
-Unknown begins when the kernel takes the octet past the final dot, not before.
-
 This module knows nothing of threads, notebooks or tables.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
+from smtpnb.edges.text import decode, for_terminal
 from smtpnb.protocol.commands import (
     AuthCancel,
     AuthResponse,
     Bdat,
     Command,
+    Custom,
     EndOfData,
+    Mail,
     Quit,
     StartTls,
+    step_of,
 )
 from smtpnb.protocol.errors import (
     Cancelled,
     ConnectionLost,
+    DeadlineExceeded,
     LocalProtocolError,
-    RemoteProtocolError,
     SmtpError,
 )
-from smtpnb.protocol.group import Draft, of_commands
-from smtpnb.protocol.line import raw_octets
-from smtpnb.protocol.parser import MAX_REPLY, ReplyParser
+from smtpnb.protocol.group import chunk, of_commands
+from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.secret import Octets, placeholder
-from smtpnb.protocol.session import State
+from smtpnb.protocol.session import Session, State
+from smtpnb.protocol.transaction import ENDS, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
-from smtpnb.wire.faults import explain
-from smtpnb.wire.link import Link
+from smtpnb.wire.exchange import Departure, Exchange
 from smtpnb.wire.record import clock
 from smtpnb.wire.resolve import resolve
+from smtpnb.wire.sentences import explain
 from smtpnb.wire.stream import Stream
-from smtpnb.wire.wait import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from smtpnb.protocol.secret import Octets
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
     from smtpnb.wire.wait import Steps, Timeouts
 
 _T = TypeVar("_T")
-
-_IN_MESSAGE: Final = (State.DATA, State.CHUNKS)
 
 # What a command of a group cannot bring along, and the verb that does.
 _MORE_THAN_A_LINE: Final[Mapping[type[Command], str]] = {
@@ -69,9 +69,15 @@ _MORE_THAN_A_LINE: Final[Mapping[type[Command], str]] = {
     AuthResponse: "auth",
     AuthCancel: "auth",
 }
+# Where, and awaiting what, the content of a message has begun.
+_IN_CONTENT: Final = (State.DATA, State.CHUNKS)
+_OF_CONTENT: Final = frozenset({"BDAT", *ENDS})
+# Where RSET comes before the next message.
+_OPEN: Final = (State.MAIL, State.RCPT, State.CHUNKS, State.SPOILT)
+_SHOWN_OF_HALF_A_REPLY: Final = 200
 
 
-class Engine(Link):
+class Engine:
     """Runs the steps of one connection.
 
     Args:
@@ -80,20 +86,27 @@ class Engine(Link):
         lax: See `Session`.
 
     Attributes:
-        end_at: While the end of a message is under way: the count of `sent` beyond
-            which the server may have taken it.
-        judge: Tells what became of the messages under way, for whoever sends several;
-            None to judge by `end_at`.
+        exchange: Through which all octets pass.
         facts: What TLS negotiated, or None.
     """
 
     def __init__(self, log: Record, timeouts: Timeouts, *, lax: bool = False) -> None:
-        super().__init__(log, timeouts, lax=lax)
+        self.exchange = Exchange(log, timeouts, lax=lax)
         self.facts: dict[str, Any] | None = None
-        self.end_at: int | None = None
-        self.judge: Callable[[], str | None] | None = None
+        self._secrets = SecretLines(self.exchange.redactor)
         self._raw_unread = False
+        self._unwritten = memoryview(b"")  # of a line on the direct path
         self._fault: BaseException | None = None
+
+    @property
+    def log(self) -> Record:
+        """Where everything that happens is written."""
+        return self.exchange.log
+
+    @property
+    def session(self) -> Session:
+        """State, capabilities, and the replies that are owed."""
+        return self.exchange.session
 
     @property
     def peer(self) -> str:
@@ -103,44 +116,65 @@ class Engine(Link):
     @property
     def connected(self) -> bool:
         """Whether there is a connection."""
-        return self.stream is not None
+        return self.exchange.stream is not None
 
     # Opening
 
     def open(
-        self, policy: TlsPolicy | None, server_hostname: str, timeout: float | None
+        self,
+        policy: TlsPolicy | None,
+        server_hostname: str,
+        limit: float | None,
     ) -> Steps[Reply]:
         """Resolve, connect, start TLS if there is a policy, and read the greeting.
 
         Args:
             policy: For implicit TLS; None for a connection in clear.
             server_hostname: The name that the certificate must carry.
-            timeout: Seconds for all of it together; None for those of each phase.
+            limit: Absolute, for all of it together; None for those of each phase.
         """
-        whole = None if timeout is None else now() + timeout
-
-        def limit(step: str) -> float:
-            return self.deadline(step, None) if whole is None else whole
-
-        opening = limit("connect")
-        log = self.log
+        exchange, log = self.exchange, self.log
+        opening = exchange.deadline("connect", limit)
         found = resolve(log, log.host, log.port, opening)
         addresses = yield from self.guard("resolve", found)
         attempt = connect(log, addresses, opening)
-        self.stream = Stream((yield from self.guard("connect", attempt)))
+        exchange.stream = Stream((yield from self.guard("connect", attempt)))
         if policy is not None:
-            steps = self._handshake(policy, server_hostname, limit("tls"))
+            deadline = exchange.deadline("tls", limit)
+            steps = self._handshake(policy, server_hostname, deadline)
             yield from self.guard("tls", steps)
             self.session.state = State.GREETING
-        reply = yield from self.guard(
-            "greeting", self._read_reply(0, limit("greeting"))
-        )
+        greeting = self._greeting(exchange.deadline("greeting", limit))
+        return (yield from self.guard("greeting", greeting))
+
+    def _greeting(self, deadline: float) -> Steps[Reply]:
+        (octets,) = yield from self.exchange.replies(1, deadline)
+        reply = Reply(octets)
         self.session.greeted(reply)
         return reply
 
     # One command
 
-    def execute(self, command: Command, timeout: float | None = None) -> Steps[Reply]:
+    def prepared(self, command: Command) -> Octets:
+        """Check a command, and return its line; nothing leaves.
+
+        Raises:
+            LocalProtocolError: Out of order, or it must not be sent.
+        """
+        session = self.session
+        session.check(command)
+        self.require_replies_read()
+        octets = command.octets(lax=session.lax)
+        if session.state is State.AUTH and not isinstance(command, AuthCancel):
+            # Whatever this line is, it stands where the secret stands.
+            octets = self._secrets.cut(bytes(octets.wire), asked=True)
+        elif isinstance(command, Custom):
+            octets = self._secrets.cut(bytes(octets.wire), asked=False)
+        if session.lifted:
+            self.log.note("lax", session.lifted)
+        return octets
+
+    def execute(self, command: Command, limit: float | None = None) -> Steps[Reply]:
         """Send one command and return its reply.
 
         Raises:
@@ -148,22 +182,73 @@ class Engine(Link):
             SmtpError: The connection failed, and is closed.
             Cancelled: Cancelled meanwhile; the connection is closed.
         """
-        in_auth = self.session.state is State.AUTH
-        self.session.check(command)
-        self.require_replies_read()
-        octets = command.octets(lax=self.session.lax)
-        if in_auth and not isinstance(command, AuthCancel):
-            # Whatever this line is, it stands where the secret stands.
-            shown = placeholder(len(octets) - 2) + b"\r\n"
-            octets = Octets(bytes(octets.wire), shown)
-        if self.session.lifted:
-            self.log.note("lax", self.session.lifted)
-        deadline = self.deadline(command.step, timeout)
+        octets = self.prepared(command)
+        return (yield from self.converse(command, octets, limit))
+
+    def converse(
+        self, command: Command, octets: Octets, limit: float | None
+    ) -> Steps[Reply]:
+        """Send a line that was prepared, and return its reply."""
         return (
-            yield from self.guard(
-                command.step, self._exchange(command, octets, deadline)
-            )
+            yield from self.guard(command.step, self._converse(command, octets, limit))
         )
+
+    def _converse(
+        self, command: Command, octets: Octets, limit: float | None
+    ) -> Steps[Reply]:
+        yield from self.exchange.say(command, octets, limit)
+        return (yield from self.exchange.reply())
+
+    # The direct path: the same rules, where nothing has to be waited for (`_owner.say`)
+
+    @property
+    def quiet_fd(self) -> int:
+        """The descriptor, if a line may leave by the direct path; else -1."""
+        exchange = self.exchange
+        stream = exchange.stream
+        if stream is None or stream.tls is not None:
+            return -1
+        return -1 if exchange.unread or self.session.queue else stream.fd
+
+    def leave_now(
+        self, command: Command, octets: Octets, limit: float | None
+    ) -> float | None:
+        """Write a line that was prepared; nothing has come in unasked.
+
+        Returns:
+            When its reply is due; None if the kernel did not take all of it.
+        """
+        exchange = self.exchange
+        started = clock()
+        deadline = exchange.deadline(command.step, limit)
+        exchange.said(command, deadline)
+        self._unwritten = octets.wire[exchange.connection.send_now(octets.wire) :]
+        if self._unwritten:
+            return None
+        exchange.note_line(started, command, octets)
+        return deadline
+
+    def hear_now(self) -> Reply | None:
+        """Read the reply if it is here, and plain; None if it wants more reading."""
+        return self.exchange.hear_one_line()
+
+    def rest(self, command: Command, octets: Octets) -> Steps[Reply]:
+        """Go on by steps where the direct path left off."""
+        return self.guard(command.step, self._rest(command, octets))
+
+    def _rest(self, command: Command, octets: Octets) -> Steps[Reply]:
+        exchange = self.exchange
+        if self._unwritten:
+            started, deadline = clock(), self.session.queue[0].deadline
+            yield from exchange.finish(self._unwritten, deadline)
+            exchange.note_line(started, command, octets)
+        return (yield from exchange.reply())
+
+    def failed(self, phase: str, error: SmtpError) -> None:
+        """End the connection because of an error on the direct path."""
+        if error is not self._fault:
+            self._fault = error
+            self._fail(phase, error)
 
     def require_replies_read(self) -> None:
         """Raise LocalProtocolError if replies to raw octets may still come."""
@@ -173,29 +258,31 @@ class Engine(Link):
                 "nothing was sent"
             )
 
-    def _exchange(
-        self, command: Command, octets: Octets, deadline: float
-    ) -> Steps[Reply]:
-        self.refuse_surplus()
-        self.exchange += 1
-        self.session.sent(command)
-        yield from self.write(octets, command.step, command.verb, deadline)
-        reply = yield from self._read_reply(self.exchange, deadline)
-        self.session.received(reply)
-        return reply
+    def require_ready(self) -> None:
+        """Raise LocalProtocolError if no message can be sent now.
+
+        What an earlier `send` left open does not count: it is reset. A transaction
+        that the user's own verbs began is theirs to end.
+        """
+        session = self.session
+        if session.state not in _OPEN or session.begun_by_verb:
+            session.check(Mail(""))
+        self.require_replies_read()
 
     # A group of commands
 
     def group(
-        self, commands: Sequence[Command], timeout: float | None = None
+        self, commands: Sequence[Command], limit: float | None = None
     ) -> Steps[tuple[Reply, ...]]:
         """Send commands in one group and return their replies, in order.
 
-        A refusal in the middle stops nothing: the rest has left already.
+        A refusal in the middle stops nothing: the rest has left already. Behind a 421
+        no reply is waited for: the replies up to it are returned, and the connection
+        is closed.
 
         Args:
             commands: The commands; each may be granted or refused.
-            timeout: Seconds for all of it; None for those of each command.
+            limit: Absolute, for all of it; None for the deadline of the group.
 
         Raises:
             LocalProtocolError: They must not leave in one group; nothing left.
@@ -210,35 +297,46 @@ class Engine(Link):
             raise LocalProtocolError("no group leaves in the middle of AUTH")
         lifted = self.session.check_group(commands)
         self.require_replies_read()
-        made = of_commands(*commands, lax=self.session.lax)
+        made = [of_commands(each, lax=self.session.lax) for each in commands]
         for objection in lifted:
             self.log.note("lax", objection)
+        departures = [
+            Departure(each, self.session.begun_by(command), command.path_said)
+            for each, command in zip(made, commands, strict=True)
+        ]
         replies: list[Reply] = []
-
-        def take(octets: tuple[bytes, ...]) -> None:
-            for reply in map(Reply, octets):
-                self.session.received(reply)
-                replies.append(reply)
-
-        self.on_replies = take
         try:
-            limit = None if timeout is None else now() + timeout
-            yield from self.guard(None, self.converse(made, limit))
-        finally:
-            self.on_replies = None
-        if isinstance(commands[-1], Quit):
+            yield from self.guard(None, self._group(departures, limit, replies))
+        except (SmtpError, Cancelled) as error:
+            error.replies = tuple(replies)
+            raise
+        if isinstance(commands[-1], Quit) and self.connected:
             self.end("quit")
         return tuple(replies)
 
-    def chunk(
-        self, octets: bytes, *, last: bool, timeout: float | None
-    ) -> Steps[Reply]:
+    def _group(
+        self, departures: list[Departure], limit: float | None, replies: list[Reply]
+    ) -> Steps[None]:
+        exchange, session = self.exchange, self.session
+        yield from exchange.leave(*departures, limit=limit)
+        while session.queue:
+            wanted = session.most_at_once, session.queue[0].deadline
+            got = yield from exchange.replies(*wanted)
+            replies += map(Reply, got)
+            exchange.match(got)
+            if session.state is State.CLOSING and session.queue:
+                self.log.note("421", "the server is closing: no more was waited for")
+                self.end("421")
+                return
+        exchange.refuse_unread()
+
+    def chunk(self, octets: bytes, *, last: bool, limit: float | None) -> Steps[Reply]:
         """Send BDAT and its chunk, and return the reply (RFC 3030 section 2).
 
         Args:
             octets: The chunk, as it leaves.
             last: Whether the message ends with it.
-            timeout: Seconds for all of it; None for those of the step.
+            limit: Absolute, for all of it; None for those of the steps.
 
         Raises:
             LocalProtocolError: BDAT is out of order or not offered; nothing left.
@@ -248,66 +346,68 @@ class Engine(Link):
         self.require_replies_read()
         if self.session.lifted:
             self.log.note("lax", self.session.lifted)
-        draft = Draft(of_commands(command))
-        draft.add_content(octets, octets.count(b"\n"))
-        if last:
-            self.end_at = self.sent + draft.size - 1
-        limit = self.deadline(command.step, timeout)
-        yield from self.guard("bdat", self.converse(draft.group(), limit))
-        self.end_at = None
-        assert self.last_reply is not None  # noqa: S101  # converse has read it
-        return self.last_reply
+        made = chunk(octets, octets.count(b"\n"), last=last)
+        return (yield from self.guard("bdat", self._chunk(made, limit)))
+
+    def _chunk(self, made: Any, limit: float | None) -> Steps[Reply]:
+        current = self.session.follower.current or Transaction()
+        yield from self.exchange.leave(Departure(made, current), limit=limit)
+        return (yield from self.exchange.reply())
 
     # Raw octets
 
-    def raw(self, octets: bytes, timeout: float | None) -> Steps[None]:
+    def raw(self, octets: bytes, limit: float | None) -> Steps[None]:
         """Send octets as they are; their replies are read by `read_reply`."""
-        self.require_connection()
-        asked = self.last_reply is not None and self.last_reply.code == 334
-        line = raw_octets(octets, secret=asked)
-        self.exchange += 1
+        exchange = self.exchange
+        exchange.require_connection()
+        last = exchange.last_reply
+        asked = last is not None and last.code == 334
+        line = self._secrets.cut(octets, asked=asked)
+        exchange.number += 1
         self._raw_unread = True
-        if self.session.state is State.DATA:
-            self.end_at = -1  # the final dot may be anywhere in them
-        deadline = self.deadline("other", timeout)
-        yield from self.guard("raw", self.write(line, "other", "", deadline))
+        current = self.session.follower.current
+        if self.session.state is State.DATA and current is not None:
+            current.end_at = -1  # the final dot may be anywhere in them
+        deadline = exchange.deadline("other", limit)
+        yield from self.guard("raw", exchange.write(line, "other", "", deadline))
 
-    def read_reply(self, timeout: float | None) -> Steps[Reply]:
+    def read_reply(self, limit: float | None) -> Steps[Reply]:
         """Read one reply to raw octets, or one that nobody asked for."""
-        self.require_connection()
+        exchange = self.exchange
+        exchange.require_connection()
         if not self._raw_unread:
-            self.exchange += 1
-        deadline = self.deadline("other", timeout)
-        reply = yield from self.guard("reply", self.reply(deadline))
-        self._raw_unread = False
-        if len(self._parser):
-            self._raw_unread = True
-            self.exchange += 1
-        if self.session.state is not State.DATA:
-            self.end_at = None
+            exchange.number += 1
+        deadline = exchange.deadline("other", limit)
+        (octets,) = yield from self.guard("reply", exchange.replies(1, deadline))
+        reply = Reply(octets)
+        self.session.received(reply)
+        self._raw_unread = exchange.unread > 0
+        if self._raw_unread:
+            exchange.number += 1
         return reply
 
     # STARTTLS
 
     def starttls(
-        self, policy: TlsPolicy, server_hostname: str, timeout: float | None
+        self, policy: TlsPolicy, server_hostname: str, limit: float | None
     ) -> Steps[Reply]:
         """Send STARTTLS; after a 220 do the handshake.
+
+        Args:
+            policy: Whom to trust.
+            server_hostname: The name that the certificate must carry.
+            limit: Absolute, for all of it together; None for those of each phase.
 
         Raises:
             RemoteProtocolError: Octets stood behind the 220 (injection); there was
                 no handshake (CVE-2011-0411 and its many children).
             TlsError: The handshake failed.
         """
-        policy.make_context()  # a bad CA file is told before an octet leaves
-        limit = None if timeout is None else now() + timeout
-        reply = yield from self.execute(StartTls(), timeout)
+        policy.verifying_context()  # a bad CA file is told before an octet leaves
+        reply = yield from self.execute(StartTls(), limit)
         if self.session.state is not State.TLS:
             return reply
-        if reply.code != 220:  # RFC 3207 section 4
-            error = RemoteProtocolError(f"STARTTLS was answered {reply.code}, not 220")
-            self.give_up("starttls", error)
-        deadline = limit or self.deadline("tls", None)
+        deadline = self.exchange.deadline("tls", limit)
         steps = self._handshake(policy, server_hostname, deadline)
         yield from self.guard("tls", steps)
         return reply
@@ -315,31 +415,32 @@ class Engine(Link):
     def _handshake(
         self, policy: TlsPolicy, server_hostname: str, deadline: float
     ) -> Steps[None]:
+        exchange = self.exchange
         if self.session.state is State.TLS:
-            self.refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
+            exchange.refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
         started = clock()
         try:
-            steps = self.connection.start_tls(policy, server_hostname, deadline)
-            facts = yield from steps
+            facts = yield from exchange.connection.start_tls(
+                policy, server_hostname, deadline
+            )
         except BaseException as error:
             self.log.add(record.TLS, started, clock(), None, str(error))
             raise
         self.log.add(record.TLS, started, clock(), facts, None)
         self.facts = facts
-        self._parser = ReplyParser(self.redactor)
-        self.session.encrypted_now()
+        exchange.new_epoch()
 
     # Endings
 
-    def quit(self, timeout: float | None) -> Steps[Reply]:
+    def quit(self, limit: float | None) -> Steps[Reply]:
         """Send QUIT, read its reply, close (RFC 5321 section 4.1.1.10)."""
-        reply = yield from self.execute(Quit(), timeout)
+        reply = yield from self.execute(Quit(), limit)
         self.end("quit")
         return reply
 
     def disconnect(self) -> None:
         """Close without a word: FIN, or a reset in the middle of a message."""
-        if self.stream is not None:
+        if self.connected:
             if self.session.state is State.DATA:
                 self.abort("disconnect")
             else:
@@ -347,43 +448,46 @@ class Engine(Link):
 
     def end(self, how: str) -> None:
         """Close in order."""
-        self.connection.close()
+        self.exchange.connection.close()
         self._gone(how)
 
     def abort(self, how: str) -> None:
         """Reset the connection; nothing more leaves."""
-        if self.stream is not None:
-            self.stream.abort()
+        if self.exchange.stream is not None:
+            self.exchange.stream.abort()
             self._gone(how)
 
     def _gone(self, how: str) -> None:
-        self.stream = None
-        self.session.closed()
-        self.redactor.forget()
+        self._settle(self.exchange.under_way(), self._fault)
+        self.exchange.gone()
         self.log.add(record.CLOSE, clock(), how)
 
     def cancel(self) -> None:
         """End an idle connection because of a cancel."""
-        if self.stream is not None:
-            self._settle()
+        if self.connected:
+            self.exchange.settle()
             self.log.note("cancel", "between commands")
             self.abort("abort")
 
     # Faults
 
-    def guard(self, phase: str | None, steps: Steps[_T]) -> Steps[_T]:
+    def guard(
+        self, phase: str | None, steps: Steps[_T], *, message: bool = False
+    ) -> Steps[_T]:
         """Run steps; whatever ends them early ends the connection.
 
         Args:
             phase: What they do; None for the step whose reply is awaited.
             steps: What to run.
+            message: They send whole messages: of an envelope, too, it is told what
+                became of it.
         """
         try:
             return (yield from steps)
         except BaseException as error:
             if error is not self._fault:  # a guard inside another has told already
                 self._fault = error
-                self._fail(phase, error)
+                self._fail(phase, error, message=message)
             raise
 
     def give_up(self, phase: str, error: SmtpError) -> NoReturn:
@@ -392,51 +496,49 @@ class Engine(Link):
         self._fail(phase, error)
         raise error
 
-    def _fail(self, phase: str | None, error: BaseException) -> None:
-        phase = phase or self.session.awaited or "other"
-        self._settle()
-        outcome = self._settled_outcome()
+    def _settle(
+        self, under_way: Iterable[Transaction], error: BaseException | None
+    ) -> str | None:
+        """Note what became of messages whose connection ends.
+
+        After a 421 a server that closes without another word has looked at nothing
+        that stood behind it; else what had left to its end may have been taken.
+        """
+        exchange = self.exchange
+        silent = exchange.said_421 and not exchange.replies_after_421
+        lost = isinstance(error, ConnectionLost)
+        outcomes = []
+        for transaction in under_way:
+            left = exchange.has_left(transaction)
+            transaction.settle(left=left, turned_away=silent and (lost or not left))
+            outcomes.append(transaction.outcome)
+        return worst(outcomes)
+
+    def _fail(
+        self, phase: str | None, error: BaseException, *, message: bool = False
+    ) -> None:
+        exchange, session = self.exchange, self.session
+        phase = phase or step_of(session.awaited)
+        under_way = exchange.under_way()
+        begun = session.state in _IN_CONTENT or session.awaited in _OF_CONTENT
+        exchange.settle()
+        outcome = self._settle(under_way, error)
+        if not (begun or message):
+            outcome = None
+        half = exchange.half_said
+        if half and isinstance(error, (DeadlineExceeded, ConnectionLost, Cancelled)):
+            text = for_terminal(decode(half[:_SHOWN_OF_HALF_A_REPLY]))
+            self.log.note("half a reply", text)
+            error.half_said = text
         if isinstance(error, (SmtpError, Cancelled)):
-            silent = self.facts is None and not self._received_at
+            silent = self.facts is None and exchange.silent
             explain(error, phase, outcome, silent=silent)
             error.peer = self.peer
-            error.reply = self.last_reply
+            error.reply = exchange.last_reply
         kind = type(error).__name__
         text = str(error.args[0]) if error.args else kind
         self.log.add(record.ERROR, clock(), phase, kind, text, outcome)
-        if self.stream is not None:
+        if self.connected:
             self.abort("lost" if isinstance(error, ConnectionLost) else "abort")
         else:
-            self.session.closed()
-            self.redactor.forget()
-
-    def _settle(self) -> None:
-        """Read what has arrived already: it may hold the last word."""
-        if self.stream is None:
-            return
-        with suppress(SmtpError):
-            size = 0
-            while size < MAX_REPLY and (fed := self._feed(self.stream.take())):
-                size += fed
-        with suppress(SmtpError):
-            self.match()
-            while (reply := self._parser.next_reply()) is not None:
-                self.log.add(record.SURPLUS, self._received_at, reply.octets)
-                self._last = reply.octets
-
-    def _settled_outcome(self) -> str | None:
-        """Tell what is known of the message under way."""
-        if self.judge is not None:
-            return self.judge()
-        session = self.session
-        if session.state in _IN_MESSAGE or session.awaited in {"body", "eod"}:
-            taken = self.end_at is not None and self.sent > self.end_at
-            return "unknown" if taken else "aborted"
-        if self.end_at is not None and self.last_reply is not None:
-            return "accepted" if self.last_reply.ok else "refused"
-        return None
-
-    @property
-    def sent(self) -> int:
-        """How many octets have left on the present connection."""
-        return 0 if self.stream is None else self.stream.sent
+            exchange.gone()

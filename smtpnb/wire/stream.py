@@ -28,12 +28,11 @@ from smtpnb.protocol.errors import (
     ConnectionLost,
     DeadlineExceeded,
     LocalProtocolError,
-    RemoteProtocolError,
     TlsError,
 )
-from smtpnb.protocol.parser import MAX_REPLY
+from smtpnb.wire.alerts import words_of
 from smtpnb.wire.tls import failure, negotiated
-from smtpnb.wire.wait import READ, WRITE, Wait, until_ready
+from smtpnb.wire.wait import READ, WRITE, Wait, now, until_ready
 
 if TYPE_CHECKING:
     from smtpnb.wire.tls import TlsPolicy
@@ -44,6 +43,11 @@ CHUNK: Final = 64 * 1024
 # The plaintext of one TLS record (RFC 8446 section 5.1). A peer reads a record whole or
 # not at all, so counting records tells exactly what it can have read.
 RECORD: Final = 16 * 1024
+# So often is the kernel asked in one go: a flood of records without a word in them may
+# not keep deadline and cancel out.
+MAX_RECEIVES: Final = 64
+# Of what came in place of a TLS record, for the error.
+_SHOWN: Final = 200
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
@@ -63,8 +67,13 @@ class Stream:
         self._incoming: ssl.MemoryBIO | None = None
         self._outgoing: ssl.MemoryBIO | None = None
         self._ciphertext = memoryview(b"")
-        self._encrypted = 0  # plaintext in it
-        self._early = bytearray()
+        self._encrypted = 0  # plaintext of ours in it, or in the TLS object's output
+        self._unclaimed = 0  # plaintext that left, and `send_now` has not told so yet
+
+    @property
+    def fd(self) -> int:
+        """The descriptor, to wait for."""
+        return self._fd
 
     @property
     def local_host(self) -> str:
@@ -81,10 +90,12 @@ class Stream:
             TlsError: The records cannot be read.
             DeadlineExceeded: Nothing came in time.
         """
-        # In clear nothing is pending but what came early: waiting first saves a call.
-        octets = self.take() if self.tls is not None or self._early else None
+        # In clear nothing is pending: waiting first saves a call.
+        octets = self.take() if self.tls is not None else None
         while octets is None:
-            if not (yield Wait(((self._fd, READ),), deadline)):
+            # Records that hold no octets of the peer's must not renew the deadline.
+            ready = yield Wait(((self._fd, READ),), deadline)
+            if not ready or (self.tls is not None and now() >= deadline):
                 raise DeadlineExceeded("the time is up")
             octets = self.take()
         return octets
@@ -94,13 +105,6 @@ class Stream:
 
         Never waits.
         """
-        if self._early:
-            octets = bytes(self._early)
-            self._early.clear()
-            return octets
-        return self._take_new()
-
-    def _take_new(self) -> bytes | None:
         return self._receive() if self.tls is None else self._receive_tls(self.tls)
 
     def _receive(self) -> bytes | None:
@@ -113,7 +117,7 @@ class Stream:
 
     def _receive_tls(self, tls: ssl.SSLObject) -> bytes | None:
         assert self._incoming is not None  # noqa: S101  # made together with tls
-        while True:
+        for _ in range(MAX_RECEIVES):
             try:
                 octets = tls.read(CHUNK)
             except ssl.SSLWantReadError:
@@ -132,39 +136,12 @@ class Stream:
                     "the connection ended without a TLS close_notify (truncated)"
                 ) from None
             except ssl.SSLError as error:
-                reason = error.reason or str(error)
-                raise TlsError(f"TLS failed: {reason}") from None
+                raise TlsError(f"TLS failed: {words_of(error)}") from None
             else:
                 return octets
+        return None
 
     # Writing
-
-    def write(
-        self, octets: memoryview, deadline: float, *, listen: bool = False
-    ) -> Steps[bool]:
-        """Write octets.
-
-        Args:
-            octets: What to write.
-            deadline: Absolute.
-            listen: Stop when application data comes in meanwhile. What was written
-                is then unfinished, and cannot be taken up again.
-
-        Returns:
-            True when the kernel took all of them; False when stopped.
-
-        Raises:
-            ConnectionLost: The peer is gone. What it said last can still be read.
-            DeadlineExceeded: The peer did not take them in time.
-            RemoteProtocolError: The peer keeps talking and does not listen.
-        """
-        view = octets
-        while view:
-            taken = self.send_now(view)
-            view = view[taken:]
-            if not taken and (yield from self._blocked(deadline, listen)):
-                return False
-        return True
 
     def send_now(self, view: memoryview) -> int:
         """Send what the kernel takes at once; return how much of `view` that was.
@@ -179,13 +156,16 @@ class Stream:
             taken = self._send(view)
             self.sent += taken
             return taken
-        if not self._encrypted:
-            self._encrypted = self._encrypt(self.tls, view[:RECORD])
-        if not self._flush_now():
-            return 0
-        taken, self._encrypted = self._encrypted, 0
-        self.sent += taken
-        return taken
+        claimed = 0
+        while True:
+            if not self._encrypted and not self._unclaimed and claimed < len(view):
+                piece = view[claimed : claimed + RECORD]
+                self._encrypted = self._encrypt(self.tls, piece)
+            gone = self._flush_now()
+            claimed += self._unclaimed
+            self._unclaimed = 0
+            if not gone or claimed >= len(view):
+                return claimed
 
     def send_file_now(self, fd: int, offset: int, count: int) -> int:
         """Let the kernel send octets of a file, as many as it takes at once.
@@ -212,7 +192,7 @@ class Stream:
         try:
             return tls.write(piece)
         except ssl.SSLError as error:
-            raise ConnectionLost(f"TLS failed: {error.reason or error}") from None
+            raise ConnectionLost(f"TLS failed: {words_of(error)}") from None
 
     def _flush(self, deadline: float) -> Steps[None]:
         """Send what the TLS object wrote in the handshake."""
@@ -223,7 +203,9 @@ class Stream:
         """Send what the kernel takes at once; True when nothing is left.
 
         Records leave in the order in which they were made: what a full buffer kept
-        back goes first, always.
+        back goes first, always. Whoever flushes - a write, or a read that answers a key
+        update - may push out what a write left behind: so what has left is counted
+        here, where the kernel took it.
         """
         while self._outgoing is not None:
             if not self._ciphertext:
@@ -234,6 +216,9 @@ class Stream:
             if not taken:
                 return False
             self._ciphertext = self._ciphertext[taken:]
+        self.sent += self._encrypted
+        self._unclaimed += self._encrypted
+        self._encrypted = 0
         return True
 
     def _send(self, view: memoryview) -> int:
@@ -244,11 +229,6 @@ class Stream:
         except OSError as error:
             raise ConnectionLost(_words(error)) from None
 
-    def _blocked(self, deadline: float, listen: bool) -> Steps[bool]:
-        """Wait until reading or writing is possible; True when that is the end."""
-        yield from self.either(deadline)
-        return self.peek() and listen
-
     def either(self, deadline: float) -> Steps[None]:
         """Wait until reading or writing may be possible.
 
@@ -256,25 +236,6 @@ class Stream:
             DeadlineExceeded: Neither was in time.
         """
         yield from until_ready(self._fd, READ | WRITE, deadline)
-
-    def peek(self) -> bool:
-        """Tell whether application data is here; it stays for the next `take`.
-
-        Raises:
-            ConnectionLost: The peer closed.
-            RemoteProtocolError: More came than any reply may hold.
-        """
-        if not self._take_early() and not self._early:
-            raise ConnectionLost("the server closed the connection")
-        if len(self._early) > MAX_REPLY + CHUNK:
-            raise RemoteProtocolError("the server keeps talking and does not listen")
-        return bool(self._early)
-
-    def _take_early(self) -> bool:
-        """Put what is here beside what is waiting; False at the end."""
-        octets = self._take_new()
-        self._early += octets or b""
-        return octets != b""
 
     # TLS and the end
 
@@ -298,7 +259,8 @@ class Stream:
         """
         incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._incoming = incoming
-        context = policy.make_context()
+        context = policy.handshake_context()
+        first = b""
         tls = context.wrap_bio(incoming, self._outgoing, server_hostname=host)
         while True:
             try:
@@ -308,11 +270,11 @@ class Stream:
             except ssl.SSLError as error:
                 with contextlib.suppress(ConnectionLost):
                     self._flush_now()
-                raise failure(tls, error, host) from None
+                raise failure(tls, error, host, policy, received=first) from None
             else:
                 yield from self._flush(deadline)
                 self.tls = tls
-                return negotiated(tls, policy, host)
+                return negotiated(tls, host, policy)
             yield from self._flush(deadline)
             yield from until_ready(self._fd, READ, deadline)
             octets = self._receive()
@@ -320,6 +282,7 @@ class Stream:
                 raise ConnectionLost(
                     "the server closed the connection during the TLS handshake"
                 )
+            first = first or (octets or b"")[:_SHOWN]
             incoming.write(octets or b"")
 
     def abort(self) -> None:

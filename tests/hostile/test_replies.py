@@ -253,10 +253,10 @@ def test_surplus_that_comes_late_is_caught_too(
             connect(client, server)
             ehlo(client)
             client.noop()
-            if not len(client._connected()._parser):
-                assert select.select([client._connected().connection._fd], [], [], 10)[
-                    0
-                ]
+            if not len(client._connected().exchange._parser):
+                assert select.select(
+                    [client._connected().exchange.connection._fd], [], [], 10
+                )[0]
             heard = server.heard
             with pytest.raises(RemoteProtocolError, match="nobody asked for"):
                 client.rset()
@@ -283,7 +283,9 @@ def test_what_is_said_while_a_person_thinks_is_shown_with_the_next_error(
             connect(client, server)
             ehlo(client)
             thinking.set()
-            assert select.select([client._connected().connection._fd], [], [], 10)[0]
+            assert select.select(
+                [client._connected().exchange.connection._fd], [], [], 10
+            )[0]
             heard = server.heard
             with pytest.raises(wanted, match=words) as caught:
                 client.mail_from("a@b")

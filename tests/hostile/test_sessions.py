@@ -27,6 +27,7 @@ from smtpnb import (
     SmtpError,
     State,
 )
+from smtpnb.protocol.session import may_answer
 from tests.support.scripted import (
     DOT,
     EHLO_REPLY,
@@ -122,6 +123,11 @@ class Sessions(RuleBasedStateMachine):
             self.ends += 1
         say: Action = Drip(octets, 0) if drip else Say(octets)
         self.play(self.heard_by(verb), say)
+        if not may_answer({"end of data": "."}.get(verb, verb), int(code)):
+            with pytest.raises(RemoteProtocolError, match="was answered"):
+                VERBS[verb](self.client, 10)
+            assert self.client.state is State.CLOSED
+            return
         reply = VERBS[verb](self.client, 10)
         # The reply shown belongs to its command.
         assert reply.octets == octets

@@ -10,7 +10,6 @@ from smtpnb.protocol.addresses import (
     MAX_DOMAIN,
     MAX_LOCAL_PART,
     MAX_PATH,
-    a_label,
     forward_path,
     reverse_path,
 )
@@ -142,33 +141,3 @@ def test_hostile_addresses_take_linear_time() -> None:
     for text in ('"' + "\\" * 200_000, "a@" * 100_000, "." * 200_000, "<" * 200_000):
         with pytest.raises(LocalProtocolError):
             forward_path(text)
-
-
-@pytest.mark.parametrize(
-    ("domain", "ascii_form"),
-    [
-        ("example.org", "example.org"),
-        ("Example.ORG", "Example.ORG"),
-        ("bücher.example", "xn--bcher-kva.example"),
-        ("BÜCHER.example", "xn--bcher-kva.example"),
-        ("例え.jp", "xn--r8jz45g.jp"),
-        ("straße.example", "xn--strae-oqa.example"),
-    ],
-)
-def test_a_domain_has_this_ascii_form(domain: str, ascii_form: str) -> None:
-    assert a_label(domain) == ascii_form
-
-
-@pytest.mark.parametrize("domain", ["\u2488com", "é..b", "é\ud800", "é" * 300, "é b"])
-def test_what_is_no_domain_has_no_ascii_form(domain: str) -> None:
-    with pytest.raises(LocalProtocolError, match="not a domain name"):
-        a_label(domain)
-
-
-@given(st.text(max_size=20))
-def test_an_ascii_form_holds_letters_digits_and_hyphens(domain: str) -> None:
-    try:
-        ascii_form = a_label(domain)
-    except LocalProtocolError:
-        return
-    assert domain.isascii() or re.fullmatch(r"[a-z0-9.-]+", ascii_form)

@@ -119,5 +119,5 @@ def test_the_sandbox_takes_chunks_and_streams() -> None:
             ("a@c.example", "b@sandbox.example", f"Subject: {i}\n\nx\n")
             for i in range(5)
         ]
-        assert [d.outcome for d in client.stream(mails)] == ["accepted"] * 5
+        assert [d.outcome for d in client.send_all(mails)] == ["accepted"] * 5
         assert len(sandbox.inbox()) == 5

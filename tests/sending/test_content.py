@@ -103,13 +103,13 @@ def test_a_file_that_is_sent_twice_is_sent_whole_twice(
     with path.open("rb") as file:
         file.readline()
         mail = MailObject("a@example.org", "b@example.net", file, crlf=True)
-        assert all(delivery.ok for delivery in client.stream([mail] * 3))
+        assert all(delivery.ok for delivery in client.send_all([mail] * 3))
     assert [message.content for message in sink.accepted] == [LARGE] * 3
 
 
 def test_an_iterator_cannot_be_sent_twice(client: SmtpClient, sink: Sink) -> None:
     mail = MailObject("a@example.org", "b@example.net", iter([LARGE]))
-    first, second = client.stream([mail, mail])
+    first, second = client.send_all([mail, mail])
     assert first.ok
     assert (second.outcome, str(second.error)[:24]) == (
         "not tried",
@@ -128,7 +128,7 @@ def test_a_file_in_memory(client: SmtpClient, sink: Sink) -> None:
 def test_small_and_large_ones_in_one_stream(client: SmtpClient, sink: Sink) -> None:
     contents = [b"1\r\n", LARGE, b"2\r\n", LARGE, LARGE, b"3\r\n"]
     mails = [("a@example.org", "b@example.net", content) for content in contents]
-    assert all(delivery.ok for delivery in client.stream(mails))
+    assert all(delivery.ok for delivery in client.send_all(mails))
     assert [message.content for message in sink.accepted] == contents
 
 
@@ -140,7 +140,7 @@ def test_a_large_content_waits_until_somebody_wants_it(
         ("a@example.org", "nobody@example.net", LARGE),
         ("a@example.org", "b@example.net", b"next\r\n"),
     ]
-    outcomes = [delivery.outcome for delivery in client.stream(mails)]
+    outcomes = [delivery.outcome for delivery in client.send_all(mails)]
     assert outcomes == ["refused", "accepted"]
     assert [message.content for message in sink.accepted] == [b"next\r\n"]
     sent = client.transcript.events()
@@ -153,7 +153,7 @@ def test_a_chunk_refused_in_the_middle(client: SmtpClient, sink: Sink) -> None:
         ("a@example.org", "b@example.net", iter([LARGE])),
         ("a@example.org", "b@example.net", b"next\r\n"),
     ]
-    outcomes = [delivery.outcome for delivery in client.stream(mails)]
+    outcomes = [delivery.outcome for delivery in client.send_all(mails)]
     assert outcomes == ["refused", "accepted"]
     assert [message.content for message in sink.accepted] == [b"next\r\n"]
 
@@ -168,7 +168,7 @@ def test_the_end_waits_until_every_chunk_was_accepted(
         ("a@example.org", "b@example.net", iter([LARGE[:100_000]])),
         ("a@example.org", "b@example.net", b"next\r\n"),
     ]
-    deliveries = client.stream(mails)
+    deliveries = client.send_all(mails)
     assert [delivery.outcome for delivery in deliveries] == ["refused", "accepted"]
     assert str(deliveries[0].reply) == "552 5.3.4 too big"
     assert [message.content for message in sink.accepted] == [b"next\r\n"]
@@ -188,7 +188,7 @@ def test_a_connection_lost_after_a_refused_chunk_leaves_it_refused(
         client.connect(sink.host, sink.port)
         mails = [("a@example.org", "b@example.net", content)]
         try:
-            deliveries = client.stream(mails)
+            deliveries = client.send_all(mails)
         except ConnectionLost as error:
             deliveries = list(error.deliveries)
         assert [delivery.outcome for delivery in deliveries] == ["refused"]

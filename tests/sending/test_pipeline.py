@@ -146,7 +146,7 @@ def test_quit_in_a_group_closes(client: SmtpClient) -> None:
 
 WAYS: dict[str, Callable[[SmtpClient], object]] = {
     "group": lambda client: send(client, commands.Rset(), commands.Noop()),
-    "stream": lambda client: client.stream([("a@b.example", "c@d.example", b"x")]),
+    "stream": lambda client: client.send_all([("a@b.example", "c@d.example", b"x")]),
     "bdat": lambda client: client.bdat(b"x", last=True),
 }
 
@@ -201,9 +201,9 @@ def test_one_reply_too_many_is_shown_and_ends_the_session() -> None:
     with ScriptedServer((*script, Hold())) as server, SmtpClient() as client:
         client.connect(server.host, server.port)
         client.ehlo("c.example")
-        _group(client)
-        with pytest.raises(RemoteProtocolError, match="250 4"):
-            client.end_data()
+        with pytest.raises(RemoteProtocolError, match="250 4") as caught:
+            _group(client)
+        assert [reply.code for reply in caught.value.replies] == [250, 250, 354]
         assert client.state is State.CLOSED
 
 

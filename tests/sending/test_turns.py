@@ -12,12 +12,14 @@ from tests.support.sink import Sink
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from smtpnb.transfer.choose import Overlap
+
 MESSAGE = b"Subject: x\r\n\r\n.hello\r\n"
 TO = tuple(f"r{number}@example.net" for number in range(7))
 
 # A turn is a flush of replies by a server that then waits: the greeting is one.
 WAYS = [
-    pytest.param(True, True, 1 + 1 + 1, id="CHUNKING"),  # greeting, EHLO, the rest
+    pytest.param(True, True, 1 + 1 + 1 + 1, id="CHUNKING"),  # greeting, EHLO, two turns
     pytest.param(True, False, 1 + 1 + 1 + 1, id="PIPELINING"),  # envelope, text
     pytest.param(False, False, 1 + 1 + 1 + 7 + 1 + 1, id="neither"),
     pytest.param(False, True, 1 + 1 + 1 + 7 + 1, id="CHUNKING alone"),
@@ -52,13 +54,15 @@ def test_an_extension_can_be_switched_off(switch_off: str, turns: int) -> None:
         assert sink.turns == turns
 
 
-def _stream(n: int, chunking: bool, window: int = 64) -> int:
+def _stream(n: int, chunking: bool, overlap: Overlap = None, window: int = 64) -> int:
     with Sink(chunking=chunking) as sink, SmtpClient(identity="c.example") as client:
         client.connect(sink.host, sink.port)
         client.ehlo()
         before = sink.turns
-        deliveries = client.stream(
-            [("a@example.org", TO, MESSAGE) for _ in range(n)], window=window
+        deliveries = client.send_all(
+            [("a@example.org", TO, MESSAGE) for _ in range(n)],
+            overlap=overlap,
+            window=window,
         )
         turns = sink.turns - before
         assert [delivery.outcome for delivery in deliveries] == ["accepted"] * n
@@ -66,19 +70,25 @@ def _stream(n: int, chunking: bool, window: int = 64) -> int:
         return turns
 
 
-def test_each_further_message_costs_one_turn() -> None:
-    assert _stream(1, chunking=False) == 2
-    assert _stream(50, chunking=False) == 51
+@pytest.mark.parametrize("chunking", [True, False])
+def test_by_default_a_message_costs_two_turns(chunking: bool) -> None:
+    assert _stream(50, chunking=chunking) == 100
+
+
+def test_with_overlap_each_further_message_costs_one_turn() -> None:
+    assert _stream(1, False, "turn") == 2
+    assert _stream(50, False, "turn") == 51
+    assert _stream(50, False, "window") == 51  # without CHUNKING
 
 
 def test_in_a_window_messages_cost_no_turn_of_their_own() -> None:
     # The server reads 64 KiB at once; a window of 64 such messages is smaller.
-    assert _stream(32, chunking=True) == 1
-    assert _stream(320, chunking=True) <= 20
+    assert _stream(32, True, "window") == 1
+    assert _stream(320, True, "window") <= 20
 
 
 def test_a_window_of_one_costs_one_turn_each() -> None:
-    assert _stream(20, chunking=True, window=1) == 20
+    assert _stream(20, True, "window", 1) == 20
 
 
 @pytest.mark.parametrize("chunking", [True, False])
@@ -102,9 +112,10 @@ def test_refusals_cost_no_turn(chunking: bool) -> None:
         client.connect(sink.host, sink.port)
         client.ehlo()
         before = sink.turns
-        outcomes = [delivery.outcome for delivery in client.stream(mails)]
+        deliveries = client.send_all(mails, overlap="turn")
+        outcomes = [delivery.outcome for delivery in deliveries]
         assert outcomes == ["accepted", "refused", "refused", "refused", "accepted"]
-        assert sink.turns - before == (1 if chunking else 1 + len(mails))
+        assert sink.turns - before == 1 + len(mails)
         assert [m.forward_paths for m in sink.accepted] == [(b"b@example.net",)] * 2
 
 
@@ -130,22 +141,25 @@ def test_a_group_of_ones_own_is_one_turn() -> None:
 
 
 WAYS_TO_QUIT = [
-    pytest.param(True, True, 3, id="CHUNKING"),
-    pytest.param(True, False, 4, id="PIPELINING"),
-    pytest.param(False, False, 7, id="neither"),
+    pytest.param(True, True, "window", 3, id="CHUNKING"),
+    pytest.param(True, False, "turn", 4, id="PIPELINING"),
+    pytest.param(True, False, None, 5, id="a turn of its own"),
+    pytest.param(False, False, "turn", 7, id="neither"),
 ]
 
 
-@pytest.mark.parametrize(("pipelining", "chunking", "turns"), WAYS_TO_QUIT)
+@pytest.mark.parametrize(("pipelining", "chunking", "overlap", "turns"), WAYS_TO_QUIT)
 def test_quit_leaves_with_the_text_where_that_was_asked_for(
-    pipelining: bool, chunking: bool, turns: int
+    pipelining: bool, chunking: bool, overlap: Overlap, turns: int
 ) -> None:
     with (
         Sink(pipelining=pipelining, chunking=chunking) as sink,
         SmtpClient(identity="c.example") as client,
     ):
         client.connect(sink.host, sink.port)
-        assert client.send(MESSAGE, "a@example.org", "b@example.net", quit=True).ok
+        to = "b@example.net"
+        delivery = client.send(MESSAGE, "a@example.org", to, quit=True, overlap=overlap)
+        assert delivery.ok
         assert client.state.name == "CLOSED"
         assert client.transcript.sessions()["outcome"].tolist() == ["success"]
         assert client.transcript.exchanges()["verb"].tolist()[-1] == "QUIT"

@@ -183,7 +183,7 @@ def test_a_stream_arrives_whole_and_in_order(
     both = ("ann@client.example", ["nobody@example.test", "bob@example.test"], "both\n")
     later = ("ann@client.example", "later@example.test", "x\n")
     mails = [nobody, *mails[:3], later, *mails[3:], both, nobody]
-    deliveries = client.stream(mails)
+    deliveries = client.send_all(mails)
     assert [d.outcome for d in deliveries] == [
         "refused",
         *["accepted"] * 3,

@@ -63,7 +63,7 @@ def test_a_real_stream_of_messages_is_told_message_by_message() -> None:
     with Sandbox() as sandbox:
         client = SmtpClient(identity="client.example")
         client.connect(sandbox)
-        client.stream([("ann@client.example", paths, each) for each in messages])
+        client.send_all([("ann@client.example", paths, each) for each in messages])
         client.quit()
     transactions = client.transcript.transactions()
     assert list(transactions["transaction_no"]) == [

@@ -1,8 +1,4 @@
-"""One connection at a time: opening, closing, cancelling, and whose turn it is.
-
-Threads: one verb at a time. `cancel()` alone may come from anywhere at any time. It
-sets the token and then *tries* the lock that a running verb holds: if a verb runs, its
-thread wakes and aborts; if none does, the connection is aborted here.
+"""What is beside the verbs of a client: opening, closing, and what is known of both.
 
 After a fault, a deadline or a cancel the connection is closed, and a new `connect()`
 begins a new one with a new token and a new record.
@@ -12,18 +8,22 @@ This module knows nothing of the verbs.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from smtpnb._owner import Owner
 from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
+from smtpnb.protocol.commands import Ehlo, Helo
+from smtpnb.protocol.errors import (
+    Cancelled,
+    LocalProtocolError,
+    SmtpError,
+)
+from smtpnb.protocol.names import address_literal, host_name
 from smtpnb.protocol.session import State
-from smtpnb.wire.cancel import CancelToken
-from smtpnb.wire.drive import run
 from smtpnb.wire.engine import Engine
 from smtpnb.wire.record import Record
 from smtpnb.wire.tls import TlsPolicy
-from smtpnb.wire.wait import INTERACTIVE
+from smtpnb.wire.wait import INTERACTIVE, checked_timeout, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from smtpnb.protocol.reply import Reply
     from smtpnb.transcript import Transcript
+    from smtpnb.transfer.body import Body
+    from smtpnb.wire.drive import Shield
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps, Timeouts
 
@@ -70,9 +72,13 @@ class Connection:
             time is noted in the transcript.
 
     Attributes:
-        on_tick: Called about ten times a second while a verb waits.
         on_progress: Called with the octets of content sent, block by block.
+        pipelining: Use PIPELINING where it is offered, for whole messages.
+        chunking: Use CHUNKING where it is offered, for whole messages.
     """
+
+    pipelining = True
+    chunking = True
 
     def __init__(
         self,
@@ -85,16 +91,17 @@ class Connection:
         self.identity = identity
         self.timeouts = timeouts
         self._lax = lax
-        self.on_tick: Callable[[], None] | None = None
         self.on_progress: Callable[[int], None] | None = None
         self._policy = tls or TlsPolicy()
         self._trust = self._policy  # of this connection: a Target brings its own CA
         self._records: list[Record] = []
         self._transcript: Transcript | None = None
-        self._engine: Engine | None = None
-        self._token: CancelToken | None = None
-        self._busy = threading.Lock()
-        self._verb = ""
+        self._owner = Owner()
+        self._body: Body | None = None
+        # What `reconnect=True` does once more.
+        self._dialled: dict[str, Any] = {}
+        self._starttls_said: dict[str, Any] | None = None
+        self._identity_said: str | None = None
 
     # The connection
 
@@ -104,6 +111,7 @@ class Connection:
         port: int = 25,
         *,
         implicit_tls: bool = False,
+        server_hostname: str | None = None,
         verify: Verify | None = None,
         ca: str | None = None,
         timeout: float | None = None,
@@ -115,7 +123,11 @@ class Connection:
                 its host, port and CA.
             port: The port; 25 relays, 587 submits, 465 submits with implicit TLS.
             implicit_tls: Speak TLS from the first octet.
-            verify: "require" or "report", for this connection.
+            server_hostname: The name that the certificate must carry; None for the
+                host. For a tunnel, or a server that is named by its address.
+            verify: "require" or "report", for this connection. With "report" a
+                certificate that does not verify ends nothing: `tls["findings"]` says
+                what is wrong, and AUTH is refused.
             ca: PEM text or file of the CA to trust, for this connection.
             timeout: Seconds for everything up to the greeting; None for those of
                 each phase.
@@ -132,22 +144,43 @@ class Connection:
             target = host
             ca = target.ca if ca is None else ca
             host, port, implicit_tls = target.host, target.port, target.implicit_tls
-        if not 0 < port < 65536:
+        number: Any = port  # whatever it is
+        if type(number) is not int or not 0 < number < 65536:
             raise LocalProtocolError(f"{port!r} is not a port (1 to 65535)")
-        with self._owned("connect"):
-            if self._engine is not None and self._engine.connected:
+        limit = limit_of(timeout)
+        dialled = {
+            "host": host,
+            "port": port,
+            "implicit_tls": implicit_tls,
+            "server_hostname": server_hostname,
+            "verify": verify,
+            "ca": ca,
+        }
+
+        def work(shield: Shield) -> Reply:
+            old = self._engine
+            if old is not None and old.connected:
                 raise LocalProtocolError(
-                    f"already connected to {self._engine.peer}; quit() or disconnect()"
+                    f"already connected to {old.peer}; quit() or disconnect()"
                 )
-            self._trust = self._policy.with_(verify=verify, ca=ca)
-            self._trust.make_context()  # a bad CA file is told before anything is tried
-            self._token = CancelToken()
-            log = Record(host, port)
-            self._records.append(log)
-            self._engine = Engine(log, self.timeouts, lax=self._lax)
-            policy = self._trust if implicit_tls else None
-            name = host.strip("[]")
-            return self._drive(self._engine.open(policy, name, timeout))
+            self._owner.begin(shield)  # first of all: a cancel must find it
+            trust = self._policy.with_(verify=verify, ca=ca)
+            trust.check()  # a bad CA file is told before anything is tried
+            name = host_name(server_hostname or host)
+            self._trust, self._dialled = trust, dialled
+            self._starttls_said = self._identity_said = None
+            engine = self._new_engine(host, port)
+            policy = trust if implicit_tls else None
+            return self._owner.drive(engine.open(policy, name, limit), shield)
+
+        return self._guarded("connect", work)
+
+    def _new_engine(self, host: str, port: int) -> Engine:
+        log = Record(host, port)
+        self._records.append(log)
+        engine = Engine(log, self.timeouts, lax=self._lax)
+        self._owner.opened(engine)
+        return engine
 
     def disconnect(self) -> None:
         """Drop the connection without a word; `quit()` is the polite way.
@@ -155,9 +188,11 @@ class Connection:
         Raises:
             LocalProtocolError: A verb is running in another thread; `cancel()` it.
         """
-        with self._owned("disconnect"):
-            if self._engine is not None:
-                self._engine.disconnect()
+        self._guarded("disconnect", self._disconnect)
+
+    def _disconnect(self, shield: Shield) -> None:
+        if self._engine is not None:
+            self._engine.disconnect()
 
     def cancel(self) -> None:
         """End whatever runs, at once, and close the connection.
@@ -166,19 +201,20 @@ class Connection:
         of times; returns at once. The running verb raises `Cancelled`. Connect again
         afterwards.
         """
-        token = self._token
-        if token is not None and token.is_ours:
-            token.cancel()
-            self._abort_if_idle()
+        self._owner.cancel()
 
-    def _abort_if_idle(self) -> None:
-        if self._busy.acquire(blocking=False):
-            try:
-                if self._engine is not None:
-                    self._engine.cancel()
-                self._give_back()
-            finally:
-                self._busy.release()
+    @property
+    def on_tick(self) -> Callable[[], None] | None:
+        """Called about ten times a second while a verb waits; it must not block."""
+        return self._owner.on_tick
+
+    @on_tick.setter
+    def on_tick(self, function: Callable[[], None] | None) -> None:
+        self._owner.on_tick = function
+
+    @property
+    def _engine(self) -> Engine | None:
+        return self._owner.engine
 
     @property
     def lax(self) -> bool:
@@ -196,7 +232,7 @@ class Connection:
     @property
     def reply(self) -> Reply | None:
         """The last reply of the present or last connection."""
-        return self._engine.last_reply if self._engine else None
+        return self._engine.exchange.last_reply if self._engine else None
 
     @property
     def replies(self) -> tuple[Reply, ...]:
@@ -251,19 +287,49 @@ class Connection:
             self._transcript = Transcript(self._records)
         return self._transcript
 
+    # What is said before a message, and after a new connection
+
+    def _hello_of(self, kind: type[Ehlo | Helo], identity: str | None) -> Ehlo | Helo:
+        self._identity_said = self._named(identity)
+        return kind(self._identity_said)
+
+    def _hello(self, engine: Engine, limit: float | None) -> Steps[None]:
+        """Say EHLO, or HELO to a server that does not know it, before a message."""
+        hello = self._hello_of(Ehlo, None)
+        reply = yield from engine.execute(hello, limit)
+        if reply.code in {500, 502}:  # RFC 5321 section 3.2
+            hello = self._hello_of(Helo, None)
+            reply = yield from engine.execute(hello, limit)
+        if not reply.ok:
+            raise LocalProtocolError(
+                f"{hello.verb} was refused, and without it no message can be sent: "
+                f"{reply}; nothing was sent"
+            )
+
+    def _starttls(
+        self, engine: Engine, policy: TlsPolicy, name: str, limit: float | None
+    ) -> Steps[Reply]:
+        reply = yield from engine.starttls(policy, name, limit)
+        self._starttls_said = {"server_hostname": name, "policy": policy}
+        return reply
+
+    def _connect_again(self) -> None:
+        """Do once more what `connect` and `starttls` did."""
+        identity, secured = self._identity_said, self._starttls_said
+        self.connect(**self._dialled)
+        if secured is not None and identity is not None:
+            engine = self._connected()
+            self._run("ehlo", engine.execute(Ehlo(identity)))
+            self._run("starttls", self._starttls(engine, **secured, limit=None))
+
     # How a verb runs
 
     def _run(self, verb: str, steps: Steps[_T]) -> _T:
-        with self._owned(verb):
-            return self._drive(steps)
+        return self._guarded(verb, lambda shield: self._owner.drive(steps, shield))
 
-    def _owned(self, verb: str) -> _Ownership:
-        return _Ownership(self, verb)
-
-    def _drive(self, steps: Steps[_T]) -> _T:
-        assert self._token is not None  # noqa: S101  # made in connect
+    def _guarded(self, verb: str, work: Callable[[Shield], _T]) -> _T:
         try:
-            return run(steps, self._token, on_tick=self.on_tick)
+            return self._owner.run(verb, work)
         except (SmtpError, Cancelled) as error:
             error.transcript = self.transcript
             raise
@@ -277,17 +343,10 @@ class Connection:
         name = self.identity if identity is None else identity
         if name is not None:
             return name
-        stream = self._connected().stream
+        stream = self._connected().exchange.stream
         if stream is None:
             return "[127.0.0.1]"  # never sent: the session is closed
-        address = stream.local_host
-        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-
-    def _give_back(self) -> None:
-        """Keep no descriptor once the connection has ended."""
-        ended = self._engine is None or not self._engine.connected
-        if ended and self._token is not None:
-            self._token.close()
+        return address_literal(stream.local_host)
 
     def __enter__(self) -> Self:
         return self
@@ -298,7 +357,10 @@ class Connection:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.disconnect()
+        try:
+            self.disconnect()
+        except LocalProtocolError:  # a verb still runs in another thread
+            self.cancel()
 
     def __repr__(self) -> str:
         words = [type(self).__name__, self.peer, str(self.state)]
@@ -307,36 +369,11 @@ class Connection:
         return f"<{' '.join(word for word in words if word)}>"
 
 
-class _Ownership:
-    """Holds the client for one verb; a second thread is told so at once."""
+def limit_of(timeout: object) -> float | None:
+    """Return the absolute deadline of a call that begins now; None for none.
 
-    __slots__ = ("_client", "_verb")
-
-    def __init__(self, client: Connection, verb: str) -> None:
-        self._client = client
-        self._verb = verb
-
-    def __enter__(self) -> None:
-        client = self._client
-        token = client._token  # noqa: SLF001
-        if token is not None and not token.is_ours:
-            raise LocalProtocolError(
-                "this client belongs to the process that forked; make a new one"
-            )
-        if not client._busy.acquire(blocking=False):  # noqa: SLF001  # its own helper
-            running = client._verb  # noqa: SLF001
-            raise LocalProtocolError(
-                f"another thread is in {running or 'a verb'}; one verb at a time "
-                "(cancel() may come from any thread); nothing was sent"
-            )
-        client._verb = self._verb  # noqa: SLF001
-
-    def __exit__(self, *exc: object) -> None:
-        client = self._client
-        client._give_back()  # noqa: SLF001
-        client._busy.release()  # noqa: SLF001
-        # A cancel that found the verb running left the abort to us; if the verb ended
-        # just before it could see the token, nobody has aborted yet.
-        token = client._token  # noqa: SLF001
-        if token is not None and token.requested:
-            client._abort_if_idle()  # noqa: SLF001
+    Raises:
+        LocalProtocolError: `timeout` is no number of seconds.
+    """
+    seconds = checked_timeout(timeout)
+    return None if seconds is None else now() + seconds

@@ -1,0 +1,199 @@
+"""Whose turn it is on a client: one verb at a time, one cancel from anywhere.
+
+A verb holds the client for its duration; a second thread is told so at once. `cancel`
+sets the token and then *tries* the lock that a running verb holds: if a verb runs, its
+thread wakes and aborts; if none does, the connection is aborted here. Neither ever
+waits for the other.
+
+While a verb runs on the main thread, SIGINT sets the token instead of raising (see
+`wire.drive.Shield`), and taking and giving back the lock stands inside that shield: no
+interrupt, wherever it falls, leaves a client locked.
+
+A stream of messages reserves the client between its messages: nobody may say anything
+in the middle of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from smtpnb.protocol.errors import LocalProtocolError, SmtpError
+from smtpnb.wire.cancel import CancelToken
+from smtpnb.wire.drive import Driver, Shield
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smtpnb.protocol.commands import Command
+    from smtpnb.protocol.reply import Reply
+    from smtpnb.wire.engine import Engine
+    from smtpnb.wire.wait import Steps
+
+_T = TypeVar("_T")
+
+
+class Reservation(Protocol):
+    """What holds a client between its own steps."""
+
+    guest: int | None
+    """The thread that may say verbs all the same (it connects again)."""
+
+    def cancelled(self) -> None:
+        """Somebody cancelled while nothing ran; the client is held meanwhile."""
+
+
+class Owner:
+    """Holds the engine of a client, and lets one thread at a time use it.
+
+    Attributes:
+        engine: The present or last connection; None before the first.
+        token: What cancels it.
+        reservation: What holds the client between its steps, or None.
+        on_tick: See `Driver`.
+    """
+
+    def __init__(self) -> None:
+        self.engine: Engine | None = None
+        self.token: CancelToken | None = None
+        self.reservation: Reservation | None = None
+        self.on_tick: Callable[[], None] | None = None
+        self._driver: Driver | None = None
+        self._busy = threading.Lock()
+        self._verb = ""
+
+    def run(
+        self, verb: str, work: Callable[[Shield], _T], by: Reservation | None = None
+    ) -> _T:
+        """Do something while nobody else may.
+
+        Args:
+            verb: What to call it when somebody else comes.
+            work: What to do; it gets the shield that is up meanwhile.
+            by: The reservation that asks; None for a verb.
+
+        Raises:
+            LocalProtocolError: Another thread is in a verb, or a stream is under way.
+        """
+        with Shield(self.token) as shield:
+            self._acquire(verb, by)
+            try:
+                return work(shield)
+            finally:
+                self._release()
+
+    def drive(self, steps: Steps[_T], shield: Shield) -> _T:
+        """Run steps to their end, for `work` of `run`."""
+        return self.driver(shield).run(steps, shield)
+
+    def driver(self, shield: Shield) -> Driver:
+        """Return the driver of the present connection."""
+        driver = self._driver
+        if driver is None:
+            if self.token is None:
+                self.token = CancelToken()
+            driver = self._driver = Driver(self.token)
+        shield.token = driver.token
+        driver.on_tick = self.on_tick
+        return driver
+
+    def begin(self, shield: Shield) -> None:
+        """A new connection begins: a new token, before anything takes time."""
+        self.token = shield.token = CancelToken()
+        self._driver = None
+
+    def opened(self, engine: Engine) -> None:
+        """Take the engine of a new connection."""
+        self.engine = engine
+
+    # One line and its reply
+
+    def say(self, engine: Engine, command: Command, limit: float | None) -> Reply:
+        """Send one command and return its reply.
+
+        The usual case - one line out, one line back, in clear, nothing unusual - takes
+        a direct path through the same checks, records and rules; whatever is unusual
+        goes on by steps from where it is.
+        """
+        with Shield(self.token) as shield:
+            self._acquire(command.verb, None)
+            try:
+                return self._say(engine, command, limit, shield)
+            finally:
+                self._release()
+
+    def _say(
+        self, engine: Engine, command: Command, limit: float | None, shield: Shield
+    ) -> Reply:
+        octets = engine.prepared(command)
+        driver = self.driver(shield)
+        fd = engine.quiet_fd
+        if fd < 0 or self.on_tick is not None or not driver.quiet(fd):
+            return driver.run(engine.converse(command, octets, limit), shield)
+        try:
+            deadline = engine.leave_now(command, octets, limit)
+            if deadline is not None and driver.answered(fd, deadline):
+                reply = engine.hear_now()
+                if reply is not None:
+                    return reply
+        except SmtpError as error:
+            engine.failed(command.step, error)
+            raise
+        return driver.run(engine.rest(command, octets), shield)
+
+    # Whose turn
+
+    def _acquire(self, verb: str, by: Reservation | None) -> None:
+        if self.token is not None and not self.token.is_ours:
+            raise LocalProtocolError(
+                "this client belongs to the process that forked; make a new one"
+            )
+        if not self._busy.acquire(blocking=False):
+            raise LocalProtocolError(
+                f"another thread is in {self._verb or 'a verb'}; one verb at a time "
+                "(cancel() may come from any thread); nothing was sent"
+            )
+        held = self.reservation
+        if held is None or held is by or held.guest == threading.get_ident():
+            self._verb = verb
+            return
+        self._busy.release()
+        raise LocalProtocolError(
+            "a stream of messages is under way: exhaust it or close() it first; "
+            "nothing was sent"
+        )
+
+    def _release(self) -> None:
+        self._give_back()
+        self._busy.release()
+        # A cancel that found the verb running left the abort to us; if the verb ended
+        # just before it could see the token, nobody has aborted yet.
+        if self.token is not None and self.token.requested:
+            self._abort_if_idle()
+
+    def _give_back(self) -> None:
+        """Keep no descriptor once the connection has ended."""
+        ended = self.engine is None or not self.engine.connected
+        if ended and self.token is not None:
+            self._driver = None
+            self.token.close()
+
+    # Cancel
+
+    def cancel(self) -> None:
+        """End whatever runs, and the connection. Any thread, any number of times."""
+        token = self.token
+        if token is not None and token.is_ours:
+            token.cancel()
+            self._abort_if_idle()
+
+    def _abort_if_idle(self) -> None:
+        if self._busy.acquire(blocking=False):
+            try:
+                if self.reservation is not None:
+                    self.reservation.cancelled()
+                if self.engine is not None:
+                    self.engine.cancel()
+                self._give_back()
+            finally:
+                self._busy.release()

@@ -1,0 +1,327 @@
+r"""The mail transaction, driven by replies: who is in it, and what became of it.
+
+What was *sent* proves nothing: a refused MAIL, EHLO or RSET changes nothing (RFC 5321
+section 4.1.4), and a server may take a command that was out of order. So a transaction
+grows by the replies to its commands, first in first out, and its outcome is read from
+them. The wire, the tables and the lint all ask this one machine.
+
+`Transaction` holds the replies to one transaction. `Follower` says to which
+transaction each reply of a session belongs::
+
+    follower = Follower()
+    follower.answered("MAIL", b"250 ok\r\n", "a@example.org")
+    follower.answered("RCPT", b"550 no such user\r\n", "b@example.net")
+    follower.last.outcome                                         # "refused"
+
+Events are the words of the session table: a verb, "." for the end of data, "BDAT" and
+"BDAT LAST". Replies are octets as received; their first digit decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# What became of a message. The first two are said by a server; `unknown`: the end of
+# the message left, and no reply came back; `aborted`: its end never left.
+ACCEPTED: Final = "accepted"
+REFUSED: Final = "refused"
+UNKNOWN: Final = "unknown"
+ABORTED: Final = "aborted"
+NOT_TRIED: Final = "not tried"
+
+# What ends a transaction without a message when it is granted (RFC 5321 sections
+# 4.1.1.1 and 4.1.1.5; after STARTTLS nothing is known any more, RFC 3207 section 4.2).
+RESETS: Final = frozenset({"EHLO", "HELO", "LHLO", "RSET", "STARTTLS"})
+ENDS: Final = frozenset({".", "BDAT LAST"})
+
+
+def worst(outcomes: Iterable[str]) -> str | None:
+    """Return the outcome that a person must know of first; None if there is none.
+
+    >>> worst(["accepted", "unknown", "aborted"])
+    'unknown'
+    """
+    order = (UNKNOWN, ABORTED, REFUSED, ACCEPTED)
+    return min(filter(order.__contains__, outcomes), key=order.index, default=None)
+
+
+def refused(octets: bytes) -> bool:
+    """Tell whether a reply says no: 4yz or 5yz."""
+    return octets >= b"4"
+
+
+def is_421(octets: bytes) -> bool:
+    """Tell whether a reply says that the server is closing (RFC 5321 section 3.8)."""
+    return octets.startswith(b"421")
+
+
+class Transaction:
+    """The replies to one mail transaction, and what they mean.
+
+    Args:
+        reverse_path: The sender; None if no MAIL was seen.
+        forward_paths: The recipients, where they are known in advance; else they are
+            added as they are answered.
+        smtputf8: Whether MAIL asked for SMTPUTF8 (RFC 6531).
+        lmtp: Whether the session speaks LMTP (RFC 2033).
+
+    Attributes:
+        mail: The reply to MAIL, or None.
+        rcpts: The replies to RCPT, in order.
+        data: The reply to DATA, or None.
+        chunk: The first refusal of a chunk (BDAT) that was not the last, or None.
+        finals: The replies to the end: one, or one an accepted recipient (RFC 2033).
+        end_at: The count of octets sent beyond which the server may have the end.
+        fate: What became of it where no reply decided: unknown, aborted, not tried.
+        why: The reply to something else for which it was not tried (421), or None.
+    """
+
+    __slots__ = (
+        "chunk",
+        "data",
+        "end_at",
+        "fate",
+        "finals",
+        "forward_paths",
+        "lmtp",
+        "mail",
+        "rcpts",
+        "reverse_path",
+        "smtputf8",
+        "why",
+    )
+
+    def __init__(
+        self,
+        reverse_path: str | None = None,
+        forward_paths: Sequence[str] = (),
+        *,
+        smtputf8: bool = False,
+        lmtp: bool = False,
+    ) -> None:
+        self.reverse_path = reverse_path
+        self.forward_paths = forward_paths
+        self.smtputf8 = smtputf8
+        self.lmtp = lmtp
+        self.mail: bytes | None = None
+        self.rcpts: list[bytes] = []
+        self.data: bytes | None = None
+        self.chunk: bytes | None = None
+        self.finals: list[bytes] = []
+        self.end_at: int | None = None
+        self.fate = NOT_TRIED
+        self.why: bytes | None = None
+
+    # Growing
+
+    def answered(self, event: str, octets: bytes) -> None:
+        """Take the reply to one of its commands."""
+        if event == "RCPT":
+            self.rcpts.append(octets)
+        elif event == "MAIL":
+            self.mail = octets
+        elif event == "DATA":
+            self.data = octets
+        elif event in ENDS:
+            self.finals.append(octets)
+        elif event == "BDAT" and self.chunk is None and refused(octets):
+            self.chunk = octets
+
+    def settle(
+        self, *, left: bool, begun: bool = True, turned_away: bool = False
+    ) -> None:
+        """Note how it ended where the replies do not say: the connection is gone.
+
+        Args:
+            left: Whether its end has left.
+            begun: Whether anything of it has left.
+            turned_away: The server had said 421, and closed without another word. Then
+                it has looked at nothing that stood behind.
+        """
+        if turned_away or not begun:
+            self.fate = NOT_TRIED
+        else:
+            self.fate = UNKNOWN if left else ABORTED
+
+    def disbelieve(self) -> None:
+        """Forget the replies: what seemed to answer it may have answered anything."""
+        self.mail = self.data = self.chunk = None
+        self.rcpts, self.finals = [], []
+        self.fate = UNKNOWN
+
+    # Reading
+
+    @property
+    def n_accepted(self) -> int:
+        """How many recipients were accepted so far."""
+        return len(self.rcpts) - sum(map(refused, self.rcpts))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether MAIL, at least one RCPT, and DATA if it was sent, were granted."""
+        if self.mail is None or refused(self.mail) or not self.n_accepted:
+            return False
+        return not (self.data and refused(self.data)) and self.chunk is None
+
+    @property
+    def reason(self) -> bytes | None:
+        """The first reply by which all of it was refused; None if none did.
+
+        What a server says to the commands behind a refusal (503, 421) is an echo.
+        """
+        if self.mail is not None and refused(self.mail):
+            return self.mail
+        n = max(len(self.forward_paths), 1)
+        if len(self.rcpts) >= n and all(map(refused, self.rcpts)):
+            return self.rcpts[0]
+        for octets in (self.data, self.chunk):
+            if octets is not None and refused(octets):
+                return octets
+        if self.finals:
+            return self._final_refusal
+        # Some servers go on after a 421; where the end had left, it decides nothing.
+        said_421 = next(filter(is_421, self.rcpts), None)
+        return None if self.fate == UNKNOWN else said_421
+
+    @property
+    def _final_refusal(self) -> bytes | None:
+        """The first reply to the end, if nobody will get the message."""
+        complete = not self.lmtp or len(self.finals) >= self.n_accepted
+        return self.finals[0] if complete and all(map(refused, self.finals)) else None
+
+    @property
+    def outcome(self) -> str:
+        """What became of it: accepted if it was for at least one recipient."""
+        if self.reason is not None:
+            return REFUSED
+        return self.fate if all(map(refused, self.finals)) else ACCEPTED
+
+    def of_recipients(self) -> list[tuple[str, bytes | None]]:
+        """Return for each recipient what became of it, and the reply that decided."""
+        n, rcpts = len(self.forward_paths), self.rcpts
+        if self.mail is not None and refused(self.mail):
+            return [(REFUSED, self.mail)] * n
+        if self.lmtp and self.finals:
+            return self._by_own_finals()
+        final = self.finals[0] if self.finals else self.why
+        rest = self.outcome, self.reason or final
+        fates = [(REFUSED, own) if refused(own) else rest for own in rcpts[:n]]
+        return fates + [rest] * (n - len(fates))
+
+    def _by_own_finals(self) -> list[tuple[str, bytes | None]]:
+        """LMTP answers the end once an accepted recipient (RFC 2033 section 4.2)."""
+        fates: list[tuple[str, bytes | None]] = []
+        finals = iter(self.finals)
+        for own in self.rcpts[: len(self.forward_paths)]:
+            final = own if refused(own) else next(finals, None)
+            if final is None:
+                fates.append((self.fate, None))
+            else:
+                fates.append((REFUSED if refused(final) else ACCEPTED, final))
+        return fates + [(self.fate, None)] * (len(self.forward_paths) - len(fates))
+
+    @property
+    def later(self) -> tuple[bytes, ...]:
+        """What was said no to behind the reason: echoes, and a 421."""
+        reason = self.reason
+        if reason is None:
+            return ()
+        replies = self.replies
+        behind = replies[next(n for n, o in enumerate(replies) if o is reason) + 1 :]
+        return tuple(filter(refused, behind))
+
+    @property
+    def replies(self) -> tuple[bytes, ...]:
+        """The replies to MAIL, each RCPT, DATA, a refused chunk and the end."""
+        head = () if self.mail is None else (self.mail,)
+        middle = [octets for octets in (self.data, self.chunk) if octets is not None]
+        return (*head, *self.rcpts, *middle, *self.finals)
+
+    def __repr__(self) -> str:
+        n = len(self.rcpts)
+        return f"<Transaction from <{self.reverse_path}>, {n} RCPT: {self.outcome}>"
+
+
+class Follower:
+    """Says to which transaction of a session each reply belongs.
+
+    Attributes:
+        current: The transaction that is open on the server, or None.
+        last: The transaction that the last reply belonged to, or None.
+        lmtp: Whether LHLO was granted (RFC 2033).
+    """
+
+    __slots__ = ("_ended", "_refused", "current", "last", "lmtp")
+
+    def __init__(self) -> None:
+        self.current: Transaction | None = None
+        self.last: Transaction | None = None
+        self.lmtp = False
+        # MAIL was refused: what follows it in its group is refused with it.
+        self._refused: Transaction | None = None
+        # Its end was answered; LMTP answers once more for each recipient.
+        self._ended: Transaction | None = None
+
+    def answered(
+        self,
+        event: str,
+        octets: bytes,
+        path: str | None = None,
+        begun: Transaction | None = None,
+    ) -> Transaction | None:
+        """Take the next reply of the session.
+
+        Args:
+            event: What it answers.
+            octets: The reply, as received.
+            path: Of MAIL or RCPT, the path.
+            begun: Of MAIL, the transaction that was made for it; None to make one.
+
+        Returns:
+            The transaction that it belongs to; None if it belongs to none.
+        """
+        if event == "MAIL":
+            self.last = self._mail(octets, begun or Transaction(path, lmtp=self.lmtp))
+        elif event in {"RCPT", "DATA", "BDAT", *ENDS}:
+            self.last = self._inside(event, octets, path)
+        else:
+            self.last = self.current
+            if event in RESETS and not refused(octets):
+                self.over()
+                self.lmtp = event == "LHLO" or (self.lmtp and event == "RSET")
+        return self.last
+
+    def _mail(self, octets: bytes, made: Transaction) -> Transaction:
+        made.answered("MAIL", octets)
+        self._ended = None
+        if refused(octets):
+            # A refused MAIL changes nothing: an open transaction stays open.
+            self._refused = made if self.current is None else None
+        else:
+            self.current, self._refused = made, None
+        return made
+
+    def _inside(
+        self, event: str, octets: bytes, path: str | None
+    ) -> Transaction | None:
+        target = self.current or self._refused
+        if target is None and event in ENDS:
+            target = self._ended
+        if target is None:
+            if refused(octets):
+                return None
+            # The server took it out of order: there is a transaction all the same.
+            target = self.current = Transaction(lmtp=self.lmtp)
+        if event == "RCPT" and len(target.forward_paths) == len(target.rcpts):
+            target.forward_paths = [*target.forward_paths, path or ""]
+        target.answered(event, octets)
+        if event in ENDS:
+            self.current, self._refused, self._ended = None, None, target
+        return target
+
+    def over(self) -> None:
+        """Nothing is open any more: it was reset, or the session has ended."""
+        self.current = self._refused = self._ended = None

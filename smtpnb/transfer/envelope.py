@@ -1,0 +1,123 @@
+"""From a mail object to the octets of its envelope: MAIL, each RCPT, perhaps DATA.
+
+What MAIL says beside the path is decided here, from what the server offers: SIZE where
+the size is known (RFC 1870), BODY=8BITMIME where the content is not known to be ASCII
+(RFC 6152), SMTPUTF8 where a path is not (RFC 6531).
+
+Nearly every envelope holds plain addresses and no more. Those are recognised all at
+once, and their lines made directly: a recipient costs a microsecond, and an envelope is
+never the same twice. Everything else is made of typed commands and checked one by one;
+both ways give the same octets (a test holds them to it).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from smtpnb.message.envelope import Options
+from smtpnb.protocol.addresses import MAX_LOCAL_PART
+from smtpnb.protocol.commands import Command, Data, Mail, Rcpt, Rset
+from smtpnb.protocol.group import Group, of_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smtpnb.message.envelope import MailObject
+    from smtpnb.protocol.group import Part
+    from smtpnb.protocol.session import Session
+
+RSET: Final = of_commands(Rset())
+
+_DATA: Final = of_commands(Data())
+# What stands in a plain address besides "@" and "."; deleted to look at the rest.
+_PLAIN: Final = {
+    ord(character): None
+    for character in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+"
+}
+# Of "\na@b.c\n" and the like: an empty part, or a label that begins or ends with "-".
+_BROKEN: Final = ("..", ".@", "@.", "\n.", ".\n", "@\n", "\n@", "-\n", "-.", "@-", ".-")
+
+
+class Envelopes:
+    """Makes the envelope of each message of one stream.
+
+    Args:
+        session: What it offers now holds for the whole stream.
+        by_data: Whether DATA ends the envelope.
+    """
+
+    def __init__(self, session: Session, *, by_data: bool) -> None:
+        offered = session.capabilities
+        self._session = session
+        self._by_data = by_data
+        self._tells_size = "SIZE" in offered
+        self._body = "8BITMIME" if "8BITMIME" in offered else None
+
+    def of(self, mail: MailObject, size: int | None, *, ascii_only: bool) -> Group:
+        """Return the envelope of a message.
+
+        Args:
+            mail: The message.
+            size: Octets of its content; None if that is not known.
+            ascii_only: Whether the content is known to be ASCII.
+
+        Raises:
+            LocalProtocolError: A path or parameter must not be sent, or needs what the
+                server does not offer.
+        """
+        size = size if self._tells_size else None
+        body = None if ascii_only else self._body
+        if mail.options is None and not self._session.lax:
+            paths = (mail.reverse_path, *mail.forward_paths)
+            if _are_plain(paths):
+                return self._plain(paths, size, body)
+        commands = self.commands(mail, size, body)
+        self._session.check_envelope(commands)
+        return of_commands(*commands, lax=self._session.lax)
+
+    def _plain(self, paths: Sequence[str], size: int | None, body: str | None) -> Group:
+        mail = f"MAIL FROM:<{paths[0]}>"
+        if size is not None:
+            mail += f" SIZE={size}"
+        if body is not None:
+            mail += f" BODY={body}"
+        first = f"{mail}\r\n".encode()
+        lines = [b"RCPT TO:<%b>\r\n" % path.encode() for path in paths[1:]]
+        parts: list[Part] = [("mail", "MAIL", first, len(first))]
+        parts += [("rcpt", "RCPT", line, len(line)) for line in lines]
+        wire = first + b"".join(lines)
+        events = ("MAIL", *("RCPT",) * len(lines))
+        if self._by_data:
+            wire, events = wire + _DATA.wire, (*events, "DATA")
+            parts += _DATA.parts
+        return Group(wire, tuple(parts), events)
+
+    def commands(
+        self, mail: MailObject, size: int | None, body: str | None
+    ) -> tuple[Command, ...]:
+        """Return the envelope as typed commands."""
+        paths = (mail.reverse_path, *mail.forward_paths)
+        options = mail.options or Options()
+        first = Mail(
+            mail.reverse_path,
+            size=size,
+            body=body,
+            smtputf8=not all(map(str.isascii, paths)),
+            ret=options.ret,
+            envid=options.envid,
+            parameters=options.parameters,
+        )
+        rest = [Rcpt(path, notify=options.notify) for path in mail.forward_paths]
+        return (first, *rest, Data()) if self._by_data else (first, *rest)
+
+
+def _are_plain(paths: Sequence[str]) -> bool:
+    """Tell whether all are addresses of the plainest kind; no is no verdict."""
+    joined = "\n".join(paths)
+    if len(max(paths, key=len)) > MAX_LOCAL_PART or not joined.isascii():
+        return False
+    rest = joined.translate(_PLAIN).replace(".", "").replace("-", "")
+    if rest != "@\n" * (len(paths) - 1) + "@":
+        return False
+    framed = f"\n{joined}\n"
+    return not any(broken in framed for broken in _BROKEN)

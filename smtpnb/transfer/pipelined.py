@@ -1,0 +1,95 @@
+"""Messages to a server with PIPELINING (RFC 2920): an envelope is one group.
+
+By default two turns a message: the envelope, then the content with its end, and nothing
+behind an end before its reply has come. That every real server bears.
+
+`Turns` is asked for (`overlap="turn"`): the end of one message and the envelope of the
+next are one group, and a message costs one turn. RFC 2920 section 3.1 allows it, and
+some servers refuse, drop or die of what stands behind the final dot.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smtpnb.protocol.commands import Quit
+from smtpnb.protocol.group import of_commands
+from smtpnb.protocol.session import State
+from smtpnb.transfer.envelope import RSET
+from smtpnb.transfer.lockstep import LockStep
+from smtpnb.wire.exchange import Departure
+
+if TYPE_CHECKING:
+    from smtpnb.transfer.plan import Job
+    from smtpnb.wire.wait import Steps
+
+QUIT = of_commands(Quit())
+
+
+class Pipelined(LockStep):
+    """Sends each envelope as one group, and waits for its replies."""
+
+    chunks_ahead = 8
+
+    def run(self) -> Steps[None]:
+        """Send the messages, in order."""
+        while (job := (yield from self.take())) is not None:
+            alone = self.session.state is State.SPOILT
+            if alone and not (yield from self.reset()):
+                return
+            departures = [Departure(job.envelope, job.transaction)]
+            if self.needs_reset:
+                departures.insert(0, Departure(RSET))
+            yield from self.leave(*departures)
+            yield from self.read_all()
+            if not self.over:
+                yield from self.content(job)
+            job.settled = True
+            yield from self.hand_out()
+            if self.over:
+                return
+
+
+class Turns(LockStep):
+    """Sends the end of one message and the envelope of the next in one group."""
+
+    chunks_ahead = 8
+
+    def run(self) -> Steps[None]:
+        """Send the messages, in order."""
+        granted: Job | None = None  # its content is due
+        job = yield from self.take()
+        while granted is not None or job is not None:
+            departures = yield from self._departures(granted, job)
+            if self.over or not departures:
+                return
+            yield from self.leave(*departures, heard=granted is not None)
+            # What comes next is made while the server works.
+            following = (yield from self.take()) if job is not None else None
+            yield from self.read_all()
+            if granted is not None:
+                granted.settled = True
+            goes_on = self.session.state is State.DATA
+            if job is not None:
+                job.settled = not goes_on
+            yield from self.hand_out()
+            if self.over:
+                return
+            granted, job = (job if goes_on else None), following
+
+    def _departures(
+        self, granted: Job | None, job: Job | None
+    ) -> Steps[list[Departure]]:
+        """Return what ends the message that was granted, and begins the next."""
+        departures: list[Departure] = []
+        if granted is not None:
+            departures += yield from self.end_by_data(granted)
+            if not departures:
+                return departures
+        if job is not None:
+            if granted is None and self.needs_reset:
+                departures.append(Departure(RSET))
+            departures.append(Departure(job.envelope, job.transaction))
+        elif self.quits:
+            departures.append(Departure(QUIT))
+        return departures

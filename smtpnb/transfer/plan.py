@@ -1,0 +1,392 @@
+"""The books of a stream of messages: which are under way, and what is known of them.
+
+How the octets leave depends on what the server allows and on what the user asked for,
+and each way has a file: `lockstep` (command by command), `pipelined` (commands in
+groups, RFC 2920) and `chunked` (BDAT, RFC 3030). Common to all, and here:
+
+* Messages are taken one by one, as they are sent. One that cannot be made is *not
+  tried*, with its error, and the stream goes on.
+* A message is handed out when it is settled, in order; while whoever took it does
+  something else, no deadline runs.
+* What an earlier message left open is reset before the next one begins. A refused RSET
+  ends the stream and nothing else; but behind a refused chunk it goes alone, and if it
+  is refused there, commands and replies no longer match.
+* After a 421 nothing more is begun. If no end of a message is owed behind it, the
+  connection is closed at once; else what is owed is read.
+
+Nothing is ever sent twice.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from smtpnb.message.delivery import Delivery
+from smtpnb.message.envelope import MailObject, Whole, mail_object
+from smtpnb.protocol.errors import (
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
+from smtpnb.protocol.session import State
+from smtpnb.protocol.transaction import ENDS, NOT_TRIED, UNKNOWN, worst
+from smtpnb.transfer.envelope import RSET, Envelopes
+from smtpnb.wire.exchange import Departure
+from smtpnb.wire.wait import Call, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from smtpnb.protocol.group import Group
+    from smtpnb.protocol.transaction import Transaction
+    from smtpnb.wire.engine import Engine
+    from smtpnb.wire.wait import Steps
+
+# Up to this size a content leaves in one run of octets with its end. A larger one is
+# sent in blocks.
+LARGE: Final = 64 * 1024
+
+NO_MORE: Final[Any] = object()
+
+
+class Source:
+    """Where the messages come from, one by one; it may run code of the user's.
+
+    Args:
+        mails: What `mail_object` takes.
+
+    Attributes:
+        error: What the user's own code raised: no more messages come then.
+    """
+
+    def __init__(self, mails: Iterable[Any]) -> None:
+        self._mails = iter(mails)
+        self._held = isinstance(mails, (list, tuple))
+        self._again: deque[Any] = deque()
+        self._stopped = False
+        self.error: Exception | None = None
+
+    def following(self) -> Steps[Any]:
+        """Return the next one, or NO_MORE."""
+        if self._again:
+            return self._again.popleft()
+        if self._stopped:
+            return NO_MORE
+        if self._held:
+            return next(self._mails, NO_MORE)
+        try:
+            return (yield Call(next, self._mails, NO_MORE))
+        except Exception as error:  # noqa: BLE001  # raised again when all is settled
+            self.stop(error)
+            return NO_MORE
+
+    def stop(self, error: Exception | None = None) -> None:
+        """Let nothing more come."""
+        self._stopped = True
+        self.error = self.error or error
+
+    def rest(self) -> list[Any]:
+        """Return what is left of a list; nothing of what runs code of the user's."""
+        again, self._again = list(self._again), deque()
+        return again + list(self._mails) if self._held else again
+
+    def give_back(self, mails: Iterable[Any]) -> None:
+        """Let some come once more: nothing of them was tried."""
+        self._again.extendleft(reversed(list(mails)))
+
+
+class Job:
+    """A message on its way.
+
+    Attributes:
+        delivery: What became of it.
+        mail: What to send.
+        envelope: MAIL, RCPT and perhaps DATA.
+        whole: All of the content if it is small, else None.
+        settled: Nothing will change its outcome any more.
+    """
+
+    __slots__ = ("delivery", "envelope", "mail", "settled", "whole")
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.settled = False
+        self.whole: Whole | None = None
+        self.mail: MailObject
+        self.envelope: Group
+
+    @property
+    def transaction(self) -> Transaction:
+        """The replies to it."""
+        return self.delivery.transaction
+
+
+def _untried(given: Any) -> Job:
+    """Return a message that nobody will look at any more."""
+    try:
+        return Job(Delivery(mail_object(given)))
+    except LocalProtocolError as error:
+        job = Job(Delivery(given))
+        job.delivery.error = error
+        return job
+
+
+class Way(ABC):
+    """Sends messages over one connection, one after the other.
+
+    Args:
+        engine: The connection; its session must be ready for a transaction.
+        by_data: Send the content by DATA; else by BDAT, which must be offered.
+        limit: Absolute, for all of it; None for the deadline of each step.
+        pausing: The limit counts only the time in which the steps run.
+        most: How many messages to send over this connection; None for all.
+        quits: Say QUIT in one group with the end of the last message.
+        progress: Called with the octets of a large content sent so far.
+
+    Attributes:
+        n_taken: How many messages were taken.
+        n_settled: How many were handed out and had been tried.
+        is_full: As many as were to be sent were taken, and there are more.
+        has_more: A new connection would have something to send.
+        untried: What was taken and not tried, because the server would take no more.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        by_data: bool,
+        limit: float | None = None,
+        pausing: bool = False,
+        most: int | None = None,
+        quits: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.exchange = engine.exchange
+        self.session = engine.session
+        self.by_data = by_data
+        self.limit = limit
+        self.quits = quits
+        self.progress = progress
+        self.n_taken = 0
+        self.n_settled = 0
+        self.is_full = False
+        self.has_more = False
+        self._exhausted = False
+        self.untried: list[Any] = []
+        self._pausing = pausing
+        self._most = most
+        self._envelopes = Envelopes(engine.session, by_data=by_data)
+        self._open: deque[Job] = deque()
+        self._source = Source(())
+
+    def send(self, source: Source, *, keep_untried: bool = False) -> Steps[None]:
+        """Send messages until there are no more, or no more may be sent.
+
+        Args:
+            source: Where they come from.
+            keep_untried: What was not tried, because the server would take no more, is
+                not handed out: what was taken goes into `untried`, the rest stays in
+                the source.
+
+        Yields:
+            Besides waits, each delivery as soon as it is settled, in order.
+
+        Raises:
+            SmtpError, Cancelled: The connection failed; `deliveries` of the error are
+                those that were not handed out.
+        """
+        self._source = source
+        try:
+            yield from self.engine.guard(None, self.run(), message=True)
+            self.exchange.refuse_unread()
+        except ConnectionLost as error:
+            if not self._was_goodbye:
+                self._attach(error)
+                raise
+        except BaseException as error:
+            self._attach(error)
+            raise
+        if keep_untried:
+            yield from self._keep_untried()
+        else:
+            self._take_the_rest()
+        self._turn_away()
+        for job in self._open:
+            job.settled = True
+        yield from self.hand_out()
+
+    @abstractmethod
+    def run(self) -> Steps[None]:
+        """Send the messages, in order."""
+
+    @property
+    def _was_goodbye(self) -> bool:
+        """Whether the server had said 421, and no message is unknown for it."""
+        fates = {job.delivery.outcome for job in self._open}
+        return self.exchange.said_421 and UNKNOWN not in fates
+
+    def _attach(self, error: BaseException) -> None:
+        deliveries = [job.delivery for job in self._open]
+        given: Any = error
+        given.deliveries = tuple(deliveries)
+        if getattr(error, "outcome", None) is None:
+            given.outcome = worst(delivery.outcome for delivery in deliveries)
+        self._open.clear()
+
+    def _turn_away(self) -> None:
+        """Say why messages that were taken were not tried."""
+        reply = self.exchange.last_reply
+        for job in self._open:
+            untried = job.delivery.outcome == NOT_TRIED and job.delivery.error is None
+            if untried and reply is not None:
+                job.transaction.why = reply.octets
+
+    def _take_the_rest(self) -> None:
+        """Of a list, tell of every message; from an iterator nothing more is taken."""
+        if self.over and not self._exhausted:
+            for given in self._source.rest():
+                self._open.append(_untried(given))
+
+    def _keep_untried(self) -> Steps[None]:
+        kept = [
+            job
+            for job in self._open
+            if job.delivery.outcome == NOT_TRIED and job.delivery.error is None
+        ]
+        self.untried = [job.mail for job in kept]
+        self._open = deque([job for job in self._open if job not in kept])
+        if not (self._exhausted or self.is_full):
+            given = yield from self._source.following()
+            self._exhausted = given is NO_MORE
+            if not self._exhausted:
+                self._source.give_back([given])
+        self.has_more = bool(self.untried) or not self._exhausted
+
+    def hand_out_untried(self) -> Steps[None]:
+        """Hand out, as not tried, what was kept."""
+        reply = self.exchange.last_reply
+        for mail in self.untried:
+            delivery = Delivery(mail)
+            delivery.transaction.why = None if reply is None else reply.octets
+            yield delivery
+
+    # Taking messages, handing out deliveries
+
+    def take(self) -> Steps[Job | None]:
+        """Return the next message that can be sent; None if there is none.
+
+        Those that cannot are not tried, and handed out in their turn.
+        """
+        while not self.is_full:
+            given = yield from self._source.following()
+            if given is NO_MORE:
+                self._exhausted = True
+                return None
+            if self.n_taken == self._most:
+                self.is_full = True
+                self._source.give_back([given])
+                return None
+            self.n_taken += 1
+            job = self._made(given)
+            self._open.append(job)
+            if not job.settled:
+                return job
+            yield from self.hand_out()
+        return None
+
+    def _made(self, given: Any) -> Job:
+        job = Job(Delivery(given))
+        try:
+            mail = mail_object(given)
+            job.delivery = Delivery(mail)
+            job.mail = mail
+            job.whole = whole = mail.whole(LARGE)
+            if whole is None:
+                mail.claim()
+                size, ascii_only = mail.size, False
+            else:
+                size, ascii_only = len(whole[0]), whole[2]
+            job.envelope = self._envelopes.of(mail, size, ascii_only=ascii_only)
+        except LocalProtocolError as error:
+            job.delivery.error = error
+            job.settled = True
+        return job
+
+    def hand_out(self) -> Steps[None]:
+        """Hand out what is settled, in order."""
+        while self._open and self._open[0].settled:
+            job, before = self._open.popleft(), now()
+            self.n_settled += job.delivery.outcome != NOT_TRIED
+            yield job.delivery
+            if self._pausing:
+                pause = now() - before
+                self.exchange.pause(pause)
+                if self.limit is not None:
+                    self.limit += pause
+
+    @property
+    def unsettled(self) -> list[Job]:
+        """The messages that are under way, oldest first."""
+        return [job for job in self._open if not job.settled]
+
+    # Between messages
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can be begun."""
+        return not self.engine.connected or self.session.state is State.CLOSING
+
+    @property
+    def needs_reset(self) -> bool:
+        """Whether something is open that is not the next message's."""
+        return self.session.state is not State.READY
+
+    def reset(self) -> Steps[bool]:
+        """Say RSET alone, if something is open; tell whether the next may begin.
+
+        Raises:
+            RemoteProtocolError: It was refused behind a refused chunk (RFC 3030
+                section 2): what we took for replies to commands may be replies to
+                octets of the chunk.
+        """
+        if not self.needs_reset:
+            return not self.over
+        spoilt = self.session.state is State.SPOILT
+        yield from self.leave(Departure(RSET))
+        yield from self.read_all()
+        if self.session.state is State.READY:
+            if spoilt:
+                self.exchange.refuse_unread()
+            return True
+        if spoilt and not self.over:
+            raise RemoteProtocolError(
+                f"RSET behind a refused chunk was answered {self.exchange.last_reply}: "
+                "commands and replies no longer match (RFC 3030 section 2)"
+            )
+        return False
+
+    def leave(self, *departures: Departure, heard: bool = False) -> Steps[None]:
+        """Let groups leave as one run of octets."""
+        return self.exchange.leave(*departures, limit=self.limit, heard=heard)
+
+    def read(self) -> Steps[None]:
+        """Read what comes next; after a 421 wait only for what matters."""
+        yield from self.exchange.read()
+        if self.session.state is State.CLOSING and self.engine.connected:
+            ends = any(owed.events[-1] in ENDS for owed in self.session.queue)
+            if not ends and self.exchange.said_421:
+                self.engine.log.note("421", "the server is closing: no more is sent")
+                self.engine.end("421")
+
+    def read_all(self) -> Steps[None]:
+        """Read until no reply is owed, or the connection has ended."""
+        while self.session.queue and not self.exchange.stopped:
+            yield from self.read()
+        if self.exchange.stopped and self.engine.connected:
+            # A message was refused before its end had left: nothing else can follow.
+            self.engine.log.note("early reply", "the message was not finished")
+            self.engine.abort("abort")

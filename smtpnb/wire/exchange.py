@@ -1,0 +1,680 @@
+"""Octets out, replies in, on one connection: one writer, one reader, one ledger.
+
+Everything that leaves goes through `leave` (commands, groups, chunks, the end of a
+message) or `pour` (content in blocks), and every reply comes in through `replies`. So
+the rules that hold for all of it stand here, once:
+
+* Before a command leaves, when no reply is owed, nothing may have come in unasked:
+  surplus would be taken for the reply to this command, and to every later one.
+* A reply has one absolute deadline, set when its command had left and never renewed by
+  a receive. Commands that left together share one: the sum of what each may take, at
+  most `Timeouts.group`; behind what was owed before.
+* While we write the server is read: a large group must not deadlock two full windows
+  (RFC 2920 section 3.1). A peer that only talks meets the same deadline, and a bound.
+* What the kernel took is counted (`sent`), and each message under way carries the count
+  beyond which a server may have its end. That count alone tells whether the end left.
+* A yes to the end of a message whose end has not left is a lie, and ends the session;
+  a no stops the sending.
+* Nothing a server said is kept in a local variable while an error may pass: a verbose
+  traceback prints them all, and the server may have echoed a secret.
+
+This module knows nothing of the order of commands, nor of how a connection ends.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from smtpnb.protocol.commands import step_of
+from smtpnb.protocol.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SmtpError,
+    TransportError,
+)
+from smtpnb.protocol.parser import MAX_REPLY, ReplyParser, is_one_line
+from smtpnb.protocol.reply import Reply
+from smtpnb.protocol.secret import Redactor
+from smtpnb.protocol.session import Owed, Session
+from smtpnb.protocol.transaction import ENDS, Transaction, is_421, refused
+from smtpnb.wire import record
+from smtpnb.wire.record import clock
+from smtpnb.wire.stream import CHUNK
+from smtpnb.wire.wait import Wait, now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smtpnb.protocol.commands import Command
+    from smtpnb.protocol.group import Group, Part
+    from smtpnb.protocol.secret import Octets
+    from smtpnb.wire.record import Record
+    from smtpnb.wire.stream import Stream
+    from smtpnb.wire.wait import Steps, Timeouts
+
+# What a reply may hold, and what one receive may bring beyond it.
+MOST_UNREAD: Final = MAX_REPLY + CHUNK
+# Of what nobody asked for, so much is recorded.
+MOST_NOTED: Final = 4096
+# So much of what is written shares one deadline (RFC 5321 section 4.5.3.2.5).
+BLOCK: Final = 64 * 1024
+
+
+class Departure(NamedTuple):
+    """A group on its way.
+
+    Attributes:
+        group: What leaves.
+        transaction: What it belongs to; None for the one that is open when the reply
+            comes.
+        path: Of a single MAIL or RCPT, the path.
+    """
+
+    group: Group
+    transaction: Transaction | None = None
+    path: str | None = None
+
+
+class Exchange:
+    """Writes, reads and records on one connection.
+
+    Args:
+        log: Where everything that happens is written.
+        timeouts: How long each phase may take.
+        lax: See `Session`.
+
+    Attributes:
+        session: State, capabilities, and the replies that are owed.
+        stream: The connected stream; None before and after.
+        number: The exchange number of the last command that left.
+        redactor: Cuts the secrets of this connection out of what is received.
+        stopped: A message was refused before its end left: nothing more may leave.
+        said_421: The server said that it is closing; nothing more may leave.
+        replies_after_421: How many replies came behind that.
+    """
+
+    def __init__(self, log: Record, timeouts: Timeouts, *, lax: bool = False) -> None:
+        self.log = log
+        self.timeouts = timeouts
+        self.session = Session(lax=lax)
+        self.stream: Stream | None = None
+        self.number = 0
+        self.redactor = Redactor()
+        self.stopped = False
+        self._parser = ReplyParser(self.redactor)
+        self._last: bytes | None = None
+        self._received_at = 0
+        self._first_at = 0  # when the first octet of what is being parsed came
+        self._receives = 0
+        self._sent = 0  # on the stream that is gone
+        self._writing = False
+        self.said_421 = False
+        self.replies_after_421 = 0
+
+    @property
+    def last_reply(self) -> Reply | None:
+        """The last reply that was read, or None."""
+        return None if self._last is None else Reply(self._last)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was ever received."""
+        return not self._received_at
+
+    @property
+    def unread(self) -> int:
+        """How many octets came that were not read as a reply yet."""
+        return len(self._parser)
+
+    @property
+    def half_said(self) -> bytes:
+        """What came of a reply that is not complete; secrets are cut."""
+        return self._parser.pending
+
+    @property
+    def connection(self) -> Stream:
+        """The stream, for steps that run while there is one."""
+        if self.stream is None:
+            raise ConnectionLost("the connection is closed")
+        return self.stream
+
+    def require_connection(self) -> None:
+        """Raise LocalProtocolError if there is no connection."""
+        if self.stream is None:
+            raise LocalProtocolError("not connected; connect() first")
+
+    # The ledger
+
+    @property
+    def sent(self) -> int:
+        """How many octets have left on the connection."""
+        return self._sent if self.stream is None else self.stream.sent
+
+    def has_left(self, transaction: Transaction) -> bool:
+        """Tell whether the end of a message has left: a server may have it."""
+        return transaction.end_at is not None and self.sent > transaction.end_at
+
+    def under_way(self) -> list[Transaction]:
+        """Return the transactions that were begun and not answered to their end."""
+        found = [owed.transaction for owed in self.session.queue if owed.transaction]
+        if self.session.follower.current is not None:
+            found.append(self.session.follower.current)
+        return list({id(each): each for each in found}.values())
+
+    def gone(self) -> None:
+        """The connection has ended; what had left is remembered."""
+        self._sent, self.stream = self.sent, None
+        self.session.closed()
+        self.redactor.forget()
+
+    # Deadlines
+
+    def deadline(self, step: str, limit: float | None = None) -> float:
+        """Return the absolute deadline of a step that starts now.
+
+        Args:
+            step: Of the transcript's vocabulary.
+            limit: Of the whole call, absolute; it takes the place of the step's own.
+        """
+        return now() + self.timeouts.of(step) if limit is None else limit
+
+    def _set_deadlines(
+        self, owed: Sequence[Owed], start: float, limit: float | None
+    ) -> None:
+        """Say when the replies to what has just left are due.
+
+        A server may hold the replies to a group until it has read all of it (RFC 2920
+        section 3.2), and it answers one end of a message after the other.
+        """
+        if limit is not None:
+            for each in owed:
+                each.deadline = limit
+            return
+        timeouts = self.timeouts
+        due = start + min(
+            sum([self._seconds(each.events) for each in owed]), timeouts.group
+        )
+        for each in owed:
+            if each.events[-1] in ENDS:
+                due += timeouts.eod
+            each.deadline = due
+
+    def _seconds(self, events: tuple[str, ...]) -> float:
+        """What the commands may take, one by one; the end of a message is its own."""
+        timeouts = self.timeouts
+        if len(events) * timeouts.command >= timeouts.group:
+            return timeouts.group
+        return sum(
+            [timeouts.of(step_of(event)) for event in events if event not in ENDS]
+        )
+
+    def pause(self, seconds: float) -> None:
+        """Let every reply that is owed be due later: nobody was reading meanwhile."""
+        for owed in self.session.queue:
+            owed.deadline += seconds
+
+    # Leaving
+
+    def say(self, command: Command, octets: Octets, limit: float | None) -> Steps[None]:
+        """Write one command; its reply is owed then."""
+        if not self.session.queue:
+            self.refuse_surplus()
+        deadline = self.deadline(command.step, limit)
+        self.said(command, deadline)
+        yield from self.write(octets, command.step, command.verb, deadline)
+
+    def said(self, command: Command, deadline: float) -> None:
+        """Note that a command leaves now, and when its reply is due."""
+        self.number += 1
+        self.session.sent(command)
+        self.session.queue[-1].deadline = deadline
+
+    def note_line(self, started: int, command: Command, octets: Octets) -> None:
+        """Record a line that has left."""
+        step, verb, shown = command.step, command.verb, octets.shown
+        self.log.add(
+            record.SEND, started, started, self.number, step, verb, shown, len(octets)
+        )
+
+    def finish(self, view: memoryview, limit: float | None) -> Steps[None]:
+        """Write what the kernel did not take of a line."""
+        return self._rest(view, limit)
+
+    def hear_one_line(self) -> Reply | None:
+        """Read what is here; return it if it is one plain line that answers all.
+
+        Anything else is left to the reader of replies.
+        """
+        octets = self.connection.take()
+        if (
+            octets is None
+            or self.redactor
+            or octets.count(b"\n") != 1
+            or octets.count(b"\r") != 1
+            or not is_one_line(octets)
+        ):
+            self._feed(octets)
+            return None
+        at = self._received_at = clock()
+        self.log.add(record.REPLY, at, at, self.number, 1, octets)
+        self._last = octets
+        reply = Reply(octets)
+        self.session.received(reply)
+        if octets.startswith(b"421"):
+            self.said_421 = True
+        return reply
+
+    def write(
+        self, octets: Octets, step: str, verb: str, deadline: float
+    ) -> Steps[None]:
+        """Write one line and record it, whatever becomes of it."""
+        before, started = self.sent, clock()
+        left = started
+        try:
+            taken = self.connection.send_now(octets.wire)
+            if taken < len(octets):  # hardly ever
+                yield from self._rest(octets.wire[taken:], deadline)
+                left = clock()
+        finally:
+            sent = self.sent - before
+            self.log.add(
+                record.SEND, started, left, self.number, step, verb, octets.shown, sent
+            )
+
+    def leave(
+        self, *departures: Departure, limit: float | None, heard: bool = False
+    ) -> Steps[None]:
+        """Write groups as one run of octets, reading what comes meanwhile.
+
+        The replies to them are owed then, but for those that came already.
+
+        Args:
+            departures: What leaves, in order.
+            limit: Of the whole call, absolute; None for the deadlines of its parts.
+            heard: It was looked just now whether something came in unasked.
+
+        Raises:
+            DeadlineExceeded: The call has no time left: no end of a message leaves.
+        """
+        if not (heard or self.session.queue):
+            self.refuse_surplus()
+        start, owed = self.sent, []
+        # A server answers one thing after the other.
+        due = self.session.queue[-1].deadline if self.session.queue else 0.0
+        for group, transaction, path in departures:
+            if group.end is not None and transaction is not None:
+                if limit is not None and now() >= limit:
+                    raise DeadlineExceeded("the time is up")
+                transaction.end_at = start + group.end
+            start += len(group.wire)
+            if group.events:
+                owed.append(Owed(group.events, transaction, path))
+                self.session.owe(owed[-1])
+        first, parts = self.number + 1, departures[0].group.parts
+        wire = departures[0].group.wire
+        if len(departures) > 1:
+            wire = b"".join([each.group.wire for each in departures])
+            parts = tuple([part for each in departures for part in each.group.parts])
+        self.number += sum([len(each.group.events) for each in departures])
+        started, view = clock(), memoryview(wire)
+        taken = self.connection.send_now(view)
+        if taken == len(view):  # nearly always
+            self.log.add(record.GROUP, started, started, first, parts)
+        else:
+            left = _Left(parts, first)
+            left.octets = taken
+            yield from self._rest_of_group(view[taken:], left, started, limit)
+        self._set_deadlines(owed, max(due, now()), limit)
+
+    def _rest_of_group(
+        self, view: memoryview, left: _Left, started: int, limit: float | None
+    ) -> Steps[None]:
+        try:
+            yield from self._rest(view, limit, left)
+        finally:
+            self._note_group(left, started)
+            if left.begun:
+                number, octets = left.begun
+                self.log.add(record.CONTENT, started, clock(), number, octets, None)
+
+    def _rest(
+        self, view: memoryview, limit: float | None, left: _Left | None = None
+    ) -> Steps[None]:
+        """Write what the kernel did not take at once, listening meanwhile."""
+        self._writing = True
+        try:
+            deadline, budget = self.deadline("block", limit), BLOCK
+            while view and not (self.stopped or self.said_421):
+                if now() >= deadline:
+                    raise DeadlineExceeded("the time is up")
+                yield from self.connection.either(deadline)
+                self.listen()
+                started = clock()
+                taken = self.connection.send_now(view)
+                view = view[taken:]
+                if left is not None:
+                    left.octets += taken
+                    self._note_group(left, started)
+                budget -= taken
+                if budget <= 0:
+                    deadline, budget = self.deadline("block", limit), BLOCK
+        finally:
+            self._writing = False
+
+    def _note_group(self, left: _Left, started: int) -> None:
+        chunk, first, parts = left.news()
+        if chunk is not None:
+            number, n_octets = chunk
+            self.log.add(record.CONTENT, started, clock(), number, n_octets, None)
+        if parts:
+            self.log.add(record.GROUP, started, clock(), first, parts)
+
+    def pour(self, octets: bytes | memoryview, deadline: float) -> Steps[bool]:
+        """Write content; nothing is recorded here.
+
+        Returns:
+            Whether all of it left. Else the server spoke in the middle of it.
+        """
+        # A link that takes everything never makes us wait, and so would never let a
+        # cancel in: wait for nothing.
+        yield Wait((), 0)
+        if now() >= deadline:
+            raise DeadlineExceeded("the time is up")
+        view, stream = memoryview(octets), self.connection
+        self._writing = True
+        try:
+            while not self.hears() and view:
+                taken = stream.send_now(view)
+                view = view[taken:]
+                if view and not taken:
+                    yield from stream.either(deadline)
+                    if now() >= deadline:
+                        raise DeadlineExceeded("the time is up")
+        except ConnectionLost:
+            # Who refuses in the middle often hangs up at once: the reply came first.
+            if not self.hears():
+                raise
+        finally:
+            self._writing = False
+        return not view and not self.hears()
+
+    def copy(self, fd: int, offset: int, count: int, limit: float | None) -> Steps[int]:
+        """Let the kernel send octets of a file, in clear; nothing is recorded here.
+
+        Yields:
+            Besides waits, how many octets have left so far.
+
+        Returns:
+            How many left; fewer if the server refused in the middle.
+        """
+        stream, at = self.connection, offset
+        deadline, budget = self.deadline("block", limit), BLOCK
+        self._writing = True
+        try:
+            while at < offset + count and not self.stopped:
+                if now() >= deadline:
+                    raise DeadlineExceeded("the time is up")
+                taken = stream.send_file_now(fd, at, offset + count - at)
+                at += taken
+                budget -= taken
+                if budget <= 0:
+                    deadline, budget = self.deadline("block", limit), BLOCK
+                if taken:
+                    yield Wait((), 0)
+                else:
+                    yield from stream.either(deadline)
+                self.listen()
+        finally:
+            self._writing = False
+        return at - offset
+
+    # Coming in
+
+    def replies(self, most: int, deadline: float) -> Steps[tuple[bytes, ...]]:
+        """Wait until a complete reply is here; return those that are, at most `most`.
+
+        Raises:
+            RemoteProtocolError: What came is no reply. Told at once, whatever is
+                still owed.
+            ConnectionLost: The peer closed.
+            DeadlineExceeded: The reply was not complete in time.
+        """
+        while not (replies := self._complete(most)):
+            if not self._feed((yield from self.connection.read(deadline))):
+                raise ConnectionLost("the server closed the connection")
+        return replies
+
+    def read(self) -> Steps[None]:
+        """Wait for the oldest reply that is owed; match what is complete."""
+        session = self.session
+        steps = self.replies(session.most_at_once, session.queue[0].deadline)
+        self.match((yield from steps))
+
+    def read_all(self) -> Steps[None]:
+        """Read until no reply is owed, or nothing more may leave."""
+        while self.session.queue and not self.stopped:
+            yield from self.read()
+
+    def reply(self) -> Steps[Reply]:
+        """Read until no reply is owed; return the last one."""
+        yield from self.read_all()
+        assert self._last is not None  # noqa: S101  # it was read just now
+        return Reply(self._last)
+
+    def listen(self) -> None:
+        """Match the replies that are here, without waiting.
+
+        Raises:
+            RemoteProtocolError: The peer keeps talking and does not listen.
+            ConnectionLost: It closed.
+        """
+        fed = self._feed(self.connection.take())
+        while self.session.queue:
+            replies = self._complete(self.session.most_at_once)
+            if not replies:
+                break
+            self.match(replies)
+        self._refuse_flood()
+        if fed == 0:
+            raise ConnectionLost("the server closed the connection")
+
+    def hears(self) -> bool:
+        """Tell whether the server has said something that was not read yet.
+
+        Raises:
+            RemoteProtocolError: It keeps talking and does not listen.
+            ConnectionLost: It closed instead.
+        """
+        if len(self._parser):
+            return True
+        if self._feed(self.connection.take()) == 0:
+            raise ConnectionLost("the server closed the connection")
+        self._refuse_flood()
+        return len(self._parser) > 0
+
+    def _refuse_flood(self) -> None:
+        if len(self._parser) > MOST_UNREAD:
+            raise RemoteProtocolError("the server keeps talking and does not listen")
+
+    def _complete(self, most: int) -> tuple[bytes, ...]:
+        """Take complete replies from the parser, and record them."""
+        if not len(self._parser):
+            return ()
+        first, last = self._first_at, self._received_at
+        replies = self._parser.next_replies(most)
+        if not replies:
+            return ()
+        number = self.number - self.session.owed + 1 if self.session.queue else 0
+        if len(replies) == 1 and most == 1:
+            self.log.add(
+                record.REPLY,
+                first,
+                last,
+                number or self.number,
+                self._receives,
+                replies[0],
+            )
+        else:
+            self.log.add(record.REPLIES, first, last, number, b"".join(replies))
+        self._receives = 0
+        self._first_at = last
+        self._last = replies[-1]
+        return replies
+
+    def match(self, replies: tuple[bytes, ...]) -> None:
+        """Match replies to the commands that await one, first in first out."""
+        session = self.session
+        if not self._writing:
+            session.received_all(replies)
+        else:
+            for octets in replies:
+                self._heed_early(octets)
+                session.received(Reply(octets))
+        if self.said_421:
+            self.replies_after_421 += len(replies)
+        elif any(is_421(octets) for octets in replies):
+            self.said_421 = True
+            self.replies_after_421 = _behind_421(replies)
+
+    def _heed_early(self, octets: bytes) -> None:
+        """Look at a reply that came while something of ours was on its way."""
+        session, event = self.session, self.session.awaited
+        transaction = session.queue[0].transaction or session.follower.current
+        if event not in ENDS or transaction is None or self.has_left(transaction):
+            return
+        if not refused(octets):
+            raise RemoteProtocolError("the server replied in the middle of the message")
+        # A chunk must be sent to its end, or the next command would be part of it.
+        self.stopped = event == "."
+
+    def _feed(self, octets: bytes | None) -> int | None:
+        """Parse octets received; return how many, None for none, 0 for the end."""
+        if octets is None:
+            return None
+        if octets:
+            self._received_at = clock()
+            if not len(self._parser):
+                self._first_at = self._received_at
+            self._receives += 1
+            self._parser.feed(octets)
+        return len(octets)
+
+    def new_epoch(self) -> None:
+        """TLS began: nothing that came in clear is left in the parser."""
+        self._parser = ReplyParser(self.redactor)
+        self.session.encrypted_now()
+
+    # What nobody asked for
+
+    def refuse_surplus(self, where: str = "") -> None:
+        """Raise if application data came in that nobody asked for."""
+        fed = self._feed(self.connection.take())
+        if fed == 0 and not len(self._parser):
+            raise ConnectionLost("the server had closed the connection before this")
+        if not len(self._parser):
+            return
+        surplus = self._parser.pending[:MOST_NOTED]
+        self.log.add(record.SURPLUS, self._received_at, surplus)
+        unsolicited = self._parser.next_reply()
+        if unsolicited is not None and unsolicited.code == 421:
+            self._last = unsolicited.octets
+            raise ConnectionLost("the server had ended the session before this")
+        shown = surplus[:200]
+        raise RemoteProtocolError(
+            f"the server said something nobody asked for{where}: {shown!r}"
+        )
+
+    def refuse_unread(self) -> None:
+        """Raise if something is left over behind the last reply of a group.
+
+        Then commands and replies no longer match, and nobody knows since when. A 421
+        may be said at any time (RFC 5321 section 3.8); the next command will tell it.
+        """
+        if self.stream is None or self.stopped:
+            return
+        with suppress(TransportError):
+            self._feed(self.stream.take())
+        if len(self._parser) and not self._parser.pending.startswith(b"421"):
+            self.refuse_surplus(" behind the last reply of a group")
+
+    def settle(self) -> None:
+        """Read what has arrived already, without waiting: it may hold the last word."""
+        if self.stream is None:
+            return
+        size = 0
+        with suppress(SmtpError):
+            while size < MOST_UNREAD and (fed := self._feed(self.stream.take())):
+                size += fed
+        with suppress(RemoteProtocolError):
+            while self.session.queue:
+                replies = self._complete(self.session.most_at_once)
+                if not replies:
+                    break
+                self.match(replies)
+        if not self.session.queue and len(self._parser):
+            self._note_surplus()
+
+    def _note_surplus(self) -> None:
+        surplus = self._parser.pending[:MOST_NOTED]
+        self.log.add(record.SURPLUS, self._received_at, surplus)
+        with suppress(RemoteProtocolError):
+            unsolicited = self._parser.next_reply()
+            if unsolicited is not None:
+                self._last = unsolicited.octets
+
+
+def _behind_421(replies: Sequence[bytes]) -> int:
+    """Return how many of some replies stand behind the first 421 among them."""
+    codes = [octets[:3] for octets in replies]
+    return len(codes) - 1 - codes.index(b"421")
+
+
+class _Left:
+    """How much of a group has left, and which of its parts were not recorded yet.
+
+    A part is recorded when its last octet has left: before that the server has nothing
+    to act on. A content that was begun and not finished is told apart (`begun`).
+    """
+
+    __slots__ = ("_exchange", "_next", "_parts", "octets")
+
+    def __init__(self, parts: tuple[Part, ...], exchange: int) -> None:
+        self.octets = 0  # that have left and were not recorded
+        self._parts = parts
+        self._next = 0
+        self._exchange = exchange  # of the next command
+
+    def news(self) -> tuple[tuple[int, int] | None, int, tuple[Part, ...]]:
+        """Return what has left since the last call.
+
+        Returns:
+            The rest of a chunk whose BDAT was recorded earlier (its exchange, octets)
+            or None; the number of the first command; the parts.
+        """
+        parts, start = self._parts, self._next
+        stop, n_commands = start, 0
+        while stop < len(parts) and self.octets >= parts[stop][3]:
+            self.octets -= parts[stop][3]
+            n_commands += parts[stop][1] is not None
+            stop += 1
+        first = self._exchange
+        self._exchange += n_commands
+        self._next = stop
+        chunk = None
+        cut = 0 < start < stop and parts[start][1] is None
+        if cut and parts[start - 1][1] == "BDAT":
+            chunk = first - 1, parts[start][3]
+            start += 1
+        return chunk, first, parts[start:stop]
+
+    @property
+    def begun(self) -> tuple[int, int] | None:
+        """The exchange and the octets of a content that has left in part, or None."""
+        parts, at = self._parts, self._next
+        if not self.octets or parts[at][1] is not None:
+            return None
+        chunk = at > 0 and parts[at - 1][1] == "BDAT"
+        return self._exchange - chunk, self.octets
