@@ -1,4 +1,4 @@
-"""What the kernel took decides, to the octet: an end that has not left is no unknown."""
+"""What the kernel took decides: an end that has not left makes nothing unknown."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def test_a_message_that_left_in_part_is_aborted_and_those_before_it_are_unknown(
         mails = [("a@client.example", f"b{n}@c.example", CONTENT) for n in range(N)]
         with pytest.raises(DeadlineExceeded) as caught:
             client.send_all(mails, overlap="window", window=N, timeout=1)
-    told = [
-        outcome for outcome, _ in groupby(d.outcome for d in caught.value.deliveries)
-    ]
+    outcomes = [delivery.outcome for delivery in caught.value.deliveries]
+    told = [outcome for outcome, _ in groupby(outcomes)]
     assert told == ["unknown", "aborted"]  # what was not taken is not told of
     assert len(outcomes) < N
