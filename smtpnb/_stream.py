@@ -59,6 +59,7 @@ class Deliveries(Iterator[Delivery]):
         overlap: See `SmtpClient.stream`, as for the others.
         window: How many may be under way.
         quit: Say QUIT at the end.
+        convert: Re-encode what the server could not be given as it is.
         timeout: Seconds inside `next()`, all together.
         per_connection: How many messages a connection takes.
         reconnect: How to get a new one.
@@ -76,6 +77,7 @@ class Deliveries(Iterator[Delivery]):
         overlap: Overlap = None,
         window: int = 64,
         quit: bool = False,  # noqa: A002  # the verb
+        convert: bool = False,
         timeout: float | None = None,
         per_connection: int | None = None,
         reconnect: Callable[[], object] | bool | None = None,
@@ -88,6 +90,7 @@ class Deliveries(Iterator[Delivery]):
         self._overlap = overlap
         self._window = window
         self._quits = quit
+        self._convert = convert
         self._left = timeout  # seconds, counted while we run
         self._per_connection = per_connection
         self._reconnect = reconnect or None
@@ -139,7 +142,9 @@ class Deliveries(Iterator[Delivery]):
                     if on_delivery is not None:
                         on_delivery(delivery)
             given: Any = error
-            given.deliveries = (*told, *rest)
+            given.deliveries = deliveries = (*told, *rest)
+            if len(deliveries) == 1 and getattr(error, "outcome", None) is None:
+                given.outcome = deliveries[0].outcome
             raise
         return told
 
@@ -223,6 +228,7 @@ class Deliveries(Iterator[Delivery]):
             pausing=True,
             most=self._per_connection,
             quits=self._quits and self._overlap is not None,
+            convert=self._convert,
             progress=client.on_progress,
         )
         keep = self._reconnect is not None

@@ -367,6 +367,7 @@ class SmtpClient(Connection):
         *,
         overlap: Overlap = None,
         quit: bool = False,  # noqa: A002  # the verb
+        convert: bool = False,
         timeout: float | None = None,
         **options: Any,
     ) -> Delivery:
@@ -382,9 +383,12 @@ class SmtpClient(Connection):
             forward_paths: The recipients. None for those of an `EmailMessage`.
             overlap: As for `stream`; of one message it saves a turn only with `quit`.
             quit: Say QUIT as well.
+            convert: Re-encode to 7 bits and short lines what the server could not be
+                given as it is (8-bit content without 8BITMIME, say); else such a
+                message is refused, with the reason.
             timeout: Seconds for all of it; None for those of each phase.
-            options: `ret`, `envid`, `notify`, `parameters` and `crlf`, as for
-                `MailObject`.
+            options: `ret`, `envid`, `notify`, `parameters`, `crlf` and `line_ends`, as
+                for `MailObject`.
 
         Returns:
             What became of it, for each recipient. A refusal is an answer.
@@ -411,7 +415,9 @@ class SmtpClient(Connection):
             )
         else:
             mail = MailObject(reverse_path, forward_paths, message, **options)
-        (delivery,) = self.send_all([mail], overlap=overlap, quit=quit, timeout=timeout)
+        (delivery,) = self.send_all(
+            [mail], overlap=overlap, quit=quit, convert=convert, timeout=timeout
+        )
         if delivery.error is not None:
             raise delivery.error
         return delivery
@@ -424,6 +430,7 @@ class SmtpClient(Connection):
         window: int = WINDOW,
         on_delivery: Callable[[Delivery], object] | None = None,
         quit: bool = False,  # noqa: A002  # the verb
+        convert: bool = False,
         timeout: float | None = None,
         per_connection: int | None = None,
         reconnect: Callable[[], object] | bool | None = None,
@@ -438,6 +445,7 @@ class SmtpClient(Connection):
                 this thread; it must not use the client. If it raises, what is under way
                 is settled, and the error comes then.
             quit: Say QUIT at the end.
+            convert: As for `send`.
             timeout: Seconds for all of it; None for those of each step.
             per_connection: As for `stream`.
             reconnect: As for `stream`.
@@ -450,11 +458,12 @@ class SmtpClient(Connection):
             SmtpError, Cancelled: The connection failed. `deliveries` of the error has
                 the outcome of every message that was taken.
         """
-        deliveries = self.stream(
+        deliveries = self._deliveries(
             messages,
             overlap=overlap,
             window=window,
             quit=quit,
+            convert=convert,
             timeout=timeout,
             per_connection=per_connection,
             reconnect=reconnect,
@@ -468,6 +477,7 @@ class SmtpClient(Connection):
         overlap: Overlap = None,
         window: int = WINDOW,
         quit: bool = False,  # noqa: A002  # the verb
+        convert: bool = False,
         timeout: float | None = None,
         per_connection: int | None = None,
         reconnect: Callable[[], object] | bool | None = None,
@@ -495,6 +505,7 @@ class SmtpClient(Connection):
             window: With "window", how many may be under way: so many messages a lost
                 connection may leave unknown.
             quit: Say QUIT at the end; with `overlap` in one group with the last end.
+            convert: As for `send`.
             timeout: Seconds inside `next()`, all together; None for those of each step.
             per_connection: After so many messages go on over a new connection.
             reconnect: How to get one: a callable that connects and authenticates this
@@ -511,6 +522,28 @@ class SmtpClient(Connection):
             ...     for delivery in deliveries:
             ...         print(delivery.mail.forward_paths, delivery.outcome)
         """
+        return self._deliveries(
+            messages,
+            overlap=overlap,
+            window=window,
+            quit=quit,
+            convert=convert,
+            timeout=timeout,
+            per_connection=per_connection,
+            reconnect=reconnect,
+        )
+
+    def _deliveries(
+        self,
+        messages: Iterable[Any],
+        *,
+        overlap: Overlap,
+        window: int,
+        timeout: float | None,
+        per_connection: int | None,
+        reconnect: Callable[[], object] | bool | None,
+        **given: bool,
+    ) -> Deliveries:
         choose.check(overlap, window)
         session = self._connected().session
         if (per_connection is not None and not reconnect) or (
@@ -527,10 +560,10 @@ class SmtpClient(Connection):
             messages,
             overlap=overlap,
             window=window,
-            quit=quit,
             timeout=checked_timeout(timeout),
             per_connection=per_connection,
             reconnect=reconnect,
+            **given,
         )
 
     def pipeline(self, *, timeout: float | None = None) -> Pipeline:

@@ -10,6 +10,7 @@ This module knows nothing of any command; `say` does.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from smtpnb.protocol.commands import Command
@@ -41,7 +42,8 @@ def converse(dialogue: Dialogue[_T], say: Callable[[Said], Steps[Reply]]) -> Ste
             try:
                 reply = yield from say(said)
             except Cancelled as cancelled:
-                dialogue.throw(cancelled)
+                with suppress(StopIteration):  # nothing it returns undoes a cancel
+                    dialogue.throw(cancelled)
                 raise
             except SmtpError as fault:
                 said = dialogue.throw(fault)

@@ -67,10 +67,14 @@ class ReplyParser:
         self._fault: tuple[str, int, int] | None = None  # what, and the line it is in
         self._redactor = Redactor() if redactor is None else redactor
 
-    @property
-    def pending(self) -> bytes:
-        """Octets received that are not part of a reply given out; redacted."""
-        return self._redactor.cut(bytes(self._buffer))
+    def pending(self, most: int) -> bytes:
+        """Return the first octets received that are no part of a reply given out.
+
+        Args:
+            most: How many. What stands behind them is looked at, too, so that a secret
+                is cut that only begins in them.
+        """
+        return self._redactor.cut(bytes(self._buffer[: most + MAX_LINE]))[:most]
 
     def __len__(self) -> int:
         return len(self._buffer)

@@ -457,12 +457,15 @@ class Session:
         run = replies[start : start + n]
         events = owed.events[done : done + n]
         state, last = _GRANTED.get(events[-1]), run[-1]
-        yes = run[:-1] if events[-1] == "DATA" and last.startswith(b"354") else run
-        if state is None or any(octets[0] != _TWO for octets in yes):
+        if events[-1] == "DATA":
+            if not last.startswith(b"354"):
+                return 0
+            run = run[:-1]
+        if state is None or any(octets[0] != _TWO for octets in run):
             return 0
         if self.state is State.CLOSING:
             return 0
-        for event, octets in zip(events, run, strict=True):
+        for event, octets in zip(events, replies[start : start + n], strict=True):
             transaction.answered(event, octets)
         ended = events[-1] in ENDS
         self.follower.over() if ended else self._opened(transaction)

@@ -72,6 +72,7 @@ class Body:
     Args:
         engine: The connection; its session must be in DATA.
         transaction: What it belongs to; None for the one that is open.
+        encoder: What makes octets for the wire of the content.
         progress: Called with the octets sent so far, after each block.
 
     Raises:
@@ -82,6 +83,7 @@ class Body:
         self,
         engine: Engine,
         transaction: Transaction | None = None,
+        encoder: Encoder | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         if engine.session.state is not State.DATA:
@@ -92,7 +94,7 @@ class Body:
         self._engine = engine
         current = engine.session.follower.current
         self.transaction = transaction or current or Transaction()
-        self._encoder = Encoder()
+        self._encoder = encoder or Encoder()
         self._progress = progress
         self._sent = 0
         self._ended = False

@@ -70,7 +70,7 @@ class Window(LockStep):
             # Half a window, so that the server has work while the next is made.
             if batch.n_messages * 2 >= self._window or batch.octets >= _BATCH_OCTETS:
                 yield from self._flush(batch)
-            if self.over:
+            if self.over():
                 return
         if self.quits and batch.n_messages:
             batch.departures.append(Departure(QUIT))
@@ -78,9 +78,9 @@ class Window(LockStep):
 
     def _flush(self, batch: _Batch) -> Steps[None]:
         n = batch.n_messages
-        while self._departed and self._departed + n > self._window and not self.over:
+        while self._departed and self._departed + n > self._window and not self.over():
             yield from self._read()
-        if self.over or not n:
+        if self.over() or not n:
             return
         self._departed += n
         departures = batch.departures
@@ -90,11 +90,11 @@ class Window(LockStep):
     def _large(self, job: Job) -> Steps[None]:
         """Send the envelope, and the content only if somebody wants it."""
         yield from self._settle_all()
-        if self.over or not (yield from self.reset()):
+        if self.over() or not (yield from self.reset()):
             return
         yield from self.leave(Departure(job.envelope, job.transaction))
         yield from self.read_all()
-        if not self.over:
+        if not self.over():
             yield from self.content(job)
         job.settled = True
         yield from self.hand_out()
@@ -132,7 +132,7 @@ class Window(LockStep):
         if self.engine.connected and self.session.state is not State.CLOSING:
             yield from self.leave(Departure(RSET))
             yield from self.read_all()
-            if self.session.state is not State.READY and not self.over:
+            if self.session.state is not State.READY and not self.over():
                 raise RemoteProtocolError(
                     "RSET behind a refused chunk was answered "
                     f"{self.exchange.last_reply}: commands and replies no longer match "

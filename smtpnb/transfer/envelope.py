@@ -69,7 +69,7 @@ class Envelopes:
         body = None if ascii_only else self._body
         if mail.options is None and not self._session.lax:
             paths = (mail.reverse_path, *mail.forward_paths)
-            if _are_plain(paths):
+            if _are_plain(paths) and (ascii_only or not mail.needs_smtputf8):
                 return self._plain(paths, size, body)
         commands = self.commands(mail, size, body)
         self._session.check_envelope(commands)
@@ -96,13 +96,12 @@ class Envelopes:
         self, mail: MailObject, size: int | None, body: str | None
     ) -> tuple[Command, ...]:
         """Return the envelope as typed commands."""
-        paths = (mail.reverse_path, *mail.forward_paths)
         options = mail.options or Options()
         first = Mail(
             mail.reverse_path,
             size=size,
             body=body,
-            smtputf8=not all(map(str.isascii, paths)),
+            smtputf8=mail.needs_smtputf8,
             ret=options.ret,
             envid=options.envid,
             parameters=options.parameters,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.protocol.content import Encoder, stuffed
+from smtpnb.protocol.content import stuffed
 from smtpnb.protocol.errors import RemoteProtocolError
 from smtpnb.protocol.group import Group, announced, chunk, end_of_data
 from smtpnb.protocol.session import State
@@ -22,6 +22,7 @@ from smtpnb.wire.record import clock
 from smtpnb.wire.wait import Call
 
 if TYPE_CHECKING:
+    from smtpnb.protocol.content import Encoder
     from smtpnb.wire.wait import Steps
 
 # How many chunks may await their reply. It bounds what a refusal sends in vain.
@@ -39,11 +40,11 @@ class LockStep(Way):
             if not (yield from self.reset()):
                 return
             yield from self.envelope(job)
-            if not self.over:
+            if not self.over():
                 yield from self.content(job)
             job.settled = True
             yield from self.hand_out()
-            if self.over:
+            if self.over():
                 return
 
     def envelope(self, job: Job) -> Steps[None]:
@@ -59,7 +60,7 @@ class LockStep(Way):
             yield from self.leave(Departure(group, transaction))
             yield from self.read_all()
             mail = transaction.mail
-            if self.over or (mail is not None and refused(mail)):
+            if self.over() or (mail is not None and refused(mail)):
                 return
 
     def content(self, job: Job) -> Steps[None]:
@@ -90,7 +91,8 @@ class LockStep(Way):
             raise RemoteProtocolError("MAIL was refused, and DATA answered 354")
         if not transaction.wanted:  # RFC 2920 section 3.1: a lone dot
             return (Departure(end_of_data(b"", None), transaction),)
-        body = Body(self.engine, transaction, self.progress)
+        encoder = self.encoder(job, stuff=True)
+        body = Body(self.engine, transaction, encoder, self.progress)
         if whole is None:
             early = yield from body.send(job.mail.pieces(), self.limit)
             if early is not None:
@@ -101,6 +103,14 @@ class LockStep(Way):
             return ()
         octets, n_lines, _ = whole
         return (Departure(end_of_data(stuffed(octets), n_lines), transaction),)
+
+    def encoder(self, job: Job, *, stuff: bool) -> Encoder:
+        """Return what makes octets for the wire of the content of a message."""
+        lax = self.session.lax
+        seven_bit = "8BITMIME" not in self.session.capabilities
+        return job.mail.encoder(
+            stuff=stuff, seven_bit=seven_bit and not lax, short_lines=not lax
+        )
 
     # By BDAT
 
@@ -121,19 +131,19 @@ class LockStep(Way):
         yield from self.read_all()
 
     def _chunks(self, job: Job) -> Steps[None]:
-        encoder, blocks = Encoder(stuff=False), Blocks(job.mail.pieces())
+        encoder, blocks = self.encoder(job, stuff=False), Blocks(job.mail.pieces())
         while (block := (yield from blocks.following(self.limit))) is not None:
             lines, octets = encoder.n_lines, encoder.feed(block)
             group = chunk(octets, encoder.n_lines - lines, last=False)
             yield from self._chunk(job, group)
-            if job.transaction.chunk is not None or self.over:
+            if job.transaction.chunk is not None or self.over():
                 break
             if self.progress is not None:
                 yield Call(self.progress, encoder.n_octets)
         # The end may not leave before every chunk was accepted: a server that refused
         # one and takes the rest would deliver what is left of the message.
         yield from self.read_all()
-        if job.transaction.chunk is None and not self.over:
+        if job.transaction.chunk is None and not self.over():
             tail = encoder.finish()
             yield from self._chunk(job, chunk(tail, len(tail) // 2, last=True))
 

@@ -42,11 +42,11 @@ class Pipelined(LockStep):
                 departures.insert(0, Departure(RSET))
             yield from self.leave(*departures)
             yield from self.read_all()
-            if not self.over:
+            if not self.over():
                 yield from self.content(job)
             job.settled = True
             yield from self.hand_out()
-            if self.over:
+            if self.over():
                 return
 
 
@@ -61,7 +61,7 @@ class Turns(LockStep):
         job = yield from self.take()
         while granted is not None or job is not None:
             departures = yield from self._departures(granted, job)
-            if self.over or not departures:
+            if self.over() or not departures:
                 return
             yield from self.leave(*departures, heard=granted is not None)
             # What comes next is made while the server works.
@@ -73,7 +73,7 @@ class Turns(LockStep):
             if job is not None:
                 job.settled = not goes_on
             yield from self.hand_out()
-            if self.over:
+            if self.over():
                 return
             granted, job = (job if goes_on else None), following
 

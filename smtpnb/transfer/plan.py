@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.message.delivery import Delivery
 from smtpnb.message.envelope import MailObject, Whole, mail_object
+from smtpnb.message.objections import objection_to
 from smtpnb.protocol.errors import (
     ConnectionLost,
     LocalProtocolError,
@@ -143,6 +144,7 @@ class Way(ABC):
         pausing: The limit counts only the time in which the steps run.
         most: How many messages to send over this connection; None for all.
         quits: Say QUIT in one group with the end of the last message.
+        convert: Re-encode to 7 bits what the server could not be given as it is.
         progress: Called with the octets of a large content sent so far.
 
     Attributes:
@@ -162,6 +164,7 @@ class Way(ABC):
         pausing: bool = False,
         most: int | None = None,
         quits: bool = False,
+        convert: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self.engine = engine
@@ -179,6 +182,7 @@ class Way(ABC):
         self.untried: list[Any] = []
         self._pausing = pausing
         self._most = most
+        self._convert = convert
         self._envelopes = Envelopes(engine.session, by_data=by_data)
         self._open: deque[Job] = deque()
         self._source = Source(())
@@ -247,7 +251,7 @@ class Way(ABC):
 
     def _take_the_rest(self) -> None:
         """Of a list, tell of every message; from an iterator nothing more is taken."""
-        if self.over and not self._exhausted:
+        if self.over() and not self._exhausted:
             for given in self._source.rest():
                 self._open.append(_untried(given))
 
@@ -301,7 +305,7 @@ class Way(ABC):
     def _made(self, given: Any) -> Job:
         job = Job(Delivery(given))
         try:
-            mail = mail_object(given)
+            mail = self._fit(mail_object(given), job)
             job.delivery = Delivery(mail)
             job.mail = mail
             job.whole = whole = mail.whole(LARGE)
@@ -315,6 +319,23 @@ class Way(ABC):
             job.delivery.error = error
             job.settled = True
         return job
+
+    def _fit(self, mail: MailObject, job: Job) -> MailObject:
+        """Return the message as the server may be given it.
+
+        Raises:
+            LocalProtocolError: It may not (RFC 6152 section 3, RFC 6531 section 3.4).
+        """
+        job.delivery = Delivery(mail)
+        why = objection_to(mail, self.session.capabilities)
+        if not why:
+            return mail
+        if self._convert:
+            return mail.converted()
+        if not self.session.lax:
+            raise LocalProtocolError(why)
+        self.engine.log.note("lax", why)
+        return mail
 
     def hand_out(self) -> Steps[None]:
         """Hand out what is settled, in order."""
@@ -335,7 +356,6 @@ class Way(ABC):
 
     # Between messages
 
-    @property
     def over(self) -> bool:
         """Whether nothing more can be begun."""
         return not self.engine.connected or self.session.state is State.CLOSING
@@ -354,7 +374,7 @@ class Way(ABC):
                 octets of the chunk.
         """
         if not self.needs_reset:
-            return not self.over
+            return not self.over()
         spoilt = self.session.state is State.SPOILT
         yield from self.leave(Departure(RSET))
         yield from self.read_all()
@@ -362,7 +382,7 @@ class Way(ABC):
             if spoilt:
                 self.exchange.refuse_unread()
             return True
-        if spoilt and not self.over:
+        if spoilt and not self.over():
             raise RemoteProtocolError(
                 f"RSET behind a refused chunk was answered {self.exchange.last_reply}: "
                 "commands and replies no longer match (RFC 3030 section 2)"

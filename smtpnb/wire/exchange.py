@@ -132,7 +132,7 @@ class Exchange:
     @property
     def half_said(self) -> bytes:
         """What came of a reply that is not complete; secrets are cut."""
-        return self._parser.pending
+        return self._parser.pending(MOST_NOTED)
 
     @property
     def connection(self) -> Stream:
@@ -576,7 +576,7 @@ class Exchange:
             raise ConnectionLost("the server had closed the connection before this")
         if not len(self._parser):
             return
-        surplus = self._parser.pending[:MOST_NOTED]
+        surplus = self._parser.pending(MOST_NOTED)
         self.log.add(record.SURPLUS, self._received_at, surplus)
         unsolicited = self._parser.next_reply()
         if unsolicited is not None and unsolicited.code == 421:
@@ -597,7 +597,7 @@ class Exchange:
             return
         with suppress(TransportError):
             self._feed(self.stream.take())
-        if len(self._parser) and not self._parser.pending.startswith(b"421"):
+        if len(self._parser) and self._parser.pending(3) != b"421":
             self.refuse_surplus(" behind the last reply of a group")
 
     def settle(self) -> None:
@@ -618,7 +618,7 @@ class Exchange:
             self._note_surplus()
 
     def _note_surplus(self) -> None:
-        surplus = self._parser.pending[:MOST_NOTED]
+        surplus = self._parser.pending(MOST_NOTED)
         self.log.add(record.SURPLUS, self._received_at, surplus)
         with suppress(RemoteProtocolError):
             unsolicited = self._parser.next_reply()

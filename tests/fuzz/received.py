@@ -33,7 +33,7 @@ from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.parser import MAX_LINES, MAX_REPLY, ReplyParser
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.secret import Redactor
-from smtpnb.protocol.session import TABLE, Session, State
+from smtpnb.protocol.session import TABLE, Session, State, may_answer
 
 ECHO = b"\x01"
 SECRET = b"pa55 w\xc3\xb6rd of nobody"
@@ -88,9 +88,9 @@ def _read(pieces: list[bytes], redactor: Redactor) -> Said:
             while (reply := parser.next_reply()) is not None:
                 replies.append(reply)
     except RemoteProtocolError as error:
-        return Said(tuple(replies), str(error), parser.pending)
+        return Said(tuple(replies), str(error), parser.pending(MAX_REPLY))
     assert len(parser) <= MAX_REPLY
-    return Said(tuple(replies), "", parser.pending)
+    return Said(tuple(replies), "", parser.pending(MAX_REPLY))
 
 
 def _check_split(whole: Said, split: Said) -> None:
@@ -129,6 +129,8 @@ def _check_session(replies: tuple[Reply, ...]) -> None:
     session = Session()
     for n, reply in enumerate(replies):
         if n == 0:
+            if not may_answer("greeting", reply.code):
+                return
             session.greeted(reply)
             continue
         command = _COMMANDS[(n + reply.code) % len(_COMMANDS)]
@@ -139,7 +141,11 @@ def _check_session(replies: tuple[Reply, ...]) -> None:
             assert not isinstance(command, Custom)
         else:
             session.sent(command)
-        session.received(reply)
+        try:
+            session.received(reply)
+        except RemoteProtocolError:  # no answer to this command: the session ends
+            assert session.owed == 1
+            break
         assert session.owed == 0
         assert session.state in TABLE
         assert not closing or session.state is State.CLOSING

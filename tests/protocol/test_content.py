@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import tracemalloc
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import example, given
@@ -13,8 +13,12 @@ from smtpnb.protocol import content
 from smtpnb.protocol.content import (
     BLOCK,
     END_OF_DATA,
+    MAX_LINE,
     Encoder,
+    Facts,
+    bare_line_end,
     check_content,
+    facts_of,
 )
 from smtpnb.protocol.errors import LocalProtocolError
 
@@ -212,3 +216,145 @@ def test_most_blocks_leave_as_they_are_where_numpy_is_at_hand() -> None:
     encoder = Encoder()
     assert encoder.feed(block) is block
     assert encoder.n_lines == 1000
+
+
+def splits(content: bytes) -> list[list[bytes]]:
+    """Every way to cut the content into pieces."""
+    n = max(len(content) - 1, 0)
+    ways = []
+    for cuts in range(1 << n):
+        ends = [0, *(at + 1 for at in range(n) if cuts >> at & 1), len(content)]
+        ways.append([content[a:b] for a, b in pairwise(ends)])
+    return ways
+
+
+@pytest.mark.parametrize("length", range(7))
+@pytest.mark.parametrize("with_numpy", [True, False])
+def test_every_short_content_in_every_splitting(
+    length: int, *, with_numpy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_module("numpy")
+    monkeypatch.setattr(content, "_WORTH_AN_ARRAY", 1 if with_numpy else 1 << 30)
+    for octets in map(bytes, product(b"a.\r\n", repeat=length)):
+        expected = reference(octets)
+        for pieces in splits(octets):
+            assert encode(*pieces) == expected, (pieces, expected)
+
+
+def fed(encoder: Encoder, pieces: list[bytes]) -> bytes:
+    return b"".join([*map(encoder.feed, pieces), encoder.finish()])
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_raw_content_leaves_as_it_is(length: int) -> None:
+    for octets in map(bytes, product(b"a\0\r\n", repeat=length)):
+        for pieces in splits(octets):
+            encoder = Encoder(stuff=False, line_ends="raw")
+            assert fed(encoder, pieces) == octets
+            assert encoder.n_octets == len(octets)
+            assert encoder.n_lines == octets.count(b"\r\n")
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_raw_content_by_data_is_stuffed_where_crlf_ends_a_line(length: int) -> None:
+    for octets in map(bytes, product(b"a.\r\n", repeat=length)):
+        end = b"" if not octets or octets.endswith(b"\r\n") else b"\r\n"
+        expected = (b"\r\n" + octets).replace(b"\r\n.", b"\r\n..")[2:] + end
+        for pieces in splits(octets):
+            assert fed(Encoder(line_ends="raw"), pieces) == expected, pieces
+
+
+@pytest.mark.parametrize("length", range(6))
+def test_strict_refuses_the_first_bare_line_end_with_its_place(length: int) -> None:
+    for octets in map(bytes, product(b"a.\r\n", repeat=length)):
+        bare = re.search(rb"\r(?!\n)|(?<!\r)\n", octets)
+        for pieces in splits(octets):
+            encoder = Encoder(stuff=False, line_ends="strict")
+            if bare is None:
+                assert fed(encoder, pieces) == reference(octets)[:-3].replace(
+                    b"\r\n..", b"\r\n."
+                ).removeprefix(b"." * octets.startswith(b"."))
+                continue
+            name = "CR" if bare[0] == b"\r" else "LF"
+            said = f"^octet {bare.start()} of the message is a bare {name}:"
+            with pytest.raises(LocalProtocolError, match=said):
+                fed(encoder, pieces)
+
+
+@given(contents)
+def test_the_first_bare_line_end_is_found(content: bytes) -> None:
+    bare = re.search(rb"\r(?!\n)|(?<!\r)\n", content)
+    found = bare and ("CR" if bare[0] == b"\r" else "LF", bare.start())
+    assert bare_line_end(content) == found
+
+
+lines = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 77, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 1000, 1001])
+        | st.integers(0, 3000),
+        st.sampled_from([b"\r\n", b"\n", b"\r"]),
+    ),
+    max_size=8,
+).map(lambda lines: b"".join(b"x" * n + end for n, end in lines))
+
+
+@given(lines, st.binary(max_size=3), st.lists(st.integers(0, 9000), max_size=8))
+@example(b"a\n", b"b\r", [])
+def test_facts_are_what_the_reference_finds(
+    body: bytes, end: bytes, cuts: list[int]
+) -> None:
+    octets = body + end
+    ends = [0, *sorted(min(cut, len(octets)) for cut in cuts), len(octets)]
+    found = normalised(octets)
+    long = [n for n, line in enumerate(found, 1) if len(line) > MAX_LINE]
+    assert facts_of(octets[a:b] for a, b in pairwise(ends)) == Facts(
+        size=sum(len(line) + 2 for line in found),
+        n_lines=len(found),
+        crlf=not re.search(rb"\r(?!\n)|(?<!\r)\n", octets),
+        has_nul=b"\0" in octets,
+        is_8bit=max(octets, default=0) > 127,
+        long_line=long[0] if long else 0,
+    )
+
+
+@given(lines, st.lists(st.integers(0, 9000), max_size=8))
+def test_a_long_line_is_refused_in_any_splitting(body: bytes, cuts: list[int]) -> None:
+    ends = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    pieces = [body[a:b] for a, b in pairwise(ends)]
+    encoder = Encoder(short_lines=True)
+    found = [len(line) > MAX_LINE for line in normalised(body)]
+    if not any(found):
+        assert fed(encoder, pieces) + END_OF_DATA == reference(body)
+        return
+    said = f"^line {found.index(True) + 1} of the message has more than 998"
+    with pytest.raises(LocalProtocolError, match=said):
+        fed(encoder, pieces)
+    lines = normalised(body)
+    before = sum(len(line) + 2 for line in lines[: found.index(True)])
+    # No octet of the line left past what a line may have.
+    assert encoder.n_octets <= before + MAX_LINE
+
+
+@given(st.lists(st.binary(max_size=9).map(lambda x: x.replace(b"\0", b"")), max_size=6))
+def test_octets_over_127_are_refused_before_their_piece_leaves(
+    pieces: list[bytes],
+) -> None:
+    encoder = Encoder(seven_bit=True)
+    for piece in pieces:
+        if piece.isascii():
+            assert encoder.feed(piece).isascii()
+        else:
+            with pytest.raises(LocalProtocolError, match="RFC 6152 section 3"):
+                encoder.feed(piece)
+    assert encoder.finish().isascii()
+
+
+@given(st.lists(st.text(".ab", max_size=9), max_size=9))
+def test_a_clean_content_is_only_stuffed(lines: list[str]) -> None:
+    octets = "".join(line + "\r\n" for line in lines).encode()
+    facts = facts_of([octets])
+    assert facts.crlf
+    for pieces in (octets[:7], octets[7:]), (octets,):
+        encoder = Encoder(clean=True)
+        assert fed(encoder, list(pieces)) + END_OF_DATA == reference(octets)
+        assert encoder.n_lines == facts.n_lines == len(lines)

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpnb.protocol.commands import (
-    Bdat,
-    Command,
-    Data,
-    EndOfData,
-    Mail,
-    Noop,
-    Rcpt,
-    Rset,
-)
+from smtpnb.protocol.commands import Mail, Rcpt
 from smtpnb.protocol.errors import RemoteProtocolError
 from smtpnb.protocol.group import chunk, end_of_data, of_commands
 from smtpnb.protocol.parser import ReplyParser
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.session import Session, State, may_answer
+from smtpnb.protocol.session import Owed, Session, State
+from smtpnb.protocol.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,43 +109,64 @@ def test_garbage_at_once_is_the_same_as_one_by_one(octets: bytes, most: int) -> 
     assert _many_at_once([octets], most) == _one_by_one([octets])
 
 
-COMMANDS = st.sampled_from(
+# Runs of a transaction as they leave together, each with its own transaction.
+EVENTS = st.sampled_from(
     [
-        Rset(),
-        Mail("a@b"),
-        Mail("\u00e9@b", smtputf8=True),
-        Rcpt("c@d"),
-        Data(),
-        Bdat(3),
-        Bdat(3, last=True),
-        Noop(),
+        ("MAIL", "RCPT", "DATA"),
+        ("MAIL", "RCPT", "RCPT"),
+        ("RSET",),
+        ("DATA",),
+        ("BDAT",),
+        ("BDAT LAST",),
+        ("MAIL", "RCPT", "BDAT LAST"),
     ]
 )
-REPLIES = st.sampled_from([b"250 ok\r\n", b"354 go\r\n", b"550 no\r\n", b"421 bye\r\n"])
+REPLIES = st.sampled_from(
+    [b"250 ok\r\n", b"354 go\r\n", b"550 no\r\n", b"421 bye\r\n", b"334 \r\n"]
+)
 GRANTED = st.just(b"250 ok\r\n")
 
 
+def _state(session: Session, transactions: list[Transaction]) -> object:
+    return (
+        session.state,
+        session.owed,
+        session.follower.current is None,
+        [(each.outcome, each.replies) for each in transactions],
+    )
+
+
 @given(
-    st.lists(st.tuples(COMMANDS, GRANTED | REPLIES), min_size=1, max_size=8),
-    st.integers(1, 8),
+    st.lists(EVENTS, min_size=1, max_size=4),
     st.sampled_from([State.READY, State.MAIL, State.RCPT, State.DATA]),
+    st.data(),
 )
 def test_a_run_of_replies_leads_where_each_of_them_would(
-    run: list[tuple[Command, bytes]], n: int, start: State
+    runs: list[tuple[str, ...]], start: State, data: st.DataObject
 ) -> None:
-    run = [(c, octets) for c, octets in run if may_answer(c.event, int(octets[:3]))]
-    assume(run)
-    if start is State.DATA:  # only its end can be sent there, and only there
-        run = [(EndOfData(), b"250 ok\r\n"), *run]
-    at_once, one_by_one = Session(), Session()
-    for session in (at_once, one_by_one):
+    if start is State.DATA:  # only its end can be sent there
+        runs = [(".",), *runs]
+    ends = [n for n, run in enumerate(runs) if run[-1] == "DATA"]
+    runs = runs[: ends[0] + 1] if ends else runs  # behind DATA nothing may leave
+    events = [event for run in runs for event in run]
+    drawn = {"DATA": st.just(b"354 go\r\n") | REPLIES}
+    replies = [data.draw(drawn.get(event, GRANTED | REPLIES)) for event in events]
+    replies = replies[: data.draw(st.integers(1, len(events)))]
+    found = []
+    for at_once in (True, False):
+        session = Session()
         session.state = start
-        session.sent(*(command for command, _ in run))
-    replies = [octets for _, octets in run][:n]
-    at_once.received_all(replies)
-    for octets in replies:
-        one_by_one.received(Reply(octets))
-    assert at_once.state is one_by_one.state
-    assert at_once.owed == one_by_one.owed
-    if at_once.state in {State.MAIL, State.RCPT}:
-        assert at_once._smtputf8 == one_by_one._smtputf8
+        transactions = [Transaction("a@b", ["c@d", "e@f"]) for _ in runs]
+        for run, transaction in zip(runs, transactions, strict=True):
+            session.owe(Owed(run, transaction))
+        error = ""
+        try:
+            if at_once:
+                session.received_all(replies)
+            else:
+                for octets in replies:
+                    session.received(Reply(octets))
+        except RemoteProtocolError as wrong:
+            error = str(wrong)
+        found.append((error, _state(session, transactions)))
+    assert found[0] == found[1]

@@ -33,7 +33,7 @@ def said(pieces: list[bytes], parser: ReplyParser | None = None) -> Said:
                 replies.append(reply.octets)
         except RemoteProtocolError as error:
             return replies, str(error), b""
-    return replies, "", parser.pending
+    return replies, "", parser.pending(1 << 20)
 
 
 def octet_by_octet(octets: bytes) -> list[bytes]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import os
+import threading
+from contextlib import contextmanager
+from email import message_from_bytes, policy
 from email.message import EmailMessage
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +19,9 @@ from smtpnb import ConnectionLost, LocalProtocolError, MailObject, SmtpClient
 from tests.support.sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import Any
 
 WAYS = [
     pytest.param((True, True), id="window"),
@@ -268,3 +274,141 @@ def test_what_arrives_does_not_depend_on_the_way(pieces: list[bytes]) -> None:
             arrived.append(arrives(client, sink, content))
             arrived.append(arrives(client, sink, iter([content])))
     assert len(set(arrived)) == 1
+
+
+@contextmanager
+def _gzip(path: Path) -> Iterator[Any]:
+    with gzip.open(path, "wb") as file:
+        file.write(LARGE)
+    with gzip.open(path) as file:
+        yield file
+
+
+@contextmanager
+def _pipe(_: Path) -> Iterator[Any]:
+    source, target = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(target, "wb") as file:
+            file.write(LARGE)
+
+    writer = threading.Thread(target=feed)
+    writer.start()
+    with os.fdopen(source, "rb") as file:
+        yield file
+    writer.join()
+
+
+@pytest.mark.parametrize("opened", [_gzip, _pipe])
+@pytest.mark.parametrize("crlf", [True, False])
+def test_what_only_looks_like_a_file(
+    client: SmtpClient,
+    sink: Sink,
+    tmp_path: Path,
+    opened: Callable[[Path], Any],
+    crlf: bool,
+) -> None:
+    with opened(tmp_path / "m.eml") as file:
+        assert client.send(file, "a@example.org", "b@example.net", crlf=crlf).ok
+    assert sink.accepted[-1].content == LARGE
+    (mail,) = [line for line in sink.lines if line.startswith(b"MAIL")]
+    assert b"SIZE" not in mail
+
+
+class Shrinks:
+    """A mailbox that is rewritten while it is sent."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.file = path, path.open("rb")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def read(self, size: int) -> bytes:
+        block = self.file.read(size)
+        os.truncate(self.path, len(LARGE) // 2)
+        return block
+
+
+class NonBlocking:
+    """Gives what it has, and then nothing yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.gives = [LARGE[: len(LARGE) // 2], None, LARGE[len(LARGE) // 2 :]]
+
+    def read(self, size: int) -> bytes | None:
+        return self.gives.pop(0) if self.gives else b""
+
+
+@pytest.mark.parametrize("reader", [Shrinks, NonBlocking])
+def test_half_a_message_is_never_finished(
+    client: SmtpClient, sink: Sink, tmp_path: Path, reader: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / "m.eml"
+    path.write_bytes(LARGE)
+    file = reader(path)
+    with pytest.raises(LocalProtocolError, match=r"changed its size|returned None"):
+        client.send(file, "a@example.org", "b@example.net")
+    assert not sink.accepted
+    if isinstance(file, Shrinks):
+        file.file.close()
+
+
+def _texts(path: Path) -> Iterator[Any]:
+    path.write_bytes(LARGE)
+    with path.open(encoding="ascii") as file:
+        yield file
+    yield StringIO("Subject: x\n\nhi\n")
+    yield ["Subject: x\r\n", "\r\n"]
+
+
+def test_text_that_is_no_octets_is_refused_before_anything_leaves(
+    client: SmtpClient, sink: Sink, tmp_path: Path
+) -> None:
+    client.ehlo()
+    before = list(sink.lines)
+    for content in _texts(tmp_path / "m.txt"):
+        with pytest.raises(LocalProtocolError, match=r"binary mode|is str"):
+            client.send(content, "a@example.org", "b@example.net")
+    assert sink.lines == before
+    client.mail_from("a@example.org")
+    client.rcpt_to("b@example.net")
+    for content in _texts(tmp_path / "m.txt"):
+        with pytest.raises(LocalProtocolError, match=r"binary mode|is str"):
+            client.data(content)
+    assert b"DATA" not in sink.lines
+    assert client.data(b"x\r\n").ok
+
+
+EML = (
+    b"DKIM-Signature: v=1; a=rsa-sha256; c=simple/simple; d=example.org; s=x;\r\n"
+    b"\tbh=abc=; b=" + b"A" * 300 + b"\r\n"
+    b"To: =?utf-8?b?TmfGsOG7nWkgbmjhuq1uIGEgdmVyeSB2ZXJ5IGxvbmcs?= name\r\n"
+    b" <b@example.net>\r\nFrom: Ann  <a@example.org>\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n\r\n.gr\xc3\xbc\xc3\x9fe \r\n"
+)
+
+
+@pytest.mark.parametrize("policy", [policy.compat32, policy.default, policy.SMTPUTF8])
+@pytest.mark.parametrize("more", [b"", LARGE])
+def test_what_was_read_arrives_octet_for_octet(
+    client: SmtpClient, sink: Sink, policy: Any, more: bytes
+) -> None:
+    for line_end in (b"\r\n", b"\n"):
+        octets = (EML + more).replace(b"\r\n", line_end)
+        assert client.send(message_from_bytes(octets, policy=policy)).ok
+        assert sink.accepted[-1].content == EML + more
+        assert sink.accepted[-1].forward_paths == (b"b@example.net",)
+
+
+def test_a_resent_message_goes_to_whom_it_was_resent(
+    client: SmtpClient, sink: Sink
+) -> None:
+    octets = b"Resent-From: r@example.org\r\nResent-Bcc: s@example.net\r\n" + EML
+    assert client.send(message_from_bytes(octets)).ok
+    taken = sink.accepted[-1]
+    assert (taken.reverse_path, taken.forward_paths) == (
+        b"r@example.org",
+        (b"s@example.net",),
+    )
+    assert taken.content == b"Resent-From: r@example.org\r\n" + EML

@@ -371,7 +371,7 @@ def test_a_refusal_in_the_middle_of_a_blocked_group_stops_it() -> None:
         assert client._engine is not None
         wire = client._engine.exchange.connection._sock
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        text = b"x" * 60_000 + b"\r\n"
+        text = (b"x" * 198 + b"\r\n") * 300
         mails = [("a@example.org", "b@example.net", text)] * 2
         deliveries = client.send_all(mails)
         assert [d.outcome for d in deliveries] == ["refused", "not tried"]
