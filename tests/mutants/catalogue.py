@@ -224,8 +224,8 @@ _CONTENT: Final = (
         "a bare CR stays in a message",
         "only CRLF leaves as a line end (RFC 5321 section 2.3.8)",
         within="protocol",
-        find="ANY_pairs == ANY_lfs == ANY_crs",
-        put="ANY_pairs == ANY_lfs",
+        find='ANY_o.replace(b"\\r\\n", b"\\n").replace(b"\\r", b"\\n")',
+        put='ANY_o.replace(b"\\r\\n", b"\\n")',
         tests=f"{HOSTILE}test_arguments.py tests/protocol/test_content.py",
     ),
     Mutant(
