@@ -262,7 +262,10 @@ class Session:
     @property
     def owed(self) -> int:
         """How many commands await a reply."""
-        return sum([len(owed.events) - owed.n_done for owed in self.queue])
+        n = 0
+        for owed in self.queue:
+            n += len(owed.events) - owed.n_done
+        return n
 
     @property
     def most_at_once(self) -> int:

@@ -124,14 +124,15 @@ class Job:
         return self.delivery.transaction
 
 
-def _untried(given: Any) -> Job:
-    """Return a message that nobody will look at any more."""
+def _untried(given: Any, error: LocalProtocolError | None = None) -> Job:
+    """Return a message that nobody will look at any more, and why."""
     try:
-        return Job(Delivery(mail_object(given)))
-    except LocalProtocolError as error:
-        job = Job(Delivery(given))
-        job.delivery.error = error
-        return job
+        job = Job(Delivery(given if error is not None else mail_object(given)))
+    except LocalProtocolError as other:
+        job, error = Job(Delivery(given)), other
+    job.delivery.error = error
+    job.settled = True
+    return job
 
 
 class Way(ABC):
@@ -303,11 +304,13 @@ class Way(ABC):
         return None
 
     def _made(self, given: Any) -> Job:
-        job = Job(Delivery(given))
         try:
-            mail = self._fit(mail_object(given), job)
-            job.delivery = Delivery(mail)
-            job.mail = mail
+            mail = mail_object(given)
+        except LocalProtocolError as error:
+            return _untried(given, error)
+        job = Job(Delivery(mail))
+        try:
+            job.mail = mail = self._fit(mail)
             job.whole = whole = mail.whole(LARGE)
             if whole is None:
                 mail.claim()
@@ -320,13 +323,12 @@ class Way(ABC):
             job.settled = True
         return job
 
-    def _fit(self, mail: MailObject, job: Job) -> MailObject:
+    def _fit(self, mail: MailObject) -> MailObject:
         """Return the message as the server may be given it.
 
         Raises:
             LocalProtocolError: It may not (RFC 6152 section 3, RFC 6531 section 3.4).
         """
-        job.delivery = Delivery(mail)
         why = objection_to(mail, self.session.capabilities)
         if not why:
             return mail

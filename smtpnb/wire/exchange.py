@@ -38,7 +38,7 @@ from smtpnb.protocol.errors import (
 from smtpnb.protocol.parser import MAX_REPLY, ReplyParser, is_one_line
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.secret import Redactor
-from smtpnb.protocol.session import Owed, Session
+from smtpnb.protocol.session import Owed, Session, State
 from smtpnb.protocol.transaction import ENDS, Transaction, is_421, refused
 from smtpnb.wire import record
 from smtpnb.wire.record import clock
@@ -94,6 +94,7 @@ class Exchange:
         stopped: A message was refused before its end left: nothing more may leave.
         said_421: The server said that it is closing; nothing more may leave.
         replies_after_421: How many replies came behind that.
+        unread: How many octets came that were not read as a reply yet.
     """
 
     def __init__(self, log: Record, timeouts: Timeouts, *, lax: bool = False) -> None:
@@ -105,12 +106,16 @@ class Exchange:
         self.redactor = Redactor()
         self.stopped = False
         self._parser = ReplyParser(self.redactor)
+        self.unread = 0
         self._last: bytes | None = None
         self._received_at = 0
         self._first_at = 0  # when the first octet of what is being parsed came
         self._receives = 0
         self._sent = 0  # on the stream that is gone
         self._writing = False
+        self._seconds_of: dict[
+            tuple[str, ...], float
+        ] = {}  # of the few kinds of groups
         self.said_421 = False
         self.replies_after_421 = 0
 
@@ -123,11 +128,6 @@ class Exchange:
     def silent(self) -> bool:
         """Whether nothing was ever received."""
         return not self._received_at
-
-    @property
-    def unread(self) -> int:
-        """How many octets came that were not read as a reply yet."""
-        return len(self._parser)
 
     @property
     def half_said(self) -> bytes:
@@ -194,9 +194,10 @@ class Exchange:
                 each.deadline = limit
             return
         timeouts = self.timeouts
-        due = start + min(
-            sum([self._seconds(each.events) for each in owed]), timeouts.group
-        )
+        seconds = 0.0
+        for each in owed:
+            seconds += self._seconds(each.events)
+        due = start + min(seconds, timeouts.group)
         for each in owed:
             if each.events[-1] in ENDS:
                 due += timeouts.eod
@@ -207,9 +208,11 @@ class Exchange:
         timeouts = self.timeouts
         if len(events) * timeouts.command >= timeouts.group:
             return timeouts.group
-        return sum(
-            [timeouts.of(step_of(event)) for event in events if event not in ENDS]
-        )
+        seconds = self._seconds_of.get(events)
+        if seconds is None:
+            said = [step_of(event) for event in events if event not in ENDS]
+            seconds = self._seconds_of[events] = sum(map(timeouts.of, said))
+        return seconds
 
     def pause(self, seconds: float) -> None:
         """Let every reply that is owed be due later: nobody was reading meanwhile."""
@@ -488,25 +491,26 @@ class Exchange:
             RemoteProtocolError: It keeps talking and does not listen.
             ConnectionLost: It closed instead.
         """
-        if len(self._parser):
+        if self.unread:
             return True
         if self._feed(self.connection.take()) == 0:
             raise ConnectionLost("the server closed the connection")
         self._refuse_flood()
-        return len(self._parser) > 0
+        return self.unread > 0
 
     def _refuse_flood(self) -> None:
-        if len(self._parser) > MOST_UNREAD:
+        if self.unread > MOST_UNREAD:
             raise RemoteProtocolError("the server keeps talking and does not listen")
 
     def _complete(self, most: int) -> tuple[bytes, ...]:
         """Take complete replies from the parser, and record them."""
-        if not len(self._parser):
+        if not self.unread:
             return ()
         first, last = self._first_at, self._received_at
         replies = self._parser.next_replies(most)
         if not replies:
             return ()
+        self.unread = len(self._parser)
         number = self.number - self.session.owed + 1 if self.session.queue else 0
         if len(replies) == 1 and most == 1:
             self.log.add(
@@ -535,7 +539,7 @@ class Exchange:
                 session.received(Reply(octets))
         if self.said_421:
             self.replies_after_421 += len(replies)
-        elif any(is_421(octets) for octets in replies):
+        elif session.state is State.CLOSING and any(map(is_421, replies)):
             self.said_421 = True
             self.replies_after_421 = _behind_421(replies)
 
@@ -556,15 +560,17 @@ class Exchange:
             return None
         if octets:
             self._received_at = clock()
-            if not len(self._parser):
+            if not self.unread:
                 self._first_at = self._received_at
             self._receives += 1
             self._parser.feed(octets)
+            self.unread += len(octets)
         return len(octets)
 
     def new_epoch(self) -> None:
         """TLS began: nothing that came in clear is left in the parser."""
         self._parser = ReplyParser(self.redactor)
+        self.unread = 0
         self.session.encrypted_now()
 
     # What nobody asked for
@@ -572,13 +578,14 @@ class Exchange:
     def refuse_surplus(self, where: str = "") -> None:
         """Raise if application data came in that nobody asked for."""
         fed = self._feed(self.connection.take())
-        if fed == 0 and not len(self._parser):
+        if fed == 0 and not self.unread:
             raise ConnectionLost("the server had closed the connection before this")
-        if not len(self._parser):
+        if not self.unread:
             return
         surplus = self._parser.pending(MOST_NOTED)
         self.log.add(record.SURPLUS, self._received_at, surplus)
         unsolicited = self._parser.next_reply()
+        self.unread = len(self._parser)
         if unsolicited is not None and unsolicited.code == 421:
             self._last = unsolicited.octets
             raise ConnectionLost("the server had ended the session before this")
@@ -597,7 +604,7 @@ class Exchange:
             return
         with suppress(TransportError):
             self._feed(self.stream.take())
-        if len(self._parser) and self._parser.pending(3) != b"421":
+        if self.unread and self._parser.pending(3) != b"421":
             self.refuse_surplus(" behind the last reply of a group")
 
     def settle(self) -> None:
@@ -614,7 +621,7 @@ class Exchange:
                 if not replies:
                     break
                 self.match(replies)
-        if not self.session.queue and len(self._parser):
+        if not self.session.queue and self.unread:
             self._note_surplus()
 
     def _note_surplus(self) -> None:
@@ -622,6 +629,7 @@ class Exchange:
         self.log.add(record.SURPLUS, self._received_at, surplus)
         with suppress(RemoteProtocolError):
             unsolicited = self._parser.next_reply()
+            self.unread = len(self._parser)
             if unsolicited is not None:
                 self._last = unsolicited.octets
 
