@@ -615,12 +615,14 @@ class Exchange:
         with suppress(SmtpError):
             while size < MOST_UNREAD and (fed := self._feed(self.stream.take())):
                 size += fed
+        self._writing = True  # a yes to an end that has not left is still a lie
         with suppress(RemoteProtocolError):
             while self.session.queue:
                 replies = self._complete(self.session.most_at_once)
                 if not replies:
                     break
                 self.match(replies)
+        self._writing = False
         if not self.session.queue and self.unread:
             self._note_surplus()
 

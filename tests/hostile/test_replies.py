@@ -247,16 +247,16 @@ def test_surplus_that_comes_late_is_caught_too(
     trial: Callable[[str], Any],
 ) -> None:
     with trial("surplus"):
-        client = SmtpClient()
-        script = (*HELLO, Hear(), Say(b"250 Ok\r\n"), Say(b"250 late\r\n"), Listen())
+        client, read = SmtpClient(), threading.Event()
+        late = (Await(read), Say(b"250 late\r\n"), Listen())
+        script = (*HELLO, Hear(), Say(b"250 Ok\r\n"), *late)
         with ScriptedServer(script) as server:
             connect(client, server)
             ehlo(client)
             client.noop()
-            if not len(client._connected().exchange._parser):
-                assert select.select(
-                    [client._connected().exchange.connection._fd], [], [], 10
-                )[0]
+            read.set()
+            fd = client._connected().exchange.connection._fd
+            assert select.select([fd], [], [], 10)[0]
             heard = server.heard
             with pytest.raises(RemoteProtocolError, match="nobody asked for"):
                 client.rset()

@@ -25,8 +25,17 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 240
 
 
+class NoProofError(Exception):
+    """The tests of a mutant did not run."""
+
+
 def killed(mutant: Mutant) -> bool:
-    """Tell whether the tests fail for a mutant, in a copy of the project."""
+    """Tell whether the tests fail for a mutant, in a copy of the project.
+
+    Raises:
+        NotFoundError: It cannot be made.
+        NoProofError: No test ran.
+    """
     made = make(mutant)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -51,7 +60,7 @@ def killed(mutant: Mutant) -> bool:
         )
     # 1: some test failed. Anything else (no test ran, a broken mutant) is no proof.
     if run.returncode not in (0, 1):
-        raise SystemExit(f"{mutant.name}: pytest said\n{run.stdout}{run.stderr}")
+        raise NoProofError(f"{mutant.name}: pytest said\n{run.stdout}{run.stderr}")
     return run.returncode == 1
 
 
@@ -66,9 +75,9 @@ def main() -> None:
                 print(make(mutant).change, "\n")
                 continue
             dead = killed(mutant)
-        except NotFoundError as error:
+        except (NotFoundError, NoProofError) as error:
             dead = False
-            print(f"NOT MADE {error}", flush=True)
+            print(f"NO PROOF {error}", flush=True)
         else:
             print("killed  " if dead else "SURVIVED", mutant.name, flush=True)
         bad += not dead

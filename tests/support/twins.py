@@ -43,8 +43,8 @@ class Habits:
             allows it); else each leaves at once.
         pause: Seconds before a slow recipient is answered.
         drips: Each octet of a reply leaves alone.
-        flood: Octets that are said over and over once DATA was answered, and nothing
-            is read any more.
+        flood: Octets that are said over and over once DATA was answered, or BDAT has
+            come, and nothing is read any more.
         twice: The end of data is answered twice, so many seconds apart.
         enough: With this MAIL, counted from 1 in each connection, the server has had
             enough.
@@ -292,6 +292,8 @@ class _Session:
         return self.end(transaction)
 
     def bdat(self, argument: bytes) -> None:
+        while self.habits.flood:
+            self.connection.sendall(self.habits.flood)
         size, _, last = argument.partition(b" ")
         transaction = self.transaction
         good = transaction is not None and transaction.forward_paths
