@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.edges.text import NO_LATEX, cut, for_html
-from smtpnb.transcript.exchanges import fold
+from smtpnb.transcript.tables import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from smtpnb.transcript.events import Event
+    from smtpnb.transcript.transcript import Event
 
 _TEXT: Final = 300
 _ROWS: Final = 100
@@ -81,7 +81,7 @@ def waterfall(events: Sequence[Event]) -> str:
         for event in events
         if event.event in _SETUP and event.dt_ms is not None
     ]
-    for row in fold(events):
+    for row in rows("exchanges", events):
         took = row.get("send_ms", 0.0) + (row.get("latency_ms") or 0.0)
         bars.append((row["t_ms"], took, _said(row)))
     bars = sorted(bars)[-_ROWS:]

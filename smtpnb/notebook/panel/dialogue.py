@@ -15,12 +15,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.text import cut, decode, for_html
-from smtpnb.transcript.views import Line, lines
+from smtpnb.transcript.text import Line, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from smtpnb.transcript.events import Event
+    from smtpnb.transcript.transcript import Event
 
 MAX_LINES: Final = 200
 MAX_CHARACTERS: Final = 500

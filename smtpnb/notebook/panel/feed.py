@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
-    from smtpnb.transcript.events import Event
+    from smtpnb.transcript.transcript import Event
 
 KEPT: Final = 400
 
