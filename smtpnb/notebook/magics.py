@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from traitlets import Float, Unicode
 
 from smtpnb.notebook import expect
@@ -19,6 +25,7 @@ from smtpnb.notebook.line import expand
 from smtpnb.notebook.live import live
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.sessions import Sessions
+from smtpnb.notebook.showing import ShowEach
 from smtpnb.notebook.verbs import VERBS, send_cell
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.reply import Reply
@@ -57,12 +64,18 @@ class SmtpMagics(Magics):
         super().__init__(shell)
         self._shell = shell
         self.sessions = Sessions()
+        # Where `{expr}` is looked up: of the function that the magic stands in.
+        self._locals: dict[str, Any] = shell.user_ns
 
     @no_var_expand
     @line_cell_magic
-    def smtp(self, line: str, cell: str | None = None) -> Any:
+    @needs_local_scope
+    def smtp(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
         """Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, `%smtp --help`."""
         try:
+            self._locals = self._shell.user_ns if local_ns is None else local_ns
             return self._smtp(line, cell)
         except (SmtpError, Cancelled, KeyboardInterrupt) as error:
             in_one_line(error)
@@ -122,11 +135,11 @@ class SmtpMagics(Magics):
         return cell
 
     def _evaluate(self, expression: str) -> Any:
-        return eval(expression, self._shell.user_global_ns, self._shell.user_ns)  # noqa: S307  # the user's own code, in the user's own cell
+        return eval(expression, self._shell.user_global_ns, self._locals)  # noqa: S307  # the user's own code, in the user's own cell
 
 
 _FRAME: Final = ("pandas.core.frame", "DataFrame")
-_LOADED: dict[int, tuple[SmtpMagics, Any]] = {}
+_LOADED: dict[int, tuple[SmtpMagics, Any, ShowEach]] = {}
 
 
 def load(shell: Any) -> None:
@@ -139,12 +152,14 @@ def load(shell: Any) -> None:
     matcher = matcher_for(magics.sessions)
     shell.Completer.custom_matchers.append(matcher)
     _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
-    _LOADED[id(shell)] = magics, matcher
+    shows = ShowEach(shell)
+    shell.ast_transformers.append(shows)
+    _LOADED[id(shell)] = magics, matcher, shows
 
 
 def unload(shell: Any) -> None:
     """Take all of it back; sessions are closed and the sandbox is stopped."""
-    magics, matcher = _LOADED.pop(id(shell), (None, None))
+    magics, matcher, shows = _LOADED.pop(id(shell), (None, None, None))
     if magics is None:
         return
     magics.sessions.close()
@@ -152,6 +167,7 @@ def unload(shell: Any) -> None:
         shell.magics_manager.magics[kind].pop("smtp", None)
     shell.magics_manager.registry.pop("SmtpMagics", None)
     shell.configurables.remove(magics)
+    shell.ast_transformers.remove(shows)
     shell.Completer.custom_matchers.remove(matcher)
     _html_formatter(shell).pop(".".join(_FRAME), None)
 

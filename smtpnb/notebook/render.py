@@ -7,7 +7,7 @@ terminals, `errors` for messages.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from smtpnb.client import SmtpClient
 
+# Voila and nbconvert have no fixed-width font for `<pre>` of their own.
+MONO: Final = "font-family:var(--jp-code-font-family,monospace)"
 _RED = "\x1b[31m"
 _PLAIN = "\x1b[0m"
 
@@ -29,7 +31,9 @@ class Shown(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f'<pre style="margin:0">{for_html(str(self))}</pre>'
+        return (
+            f'<pre style="margin:0;{MONO}">{for_html(str(self), newlines=True)}</pre>'
+        )
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:
