@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
@@ -63,9 +64,9 @@ ANY: Final = None
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
-        "[HOST[:PORT] | sandbox | {sandbox}]",
+        "[HOST[:PORT] | HOST PORT | sandbox | {sandbox}]",
         "connect and read the greeting; without a word, to the last host",
-        at_most=1,
+        at_most=2,
         options={
             "--tls": Option(
                 "MODE",
@@ -120,6 +121,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "say DATA; as %%smtp data, send the cell as the message",
         options={"--expand": Option("", "%%smtp data: replace {expr} in the cell")},
     ),
+    "end": Command("", "end the message that a bare data began: the final dot"),
     "bdat": Command(
         "{octets}",
         "send a chunk of the message, as it is (CHUNKING)",
@@ -271,7 +273,9 @@ def known_options(command: str) -> dict[str, Option]:
 
 def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
     if name not in COMMANDS:
-        raise UsageError(f"no such command: {name!r}; there are {', '.join(COMMANDS)}")
+        near = get_close_matches(name, COMMANDS, n=1)
+        told = f"{near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        raise UsageError(f"no such command: {name!r}; {told}")
     known = known_options(name)
     plain: list[Word] = []
     options: dict[str, Any] = {}

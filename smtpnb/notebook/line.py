@@ -144,3 +144,8 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit()):
         raise UsageError(f"{port!r} in {text!r} is not a port")
     return host, int(port)
+
+
+def bracketed(host: str) -> str:
+    """Return a host so that `:PORT` can follow it."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -6,7 +6,8 @@ interrupt of the kernel cancels, closes and is raised again. Nothing is retried.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import time
+from typing import Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -18,8 +19,10 @@ from IPython.core.magic import (
 )
 from traitlets import Float, Unicode
 
+from smtpnb.client import SmtpClient
 from smtpnb.notebook import expect
-from smtpnb.notebook.completion import matcher_for
+from smtpnb.notebook.answers import Answer, after_content, delivery_html, delivery_text
+from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.grammar import Request, parse, usage
 from smtpnb.notebook.line import expand
 from smtpnb.notebook.live import live
@@ -29,9 +32,6 @@ from smtpnb.notebook.showing import ShowEach
 from smtpnb.notebook.verbs import VERBS, send_cell
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.reply import Reply
-
-if TYPE_CHECKING:
-    from smtpnb.client import SmtpClient
 
 # These do not talk: no live line, no identity, no reply to expect.
 _QUIET: Final = frozenset(
@@ -89,7 +89,7 @@ class SmtpMagics(Magics):
             raise UsageError("only %%smtp data takes a cell: the message")
         client = self._client(request)
         if not request.command:
-            return status(self.sessions.current, client)
+            return status(request.session or self.sessions.current, client)
         if self.timeout is not None:
             request.options.setdefault("--timeout", self.timeout)
         value = self._run(client, request, cell)
@@ -99,11 +99,13 @@ class SmtpMagics(Magics):
         return None if request.silent else value
 
     def _client(self, request: Request) -> SmtpClient:
-        current = self.sessions.current
-        client = self.sessions.client(request.session)
-        if request.command in ("sandbox", "sessions"):
-            self.sessions.current = current  # a look around changes nothing
-        return client
+        if request.command in ("connect", "sandbox"):
+            return self.sessions.made(request.session)
+        if request.command == "sessions" or (
+            request.command in ("use", "session") and request.words
+        ):  # its word says which, and looking makes none
+            return self.sessions.look(request.session) or SmtpClient()
+        return self.sessions.client(request.session)
 
     def _run(self, client: SmtpClient, request: Request, cell: str | None) -> Any:
         wanted = request.options.get("--expect")
@@ -113,7 +115,7 @@ class SmtpMagics(Magics):
             return VERBS[request.command](self.sessions, client, request)
         if self.identity and client.identity is None:
             client.identity = self.identity
-        lax = client.lax
+        lax, tls, began = client.lax, client.tls, time.monotonic()
         client.lax = lax or "--lax" in request.options
         try:
             with live(client, request.command, self._shell):
@@ -127,7 +129,12 @@ class SmtpMagics(Magics):
             replies = [value] if isinstance(value, Reply) else value
             for reply in replies:
                 expect.check(reply, wanted, request.command)
-        return value
+        if not isinstance(value, Reply):
+            return value
+        facts = client.tls if client.tls is not tls else None
+        seconds = time.monotonic() - began
+        note = _note(request.command, value, in_cell=cell is not None)
+        return Answer(value.octets, request.command, seconds, facts, note)
 
     def _content(self, request: Request, cell: str) -> str:
         if "--expand" in request.options:
@@ -138,8 +145,18 @@ class SmtpMagics(Magics):
         return eval(expression, self._shell.user_global_ns, self._locals)  # noqa: S307  # the user's own code, in the user's own cell
 
 
+def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
+    """Say what an answer means for the message, and the way on."""
+    if reply.code == 354 and command == "data":
+        return "now the message: %%smtp data in a cell; %smtp end sends the final dot"
+    if command == "end" or (command == "data" and in_cell):
+        return after_content(reply)
+    return ""
+
+
+_DELIVERY: Final = ("smtpnb.message.delivery", "Delivery")
 _FRAME: Final = ("pandas.core.frame", "DataFrame")
-_LOADED: dict[int, tuple[SmtpMagics, Any, ShowEach]] = {}
+_LOADED: dict[int, tuple[SmtpMagics, Answering, ShowEach]] = {}
 
 
 def load(shell: Any) -> None:
@@ -149,17 +166,18 @@ def load(shell: Any) -> None:
     magics = SmtpMagics(shell)
     shell.register_magics(magics)
     shell.configurables.append(magics)
-    matcher = matcher_for(magics.sessions)
-    shell.Completer.custom_matchers.append(matcher)
+    answering = Answering(shell.Completer, magics.sessions)
     _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
+    _html_formatter(shell).for_type_by_name(*_DELIVERY, delivery_html)
+    _text_formatter(shell).for_type_by_name(*_DELIVERY, _delivery_pretty)
     shows = ShowEach(shell)
     shell.ast_transformers.append(shows)
-    _LOADED[id(shell)] = magics, matcher, shows
+    _LOADED[id(shell)] = magics, answering, shows
 
 
 def unload(shell: Any) -> None:
     """Take all of it back; sessions are closed and the sandbox is stopped."""
-    magics, matcher, shows = _LOADED.pop(id(shell), (None, None, None))
+    magics, answering, shows = _LOADED.pop(id(shell), (None, None, None))
     if magics is None:
         return
     magics.sessions.close()
@@ -168,8 +186,18 @@ def unload(shell: Any) -> None:
     shell.magics_manager.registry.pop("SmtpMagics", None)
     shell.configurables.remove(magics)
     shell.ast_transformers.remove(shows)
-    shell.Completer.custom_matchers.remove(matcher)
-    _html_formatter(shell).pop(".".join(_FRAME), None)
+    answering.restore()
+    for kind in (_FRAME, _DELIVERY):
+        _html_formatter(shell).pop(".".join(kind), None)
+    _text_formatter(shell).pop(".".join(_DELIVERY), None)
+
+
+def _delivery_pretty(delivery: Any, printer: Any, _: bool) -> None:  # IPython's
+    printer.text(delivery_text(delivery))
+
+
+def _text_formatter(shell: Any) -> Any:
+    return shell.display_formatter.formatters["text/plain"]
 
 
 def _html_formatter(shell: Any) -> Any:

@@ -15,9 +15,9 @@ from IPython.core.error import UsageError
 from smtpnb.dialogues.conformance import conformance
 from smtpnb.notebook import messages
 from smtpnb.notebook.grammar import TABLES
-from smtpnb.notebook.line import host_and_port
+from smtpnb.notebook.line import bracketed, host_and_port
 from smtpnb.notebook.render import Shown
-from smtpnb.protocol.errors import Cancelled, SmtpError
+from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
 from smtpnb.protocol.sasl import Login, Plain
 from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
@@ -41,7 +41,7 @@ def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Connect; end an old connection first, and say so."""
     host, settings = _target(sessions, request)
     _end_old(client)
-    sessions.targets[sessions.current] = (host, dict(settings))
+    sessions.targets[request.session or sessions.current] = (host, dict(settings))
     starttls = settings.pop("starttls", False)
     greeting = client.connect(host, **settings, timeout=request.number("--timeout"))
     if starttls and greeting.ok:
@@ -54,9 +54,10 @@ def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
 def _target(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]]:
     """Return what to connect to, and how."""
     if not request.words:
-        if sessions.current not in sessions.targets:
+        name = request.session or sessions.current
+        if name not in sessions.targets:
             raise UsageError("connect wants HOST[:PORT], sandbox or {sandbox}")
-        host, last = sessions.targets[sessions.current]
+        host, last = sessions.targets[name]
         return host, {**last, **_trust(host, request)}
     word = request.words[0]
     if word.is_value and not isinstance(word.value, str):
@@ -66,7 +67,10 @@ def _target(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]]:
     if word.text.lower() == "sandbox":
         local = sessions.sandbox()
         return local, _trust(local, request)
-    host, port = host_and_port(word.text)
+    text = word.text
+    if len(request.words) == 2:  # as for telnet, nc and openssl
+        text = f"{bracketed(text)}:{request.words[1].text}"
+    host, port = host_and_port(text)
     return host, {"port": port, **_trust(host, request)}
 
 
@@ -128,6 +132,7 @@ def starttls(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Authenticate; the password never stands on the line."""
+    _check_before_asking(client)
     name = request.options.get("--mechanism") or _preferred(client)
     user, password = request.words[0].text, _password(request)
     mechanism: Mechanism = (
@@ -144,6 +149,20 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         allow_cleartext_auth="--allow-cleartext-auth" in request.options,
         timeout=request.number("--timeout"),
     )
+
+
+def _check_before_asking(client: SmtpClient) -> None:
+    """Refuse what the client would refuse, before a password is asked for."""
+    if client.state is State.CLOSED:
+        raise LocalProtocolError("not connected; connect() first")
+    if client.lax:
+        return
+    if "AUTH" not in client.allowed:
+        raise LocalProtocolError(
+            f"AUTH is out of order: the session is {client.state}; nothing was sent"
+        )
+    if "AUTH" not in client.capabilities:
+        raise LocalProtocolError("the server does not offer AUTH; nothing was sent")
 
 
 def _preferred(client: SmtpClient) -> str:
@@ -185,9 +204,10 @@ def _from_keyring(service: str, user: str) -> Secret:
 # The mail transaction
 
 
-def mail(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+def mail(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send MAIL FROM."""
     path, parameters = _path(request, "FROM:")
+    sessions.addresses[path] = None
     size = request.number("--size")
     options = request.options
     return client.mail_from(
@@ -202,9 +222,10 @@ def mail(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     )
 
 
-def rcpt(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+def rcpt(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send RCPT TO."""
     path, parameters = _path(request, "TO:")
+    sessions.addresses[path] = None
     return client.rcpt_to(
         path,
         notify=_upper(request.options.get("--notify")),
@@ -233,6 +254,11 @@ def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
 def data(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Say DATA, and no more."""
     return client.data(timeout=request.number("--timeout"))
+
+
+def end(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send the end of data."""
+    return client.end_data(timeout=request.number("--timeout"))
 
 
 def send_cell(client: SmtpClient, request: Request, content: str) -> Reply:
@@ -385,7 +411,8 @@ def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpCli
     word = request.words[0]
     if word.is_value and not isinstance(word.value, str):
         return sessions.adopt(word.value, request.session)
-    return sessions.client(word.text.removeprefix("@"))
+    name = word.text.removeprefix("@")
+    return sessions.use(name) if request.command == "use" else sessions.client(name)
 
 
 def list_sessions(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
@@ -414,6 +441,7 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "mail": mail,
     "rcpt": rcpt,
     "data": data,
+    "end": end,
     "bdat": messages.bdat,
     "send": messages.send,
     "rset": rset,
