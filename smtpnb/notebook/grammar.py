@@ -181,6 +181,28 @@ COMMANDS: Final[Mapping[str, Command]] = {
         options={"--rude": Option("", "also send what is too long")},
     ),
     "lint": Command("", "judge what happened by the RFCs"),
+    "explain": Command(
+        "[CODE | {reply} | {transcript}]",
+        "who refused what, how permanent it is, and what to do next",
+        at_most=ANY,
+    ),
+    "report": Command(
+        "[{transcript}]",
+        "a bug report in Markdown, with other names for people and hosts",
+        at_most=1,
+        options={"--as-it-was": Option("", "keep the names")},
+    ),
+    "compare": Command(
+        "@A @B | {a} {b}", "what differs between two", at_least=2, at_most=2
+    ),
+    "save": Command(
+        "FILE",
+        "write the transcript: .parquet or .jsonl",
+        at_least=1,
+        at_most=1,
+        options={"--overwrite": Option("", "replace a file that is there")},
+    ),
+    "load": Command("FILE", "read a transcript", at_least=1, at_most=1),
     "session": Command("[NAME | {client}]", "the SmtpClient behind", at_most=1),
     "use": Command("NAME | {client}", "go on in that session", at_least=1, at_most=1),
     "sessions": Command("", "all sessions, as a DataFrame"),
@@ -216,8 +238,8 @@ class Request(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The words as they go to the wire."""
-        return " ".join(word.text for word in self.words)
+        """The words as they go to the wire, with the spaces between them."""
+        return text_of(self.words)
 
     def number(self, option: str) -> float | None:
         """Return the value of an option as a number of at least 0, or None.
@@ -235,6 +257,11 @@ class Request(NamedTuple):
         if not 0 <= number < float("inf"):
             raise UsageError(f"{option} wants a number, not {value!r}")
         return number
+
+
+def text_of(found: list[Word]) -> str:
+    """Return words with the spaces that stood between them."""
+    return "".join(word.gap + word.text for word in found).lstrip()
 
 
 def parse(line: str, evaluate: Callable[[str], Any]) -> Request:

@@ -45,6 +45,11 @@ _QUIET: Final = frozenset(
         "cancel",
         "panel",
         "lint",
+        "explain",
+        "report",
+        "compare",
+        "save",
+        "load",
     ]
 )
 
@@ -125,13 +130,15 @@ class SmtpMagics(Magics):
                     value = send_cell(client, request, self._content(request, cell))
         finally:
             client.lax = lax
+            now = self.sessions.look(request.session) or client  # connect made it anew
+            now.lax = lax
         if wanted is not None:
             replies = [value] if isinstance(value, Reply) else value
             for reply in replies:
                 expect.check(reply, wanted, request.command)
         if not isinstance(value, Reply):
             return value
-        facts = client.tls if client.tls is not tls else None
+        facts = now.tls if now.tls is not tls else None
         seconds = time.monotonic() - began
         note = _note(request.command, value, in_cell=cell is not None)
         return Answer(value.octets, request.command, seconds, facts, note)
@@ -177,9 +184,10 @@ def load(shell: Any) -> None:
 
 def unload(shell: Any) -> None:
     """Take all of it back; sessions are closed and the sandbox is stopped."""
-    magics, answering, shows = _LOADED.pop(id(shell), (None, None, None))
-    if magics is None:
+    loaded = _LOADED.pop(id(shell), None)
+    if loaded is None:
         return
+    magics, answering, shows = loaded
     magics.sessions.close()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("smtp", None)
@@ -187,8 +195,8 @@ def unload(shell: Any) -> None:
     shell.configurables.remove(magics)
     shell.ast_transformers.remove(shows)
     answering.restore()
-    for kind in (_FRAME, _DELIVERY):
-        _html_formatter(shell).pop(".".join(kind), None)
+    for shown in (_FRAME, _DELIVERY):
+        _html_formatter(shell).pop(".".join(shown), None)
     _text_formatter(shell).pop(".".join(_DELIVERY), None)
 
 

@@ -67,6 +67,24 @@ class Sessions:
         """Return the client of a session, made if need be."""
         return self._clients.setdefault(name or self.current, SmtpClient())
 
+    def second(self, client: SmtpClient) -> SmtpClient:
+        """Return a client like this one, for a second connection beside its own."""
+        fresh = SmtpClient(
+            identity=client.identity,
+            timeouts=client.timeouts,
+            tls=client._policy,  # noqa: SLF001  # the same trust
+            lax=client.lax,
+        )
+        # One transcript of the session, whatever became of its connections.
+        fresh._records = client._records  # noqa: SLF001
+        fresh._transcript = client._transcript  # noqa: SLF001
+        fresh.on_tick, fresh.on_progress = client.on_tick, client.on_progress
+        return fresh
+
+    def adopt_as(self, name: str, client: SmtpClient) -> None:
+        """Give the name of a session to a client."""
+        self._clients[name] = client
+
     def use(self, name: str) -> SmtpClient:
         """Make a session the current one.
 

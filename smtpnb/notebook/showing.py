@@ -23,7 +23,8 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.La
 def show(value: Any) -> None:
     """Show the answer of a magic; None is no answer."""
     if value is not None:
-        display(value)
+        shows: Any = display  # IPython has no types for it
+        shows(value)
 
 
 class ShowEach(ast.NodeTransformer):

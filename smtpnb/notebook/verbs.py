@@ -14,7 +14,7 @@ from IPython.core.error import UsageError
 
 from smtpnb.dialogues.conformance import conformance
 from smtpnb.notebook import messages
-from smtpnb.notebook.grammar import TABLES
+from smtpnb.notebook.grammar import TABLES, text_of
 from smtpnb.notebook.line import bracketed, host_and_port
 from smtpnb.notebook.render import Shown
 from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
@@ -38,16 +38,34 @@ GOODBYE_S: Final = 5.0
 
 
 def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
-    """Connect; end an old connection first, and say so."""
+    """Connect; an old connection ends once the new one is greeted, which is said.
+
+    Any fault or refusal before that changes nothing.
+    """
     host, settings = _target(sessions, request)
-    _end_old(client)
-    sessions.targets[request.session or sessions.current] = (host, dict(settings))
+    name = request.session or sessions.current
+    dialled = client if client.state is State.CLOSED else sessions.second(client)
+    last = (host, dict(settings))
     starttls = settings.pop("starttls", False)
-    greeting = client.connect(host, **settings, timeout=request.number("--timeout"))
-    if starttls and greeting.ok:
-        client.ehlo().raise_for_status()
-        client.starttls().raise_for_status()
-        client.ehlo().raise_for_status()
+    timeout = request.number("--timeout")
+    try:
+        greeting = dialled.connect(host, **settings, timeout=timeout)
+        if starttls and greeting.ok:
+            dialled.ehlo().raise_for_status()
+            dialled.starttls().raise_for_status()
+            dialled.ehlo().raise_for_status()
+    except BaseException:
+        if dialled is not client:
+            dialled.cancel()
+        raise
+    if dialled is not client:
+        dialled.on_tick = dialled.on_progress = None  # those of this command
+        if not greeting.ok:
+            dialled.disconnect()
+            return greeting
+        _end_old(client)
+        sessions.adopt_as(name, dialled)
+    sessions.targets[name] = last
     return greeting
 
 
@@ -315,8 +333,8 @@ def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def command(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send any verb."""
-    verb, *text = (word.text for word in request.words)
-    return client.command(verb, " ".join(text), timeout=request.number("--timeout"))
+    verb, *text = request.words
+    return client.command(verb.text, text_of(text), timeout=request.number("--timeout"))
 
 
 def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:
@@ -404,6 +422,67 @@ def lint(_: Sessions, client: SmtpClient, request: Request) -> Any:
     return lint(client.transcript)
 
 
+def ask_explain(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Explain a code, a reply, a transcript, or what happened last."""
+    from smtpnb.analysis.explain.explain import explain
+
+    thing: Any = client.transcript
+    if request.words:
+        word = request.words[0]
+        thing = word.value if word.is_value else request.text
+    try:
+        return explain(thing)
+    except (LookupError, TypeError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def ask_report(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Write a bug report in Markdown."""
+    from smtpnb.analysis.report.report import report
+
+    source = request.words[0].value if request.words else client.transcript
+    try:
+        return Shown(report(source, pseudonymise="--as-it-was" not in request.options))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(str(error)) from None
+
+
+def ask_compare(sessions: Sessions, _: SmtpClient, request: Request) -> Any:
+    """Tell what differs between two sessions or transcripts."""
+    from smtpnb.analysis.compare.compare import compare
+
+    sides = [
+        word.value if word.is_value else sessions.client(word.text[1:]).transcript
+        for word in request.words
+        if word.is_value or word.text.startswith("@")
+    ]
+    if len(sides) != 2:
+        raise UsageError("compare wants @A @B, or {a} {b}")
+    try:
+        return compare(*sides)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(str(error)) from None
+
+
+def save(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Write the transcript to a file."""
+    overwrite = "--overwrite" in request.options
+    try:
+        return client.transcript.save(request.words[0].unquoted, overwrite=overwrite)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def load(_: Sessions, __: SmtpClient, request: Request) -> Any:
+    """Read a transcript from a file."""
+    from smtpnb.transcript import load
+
+    try:
+        return load(request.words[0].unquoted)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
 def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpClient:
     """Return the client behind the magic; with a name or a client, use that one."""
     if not request.words:
@@ -458,6 +537,11 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "transcript": transcript,
     "conformance": ask_conformance,
     "lint": lint,
+    "explain": ask_explain,
+    "report": ask_report,
+    "compare": ask_compare,
+    "save": save,
+    "load": load,
     "session": session,
     "use": session,
     "sessions": list_sessions,

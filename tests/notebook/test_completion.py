@@ -25,7 +25,7 @@ KNOWN = Known(
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
-        ("%smtp co", ["connect", "command", "conformance"]),
+        ("%smtp co", ["connect", "command", "conformance", "compare"]),
         ("r = %smtp ehl", ["ehlo"]),
         ("%smtp EH", ["EHLO"]),
         ("%%smtp da", ["data"]),
