@@ -61,6 +61,8 @@ _FAULT: Final = {
 SANDBOX_WORDS: Final = ("stop", "inbox", "fault", "clear")
 TABLES: Final = ("events", "exchanges", "transactions", "sessions")
 ANY: Final = None
+BARE: Final = "%%smtp"  # a cell that is a dialogue
+EXPAND: Final = Option("", "replace {expr} in the cell")
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
@@ -286,6 +288,10 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
     if not found or found[0].text in ("--help", "-h"):
         options = {"--help": _FLAG} if found else {}
         return Request("", [], options, session, variable, silent)
+    if found[0].text.startswith("--"):  # of a bare %%smtp cell
+        plain, options = _options(BARE, found)
+        _check_count(BARE, plain)
+        return Request("", [], options, session, variable, silent)
     name = found.pop(0).text.lower()
     plain, options = _options(name, found)
     if "--help" not in options:
@@ -295,11 +301,13 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
 
 def known_options(command: str) -> dict[str, Option]:
     """Return all options of a command."""
+    if command == BARE:
+        return {"--expand": EXPAND, **COMMON}
     return {**COMMANDS[command].options, **COMMON}
 
 
 def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
-    if name not in COMMANDS:
+    if name != BARE and name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1)
         told = f"{near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
         raise UsageError(f"no such command: {name!r}; {told}")
@@ -340,7 +348,7 @@ def _chosen(name: str, option: Option, text: str) -> str:
 
 
 def _check_count(name: str, plain: list[Word]) -> None:
-    command = COMMANDS[name]
+    command = COMMANDS.get(name, Command("", ""))
     if len(plain) < command.at_least:
         raise UsageError(f"{name} wants {command.arguments}")
     if command.at_most is not None and len(plain) > command.at_most:

@@ -20,7 +20,8 @@ from IPython.core.magic import (
 from traitlets import Float, Unicode
 
 from smtpnb.client import SmtpClient
-from smtpnb.notebook import expect
+from smtpnb.edges.text import for_terminal
+from smtpnb.notebook import expect, script
 from smtpnb.notebook.answers import Answer, after_content, delivery_html, delivery_text
 from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.grammar import Request, parse, usage
@@ -90,9 +91,15 @@ class SmtpMagics(Magics):
         request = parse(line, self._evaluate)
         if "--help" in request.options:
             return Shown(usage(request.command))
-        if cell is not None and request.command != "data":
-            raise UsageError("only %%smtp data takes a cell: the message")
+        if cell is not None and request.command not in ("", "data"):
+            raise UsageError(
+                "only %%smtp data takes a cell: the message; "
+                "or %%smtp alone: a dialogue"
+            )
         client = self._client(request)
+        if cell is not None and not request.command:
+            dialogue = self._dialogue(client, request, self._content(request, cell))
+            return None if request.silent else dialogue
         if not request.command:
             return status(request.session or self.sessions.current, client)
         if self.timeout is not None:
@@ -143,6 +150,30 @@ class SmtpMagics(Magics):
         note = _note(request.command, value, in_cell=cell is not None)
         return Answer(value.octets, request.command, seconds, facts, note)
 
+    def _dialogue(self, client: SmtpClient, request: Request, cell: str) -> Shown:
+        """Run the lines of a cell, and return what was said."""
+        wanted = request.options.get("--expect")
+        wanted = None if wanted is None else expect.matcher(wanted)
+        todo = script.steps(cell)  # before anything is sent
+        told = []
+        reply: Reply | None = None
+        for step in todo:
+            timeout = request.number("--timeout")
+            with live(client, step.text[:4].strip() or "content", self._shell):
+                if not step.is_content:
+                    reply = script.say(client, step.text, timeout)
+                    told.append(f" -> {for_terminal(step.text)}")
+                elif reply is None or reply.code != 354:
+                    told.append("=== content skipped: DATA was not answered 354")
+                    continue
+                else:
+                    reply = send_cell(client, request, step.text)
+                    told.append(f" -> (content: {len(step.text.encode())} octets)")
+            told.append(f"{'<-  ' if reply.ok else '<** '}{reply}")
+            if wanted is not None and not (step.text.upper() == "DATA" and reply.ok):
+                expect.check(reply, wanted, step.text[:4].lower())
+        return Shown("\n".join(told))
+
     def _content(self, request: Request, cell: str) -> str:
         if "--expand" in request.options:
             return expand(cell, self._evaluate)
@@ -161,6 +192,9 @@ def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
     return ""
 
 
+SmtpMagics.smtp.__doc__ = (  # what %smtp? shows
+    f"Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, ...\n\n{usage()}"
+)
 _DELIVERY: Final = ("smtpnb.message.delivery", "Delivery")
 _FRAME: Final = ("pandas.core.frame", "DataFrame")
 _LOADED: dict[int, tuple[SmtpMagics, Answering, ShowEach]] = {}

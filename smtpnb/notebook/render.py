@@ -56,6 +56,12 @@ def status(name: str, client: SmtpClient) -> Shown:
     )
 
 
+_FATES: Final = {
+    "aborted": "; the message was not sent: its end never left",
+    "unknown": "; its end left and no reply came: the message may have been accepted",
+    "accepted": "; the message was accepted",
+    "refused": "; the message was refused",
+}
 _NAMES: Final = {"reverse_path": "--from", "forward_paths": "--to"}
 
 
@@ -79,6 +85,8 @@ def in_one_line(error: BaseException) -> None:
     """Make IPython show an error in one red line; its class and data stay."""
     name = type(error).__name__
     text = str(error) or "the command was stopped and the connection closed"
+    if isinstance(error, KeyboardInterrupt):
+        text += _FATES.get(getattr(error, "outcome", None) or "", "")
     if isinstance(error, (LocalProtocolError, TlsError)):  # our own words
         text = in_words_of_magics(text)
     shown = for_terminal(text)

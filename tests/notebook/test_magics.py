@@ -10,8 +10,9 @@ from IPython.core.error import UsageError
 
 from smtpnb import LocalProtocolError, Reply, Sandbox, SmtpClient, State
 from smtpnb.edges.text import NO_LATEX
+from smtpnb.notebook.grammar import usage
 from smtpnb.notebook.live import LiveLine
-from smtpnb.notebook.magics import load, unload
+from smtpnb.notebook.magics import SmtpMagics, load, unload
 from smtpnb.protocol.errors import DeadlineExceeded, ReplyError
 
 if TYPE_CHECKING:
@@ -272,6 +273,8 @@ def test_help_and_status_are_words(run: Callable[[str], Any]) -> None:
     assert "connect" in run("%smtp --help")
     assert "--notify" in run("%smtp rcpt --help")
     assert "may be sent now: connect" in run("%smtp")
+    function: Any = SmtpMagics.smtp
+    assert usage() in function.__doc__
 
 
 def test_a_cell_belongs_to_data_alone(run: Callable[[str], Any]) -> None:
