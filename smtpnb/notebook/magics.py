@@ -130,7 +130,9 @@ class SmtpMagics(Magics):
         lax, tls, began = client.lax, client.tls, time.monotonic()
         client.lax = lax or "--lax" in request.options
         try:
-            with live(client, request.command, self._shell):
+            limit = request.number("--timeout")
+            total = None if cell is None else len(cell.encode("utf-8", "replace"))
+            with live(client, request.command, self._shell, limit=limit, total=total):
                 if cell is None:
                     value = VERBS[request.command](self.sessions, client, request)
                 else:
