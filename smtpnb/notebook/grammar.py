@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
@@ -60,12 +61,14 @@ _FAULT: Final = {
 SANDBOX_WORDS: Final = ("stop", "inbox", "fault", "clear")
 TABLES: Final = ("events", "exchanges", "transactions", "sessions")
 ANY: Final = None
+BARE: Final = "%%smtp"  # a cell that is a dialogue
+EXPAND: Final = Option("", "replace {expr} in the cell")
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
-        "[HOST[:PORT] | sandbox | {sandbox}]",
+        "[HOST[:PORT] | HOST PORT | sandbox | {sandbox}]",
         "connect and read the greeting; without a word, to the last host",
-        at_most=1,
+        at_most=2,
         options={
             "--tls": Option(
                 "MODE",
@@ -120,6 +123,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "say DATA; as %%smtp data, send the cell as the message",
         options={"--expand": Option("", "%%smtp data: replace {expr} in the cell")},
     ),
+    "end": Command("", "end the message that a bare data began: the final dot"),
     "bdat": Command(
         "{octets}",
         "send a chunk of the message, as it is (CHUNKING)",
@@ -179,6 +183,28 @@ COMMANDS: Final[Mapping[str, Command]] = {
         options={"--rude": Option("", "also send what is too long")},
     ),
     "lint": Command("", "judge what happened by the RFCs"),
+    "explain": Command(
+        "[CODE | {reply} | {transcript}]",
+        "who refused what, how permanent it is, and what to do next",
+        at_most=ANY,
+    ),
+    "report": Command(
+        "[{transcript}]",
+        "a bug report in Markdown, with other names for people and hosts",
+        at_most=1,
+        options={"--as-it-was": Option("", "keep the names")},
+    ),
+    "compare": Command(
+        "@A @B | {a} {b}", "what differs between two", at_least=2, at_most=2
+    ),
+    "save": Command(
+        "FILE",
+        "write the transcript: .parquet or .jsonl",
+        at_least=1,
+        at_most=1,
+        options={"--overwrite": Option("", "replace a file that is there")},
+    ),
+    "load": Command("FILE", "read a transcript", at_least=1, at_most=1),
     "session": Command("[NAME | {client}]", "the SmtpClient behind", at_most=1),
     "use": Command("NAME | {client}", "go on in that session", at_least=1, at_most=1),
     "sessions": Command("", "all sessions, as a DataFrame"),
@@ -214,8 +240,8 @@ class Request(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The words as they go to the wire."""
-        return " ".join(word.text for word in self.words)
+        """The words as they go to the wire, with the spaces between them."""
+        return text_of(self.words)
 
     def number(self, option: str) -> float | None:
         """Return the value of an option as a number of at least 0, or None.
@@ -233,6 +259,11 @@ class Request(NamedTuple):
         if not 0 <= number < float("inf"):
             raise UsageError(f"{option} wants a number, not {value!r}")
         return number
+
+
+def text_of(found: list[Word]) -> str:
+    """Return words with the spaces that stood between them."""
+    return "".join(word.gap + word.text for word in found).lstrip()
 
 
 def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
@@ -257,6 +288,10 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
     if not found or found[0].text in ("--help", "-h"):
         options = {"--help": _FLAG} if found else {}
         return Request("", [], options, session, variable, silent)
+    if found[0].text.startswith("--"):  # of a bare %%smtp cell
+        plain, options = _options(BARE, found)
+        _check_count(BARE, plain)
+        return Request("", [], options, session, variable, silent)
     name = found.pop(0).text.lower()
     plain, options = _options(name, found)
     if "--help" not in options:
@@ -266,12 +301,16 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
 
 def known_options(command: str) -> dict[str, Option]:
     """Return all options of a command."""
+    if command == BARE:
+        return {"--expand": EXPAND, **COMMON}
     return {**COMMANDS[command].options, **COMMON}
 
 
 def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
-    if name not in COMMANDS:
-        raise UsageError(f"no such command: {name!r}; there are {', '.join(COMMANDS)}")
+    if name != BARE and name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        told = f"{near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        raise UsageError(f"no such command: {name!r}; {told}")
     known = known_options(name)
     plain: list[Word] = []
     options: dict[str, Any] = {}
@@ -309,7 +348,7 @@ def _chosen(name: str, option: Option, text: str) -> str:
 
 
 def _check_count(name: str, plain: list[Word]) -> None:
-    command = COMMANDS[name]
+    command = COMMANDS.get(name, Command("", ""))
     if len(plain) < command.at_least:
         raise UsageError(f"{name} wants {command.arguments}")
     if command.at_most is not None and len(plain) > command.at_most:

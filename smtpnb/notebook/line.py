@@ -11,7 +11,8 @@ is not used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
 
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     Evaluate = Callable[[str], Any]
 
 
+_BRACE: Final = re.compile(r"\{\{|\}\}|\{")
+
+
 class Word(NamedTuple):
     """One word: as typed (after expansion), and the object if it was one `{expr}`."""
 
     text: str
     value: Any = None
     is_value: bool = False
+    gap: str = " "  # what stood before it
 
     @property
     def unquoted(self) -> str:
@@ -53,18 +58,21 @@ def words(line: str, evaluate: Evaluate) -> list[Word]:
     Raises:
         UsageError: A quote is not closed, or an expression failed.
     """
-    return [_expanded(piece, evaluate) for piece in _pieces(line)]
+    return [
+        _expanded(piece, evaluate)._replace(gap=gap) for gap, piece in _pieces(line)
+    ]
 
 
-def _pieces(line: str) -> Iterator[str]:
-    at = 0
+def _pieces(line: str) -> Iterator[tuple[str, str]]:
+    """Yield each word with the spaces before it."""
+    at = before = 0
     while at < len(line):
         if line[at].isspace():
             at += 1
             continue
         end = _end_of_word(line, at)
-        yield line[at:end]
-        at = end
+        yield line[before:at], line[at:end]
+        at = before = end
 
 
 def _end_of_word(line: str, start: int) -> int:
@@ -78,13 +86,26 @@ def _end_of_part(line: str, at: int, *, may_quote: bool) -> int:
     """Return where the quoted string, the expression or the character at `at` ends."""
     character = line[at]
     if character == '"' or (character == "'" and may_quote):
-        end = line.find(character, at + 1)
+        end = _end_of_quote(line, at)
         if end < 0 and character == '"':
             raise UsageError(f"the quote before {line[at + 1 :]!r} is not closed")
         return end + 1 or at + 1  # O'Brien's apostrophe stands for itself
+    if line.startswith(("{{", "}}"), at):
+        return at + 2
     if character == "{":
         return _end_of_expression(line, at) or at + 1
     return at + 1
+
+
+def _end_of_quote(line: str, at: int) -> int:
+    r"""Return where the quote that begins at `at` ends, or -1.
+
+    A backslash quotes what follows it (RFC 5321 section 4.1.2), unless nothing would
+    end the quote then: "C:\tmp\" is a folder.
+    """
+    quote = line[at]
+    match = re.compile(rf"(?:[^\\{quote}]|\\.)*{quote}").match(line, at + 1)
+    return match.end() - 1 if match else line.find(quote, at + 1)
 
 
 def _end_of_expression(text: str, at: int) -> int:
@@ -98,27 +119,37 @@ def _end_of_expression(text: str, at: int) -> int:
 
 
 def expand(text: str, evaluate: Evaluate) -> str:
-    """Replace each `{expr}` by the text of its value; an open brace stands for itself.
+    """Replace each `{expr}` by the text of its value, and `{{` and `}}` by a brace.
+
+    A brace that nothing closes stands for itself.
 
     Raises:
         UsageError: An expression failed, or gave octets, which are no text.
     """
     parts = []
     at = 0
-    while (start := text.find("{", at)) >= 0:
+    while found := _BRACE.search(text, at):
+        start, brace = found.start(), found.group()
+        parts.append(text[at:start])
+        if len(brace) == 2:
+            parts.append(brace[0])
+            at = start + 2
+            continue
         end = _end_of_expression(text, start)
         if not end:
-            break
+            parts.append(brace)
+            at = start + 1
+            continue
         value = _value(text[start + 1 : end - 1], evaluate)
         if isinstance(value, (bytes, bytearray, memoryview)):
             raise UsageError(f"{text[start:end]} gives octets; here text is needed")
-        parts += [text[at:start], str(value)]
+        parts.append(str(value))
         at = end
     return "".join([*parts, text[at:]])
 
 
 def _expanded(piece: str, evaluate: Evaluate) -> Word:
-    if piece.startswith("{") and _end_of_expression(piece, 0) == len(piece):
+    if piece[:1] == "{" != piece[1:2] and _end_of_expression(piece, 0) == len(piece):
         value = _value(piece[1:-1], evaluate)
         return Word(value if isinstance(value, str) else piece, value, is_value=True)
     return Word(expand(piece, evaluate))
@@ -144,3 +175,8 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit()):
         raise UsageError(f"{port!r} in {text!r} is not a port")
     return host, int(port)
+
+
+def bracketed(host: str) -> str:
+    """Return a host so that `:PORT` can follow it."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -32,6 +32,8 @@ class LiveLine:
         what: The command.
         paint: Shows a text; "" removes it.
         clock: Gives seconds.
+        limit: Seconds that the command may take, if it was told.
+        total: Octets of content to send, if they are known.
     """
 
     def __init__(
@@ -39,7 +41,12 @@ class LiveLine:
         what: str,
         paint: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        limit: float | None = None,
+        total: int | None = None,
     ) -> None:
+        self._limit = limit
+        self._total = total
         self._what = what
         self._paint = paint
         self._clock = clock
@@ -52,10 +59,26 @@ class LiveLine:
         seconds = self._clock() - self._began
         if seconds < AFTER_S:
             return
-        sent = f", {self._octets / 1e6:.1f} MB sent" if self._octets else ""
+        left = "" if self._limit is None else f" of {self._limit:g}"
         self._shown = True
         self._paint(
-            f"{self._what}: {seconds:.1f} s{sent} (interrupt the kernel to cancel)"
+            f"{self._what}: {seconds:.1f}{left} s{self._sent(seconds)} "
+            "(interrupt the kernel to cancel)"
+        )
+
+    def _sent(self, seconds: float) -> str:
+        """Say how many octets of how many have left, how fast, and how long to go."""
+        if not self._octets:
+            return ""
+        sent = f", {self._octets / 1e6:.1f} MB sent"
+        if not self._total or self._total < self._octets:
+            return sent
+        rate = self._octets / seconds
+        to_go = (self._total - self._octets) / rate
+        percent = 100 * self._octets // self._total
+        return (
+            f"{sent} of {self._total / 1e6:.1f} ({percent} %), "
+            f"{rate / 1e6:.1f} MB/s, {to_go:.0f} s left"
         )
 
     def progress(self, octets: int) -> None:
@@ -90,9 +113,16 @@ def _paint_terminal(text: str) -> None:
 
 
 @contextmanager
-def live(client: SmtpClient, what: str, shell: Any) -> Iterator[None]:
+def live(
+    client: SmtpClient,
+    what: str,
+    shell: Any,
+    *,
+    limit: float | None = None,
+    total: int | None = None,
+) -> Iterator[None]:
     """Show the live line while a command of this client runs."""
-    line = LiveLine(what, painter(shell))
+    line = LiveLine(what, painter(shell), limit=limit, total=total)
     before = client.on_tick, client.on_progress
     client.on_tick, client.on_progress = line.tick, line.progress
     try:

@@ -6,25 +6,33 @@ interrupt of the kernel cancels, closes and is raised again. Nothing is retried.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import time
+from typing import Any, Final
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from traitlets import Float, Unicode
 
-from smtpnb.notebook import expect
-from smtpnb.notebook.completion import matcher_for
+from smtpnb.client import SmtpClient
+from smtpnb.edges.text import for_terminal
+from smtpnb.notebook import expect, script
+from smtpnb.notebook.answers import Answer, after_content, delivery_html, delivery_text
+from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.grammar import Request, parse, usage
 from smtpnb.notebook.line import expand
 from smtpnb.notebook.live import live
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.sessions import Sessions
+from smtpnb.notebook.showing import ShowEach
 from smtpnb.notebook.verbs import VERBS, send_cell
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.reply import Reply
-
-if TYPE_CHECKING:
-    from smtpnb.client import SmtpClient
 
 # These do not talk: no live line, no identity, no reply to expect.
 _QUIET: Final = frozenset(
@@ -38,6 +46,11 @@ _QUIET: Final = frozenset(
         "cancel",
         "panel",
         "lint",
+        "explain",
+        "report",
+        "compare",
+        "save",
+        "load",
     ]
 )
 
@@ -57,12 +70,18 @@ class SmtpMagics(Magics):
         super().__init__(shell)
         self._shell = shell
         self.sessions = Sessions()
+        # Where `{expr}` is looked up: of the function that the magic stands in.
+        self._locals: dict[str, Any] = shell.user_ns
 
     @no_var_expand
     @line_cell_magic
-    def smtp(self, line: str, cell: str | None = None) -> Any:
+    @needs_local_scope
+    def smtp(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
         """Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, `%smtp --help`."""
         try:
+            self._locals = self._shell.user_ns if local_ns is None else local_ns
             return self._smtp(line, cell)
         except (SmtpError, Cancelled, KeyboardInterrupt) as error:
             in_one_line(error)
@@ -72,11 +91,17 @@ class SmtpMagics(Magics):
         request = parse(line, self._evaluate)
         if "--help" in request.options:
             return Shown(usage(request.command))
-        if cell is not None and request.command != "data":
-            raise UsageError("only %%smtp data takes a cell: the message")
+        if cell is not None and request.command not in ("", "data"):
+            raise UsageError(
+                "only %%smtp data takes a cell: the message; "
+                "or %%smtp alone: a dialogue"
+            )
         client = self._client(request)
+        if cell is not None and not request.command:
+            dialogue = self._dialogue(client, request, self._content(request, cell))
+            return None if request.silent else dialogue
         if not request.command:
-            return status(self.sessions.current, client)
+            return status(request.session or self.sessions.current, client)
         if self.timeout is not None:
             request.options.setdefault("--timeout", self.timeout)
         value = self._run(client, request, cell)
@@ -86,11 +111,13 @@ class SmtpMagics(Magics):
         return None if request.silent else value
 
     def _client(self, request: Request) -> SmtpClient:
-        current = self.sessions.current
-        client = self.sessions.client(request.session)
-        if request.command in ("sandbox", "sessions"):
-            self.sessions.current = current  # a look around changes nothing
-        return client
+        if request.command in ("connect", "sandbox"):
+            return self.sessions.made(request.session)
+        if request.command == "sessions" or (
+            request.command in ("use", "session") and request.words
+        ):  # its word says which, and looking makes none
+            return self.sessions.look(request.session) or SmtpClient()
+        return self.sessions.client(request.session)
 
     def _run(self, client: SmtpClient, request: Request, cell: str | None) -> Any:
         wanted = request.options.get("--expect")
@@ -100,21 +127,54 @@ class SmtpMagics(Magics):
             return VERBS[request.command](self.sessions, client, request)
         if self.identity and client.identity is None:
             client.identity = self.identity
-        lax = client.lax
+        lax, tls, began = client.lax, client.tls, time.monotonic()
         client.lax = lax or "--lax" in request.options
         try:
-            with live(client, request.command, self._shell):
+            limit = request.number("--timeout")
+            total = None if cell is None else len(cell.encode("utf-8", "replace"))
+            with live(client, request.command, self._shell, limit=limit, total=total):
                 if cell is None:
                     value = VERBS[request.command](self.sessions, client, request)
                 else:
                     value = send_cell(client, request, self._content(request, cell))
         finally:
             client.lax = lax
+            now = self.sessions.look(request.session) or client  # connect made it anew
+            now.lax = lax
         if wanted is not None:
             replies = [value] if isinstance(value, Reply) else value
             for reply in replies:
                 expect.check(reply, wanted, request.command)
-        return value
+        if not isinstance(value, Reply):
+            return value
+        facts = now.tls if now.tls is not tls else None
+        seconds = time.monotonic() - began
+        note = _note(request.command, value, in_cell=cell is not None)
+        return Answer(value.octets, request.command, seconds, facts, note)
+
+    def _dialogue(self, client: SmtpClient, request: Request, cell: str) -> Shown:
+        """Run the lines of a cell, and return what was said."""
+        wanted = request.options.get("--expect")
+        wanted = None if wanted is None else expect.matcher(wanted)
+        todo = script.steps(cell)  # before anything is sent
+        told = []
+        reply: Reply | None = None
+        for step in todo:
+            timeout = request.number("--timeout")
+            with live(client, step.text[:4].strip() or "content", self._shell):
+                if not step.is_content:
+                    reply = script.say(client, step.text, timeout)
+                    told.append(f" -> {for_terminal(step.text)}")
+                elif reply is None or reply.code != 354:
+                    told.append("=== content skipped: DATA was not answered 354")
+                    continue
+                else:
+                    reply = send_cell(client, request, step.text)
+                    told.append(f" -> (content: {len(step.text.encode())} octets)")
+            told.append(f"{'<-  ' if reply.ok else '<** '}{reply}")
+            if wanted is not None and not (step.text.upper() == "DATA" and reply.ok):
+                expect.check(reply, wanted, step.text[:4].lower())
+        return Shown("\n".join(told))
 
     def _content(self, request: Request, cell: str) -> str:
         if "--expand" in request.options:
@@ -122,11 +182,24 @@ class SmtpMagics(Magics):
         return cell
 
     def _evaluate(self, expression: str) -> Any:
-        return eval(expression, self._shell.user_global_ns, self._shell.user_ns)  # noqa: S307  # the user's own code, in the user's own cell
+        return eval(expression, self._shell.user_global_ns, self._locals)  # noqa: S307  # the user's own code, in the user's own cell
 
 
+def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
+    """Say what an answer means for the message, and the way on."""
+    if reply.code == 354 and command == "data":
+        return "now the message: %%smtp data in a cell; %smtp end sends the final dot"
+    if command == "end" or (command == "data" and in_cell):
+        return after_content(reply)
+    return ""
+
+
+SmtpMagics.smtp.__doc__ = (  # what %smtp? shows
+    f"Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, ...\n\n{usage()}"
+)
+_DELIVERY: Final = ("smtpnb.message.delivery", "Delivery")
 _FRAME: Final = ("pandas.core.frame", "DataFrame")
-_LOADED: dict[int, tuple[SmtpMagics, Any]] = {}
+_LOADED: dict[int, tuple[SmtpMagics, Answering, ShowEach]] = {}
 
 
 def load(shell: Any) -> None:
@@ -136,24 +209,39 @@ def load(shell: Any) -> None:
     magics = SmtpMagics(shell)
     shell.register_magics(magics)
     shell.configurables.append(magics)
-    matcher = matcher_for(magics.sessions)
-    shell.Completer.custom_matchers.append(matcher)
+    answering = Answering(shell.Completer, magics.sessions)
     _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
-    _LOADED[id(shell)] = magics, matcher
+    _html_formatter(shell).for_type_by_name(*_DELIVERY, delivery_html)
+    _text_formatter(shell).for_type_by_name(*_DELIVERY, _delivery_pretty)
+    shows = ShowEach(shell)
+    shell.ast_transformers.append(shows)
+    _LOADED[id(shell)] = magics, answering, shows
 
 
 def unload(shell: Any) -> None:
     """Take all of it back; sessions are closed and the sandbox is stopped."""
-    magics, matcher = _LOADED.pop(id(shell), (None, None))
-    if magics is None:
+    loaded = _LOADED.pop(id(shell), None)
+    if loaded is None:
         return
+    magics, answering, shows = loaded
     magics.sessions.close()
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("smtp", None)
     shell.magics_manager.registry.pop("SmtpMagics", None)
     shell.configurables.remove(magics)
-    shell.Completer.custom_matchers.remove(matcher)
-    _html_formatter(shell).pop(".".join(_FRAME), None)
+    shell.ast_transformers.remove(shows)
+    answering.restore()
+    for shown in (_FRAME, _DELIVERY):
+        _html_formatter(shell).pop(".".join(shown), None)
+    _text_formatter(shell).pop(".".join(_DELIVERY), None)
+
+
+def _delivery_pretty(delivery: Any, printer: Any, _: bool) -> None:  # IPython's
+    printer.text(delivery_text(delivery))
+
+
+def _text_formatter(shell: Any) -> Any:
+    return shell.display_formatter.formatters["text/plain"]
 
 
 def _html_formatter(shell: Any) -> Any:

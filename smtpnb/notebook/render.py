@@ -6,16 +6,20 @@ terminals, `errors` for messages.
 
 from __future__ import annotations
 
+import re
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
+from smtpnb.protocol.errors import LocalProtocolError, TlsError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from smtpnb.client import SmtpClient
 
+# Voila and nbconvert have no fixed-width font for `<pre>` of their own.
+MONO: Final = "font-family:var(--jp-code-font-family,monospace)"
 _RED = "\x1b[31m"
 _PLAIN = "\x1b[0m"
 
@@ -29,7 +33,9 @@ class Shown(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f'<pre style="margin:0">{for_html(str(self))}</pre>'
+        return (
+            f'<pre style="margin:0;{MONO}">{for_html(str(self), newlines=True)}</pre>'
+        )
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:
@@ -50,10 +56,39 @@ def status(name: str, client: SmtpClient) -> Shown:
     )
 
 
+_FATES: Final = {
+    "aborted": "; the message was not sent: its end never left",
+    "unknown": "; its end left and no reply came: the message may have been accepted",
+    "accepted": "; the message was accepted",
+    "refused": "; the message was refused",
+}
+_NAMES: Final = {"reverse_path": "--from", "forward_paths": "--to"}
+
+
+def in_words_of_magics(text: str) -> str:
+    """Say in the language of `%smtp` what an error says in Python's.
+
+    `name=True` is a flag, `name="value"` an option, `name()` a command.
+    """
+    for name, option in _NAMES.items():
+        text = re.sub(rf"\b{name}\b", option, text)
+    text = re.sub(r"\b([a-z_]+)=True\b", lambda m: _option(m[1]), text)
+    text = re.sub(r'\b([a-z_]+)="(\w+)"', lambda m: f"{_option(m[1])} {m[2]}", text)
+    return re.sub(r"\b(?:client\.)?([a-z_]+)\(\)", r"%smtp \1", text)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def in_one_line(error: BaseException) -> None:
     """Make IPython show an error in one red line; its class and data stay."""
     name = type(error).__name__
     text = str(error) or "the command was stopped and the connection closed"
+    if isinstance(error, KeyboardInterrupt):
+        text += _FATES.get(getattr(error, "outcome", None) or "", "")
+    if isinstance(error, (LocalProtocolError, TlsError)):  # our own words
+        text = in_words_of_magics(text)
     shown = for_terminal(text)
     # IPython asks an exception for this before it formats a traceback.
     error._render_traceback_ = partial(_one_line, name, shown)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """The named sessions of a notebook, and its one sandbox.
 
-A session is an `SmtpClient` with a name; the one used last is the one meant when no
-`@NAME` stands in a line.
+A session is an `SmtpClient` with a name. `@NAME` means one for a single command; `use`
+changes which one is meant when no `@NAME` stands in a line.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ class Sessions:
     """Clients by name, the current one, and the sandbox.
 
     Attributes:
-        current: The name of the session used last.
+        current: The name of the session that is meant without `@NAME`.
+        addresses: What stood in MAIL and RCPT, in order, once each.
         targets: By session, what it connected to last.
     """
 
     def __init__(self) -> None:
         self.current = DEFAULT
         self.targets: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self.addresses: dict[str, None] = {}
         self._clients: dict[str, SmtpClient] = {}
         self._sandbox: Sandbox | None = None
 
@@ -41,9 +43,57 @@ class Sessions:
         return iter(self._clients)
 
     def client(self, name: str = "") -> SmtpClient:
-        """Return the client of a session, made if need be, and make it current."""
-        self.current = name or self.current
-        return self._clients.setdefault(self.current, SmtpClient())
+        """Return the client of a session; only the current one is made if need be.
+
+        Raises:
+            UsageError: There is no session of that name.
+        """
+        name = name or self.current
+        if name == self.current:
+            return self._clients.setdefault(name, SmtpClient())
+        if name not in self._clients:
+            known = ", ".join(self._clients) or "none yet"
+            raise UsageError(
+                f"there is no session {name!r}; there are: {known} "
+                "(%smtp @NAME connect HOST makes one)"
+            )
+        return self._clients[name]
+
+    def look(self, name: str = "") -> SmtpClient | None:
+        """Return the client of a session if there is one; nothing is made."""
+        return self._clients.get(name or self.current)
+
+    def made(self, name: str) -> SmtpClient:
+        """Return the client of a session, made if need be."""
+        return self._clients.setdefault(name or self.current, SmtpClient())
+
+    def second(self, client: SmtpClient) -> SmtpClient:
+        """Return a client like this one, for a second connection beside its own."""
+        fresh = SmtpClient(
+            identity=client.identity,
+            timeouts=client.timeouts,
+            tls=client._policy,  # noqa: SLF001  # the same trust
+            lax=client.lax,
+        )
+        # One transcript of the session, whatever became of its connections.
+        fresh._records = client._records  # noqa: SLF001
+        fresh._transcript = client._transcript  # noqa: SLF001
+        fresh.on_tick, fresh.on_progress = client.on_tick, client.on_progress
+        return fresh
+
+    def adopt_as(self, name: str, client: SmtpClient) -> None:
+        """Give the name of a session to a client."""
+        self._clients[name] = client
+
+    def use(self, name: str) -> SmtpClient:
+        """Make a session the current one.
+
+        Raises:
+            UsageError: There is no session of that name.
+        """
+        client = self.client(name)
+        self.current = name
+        return client
 
     def adopt(self, client: object, name: str = "") -> SmtpClient:
         """Take a client made in Python as a session, and make it current.

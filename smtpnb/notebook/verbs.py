@@ -14,10 +14,10 @@ from IPython.core.error import UsageError
 
 from smtpnb.dialogues.conformance import conformance_in_parts
 from smtpnb.notebook import messages
-from smtpnb.notebook.grammar import TABLES
-from smtpnb.notebook.line import host_and_port
+from smtpnb.notebook.grammar import TABLES, text_of
+from smtpnb.notebook.line import bracketed, host_and_port
 from smtpnb.notebook.render import Shown
-from smtpnb.protocol.errors import Cancelled, SmtpError
+from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
 from smtpnb.protocol.sasl import Login, Plain
 from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
@@ -38,25 +38,44 @@ GOODBYE_S: Final = 5.0
 
 
 def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
-    """Connect; end an old connection first, and say so."""
+    """Connect; an old connection ends once the new one is greeted, which is said.
+
+    Any fault or refusal before that changes nothing.
+    """
     host, settings = _target(sessions, request)
-    _end_old(client)
-    sessions.targets[sessions.current] = (host, dict(settings))
+    name = request.session or sessions.current
+    dialled = client if client.state is State.CLOSED else sessions.second(client)
+    last = (host, dict(settings))
     starttls = settings.pop("starttls", False)
-    greeting = client.connect(host, **settings, timeout=request.number("--timeout"))
-    if starttls and greeting.ok:
-        client.ehlo().raise_for_status()
-        client.starttls().raise_for_status()
-        client.ehlo().raise_for_status()
+    timeout = request.number("--timeout")
+    try:
+        greeting = dialled.connect(host, **settings, timeout=timeout)
+        if starttls and greeting.ok:
+            dialled.ehlo().raise_for_status()
+            dialled.starttls().raise_for_status()
+            dialled.ehlo().raise_for_status()
+    except BaseException:
+        if dialled is not client:
+            dialled.cancel()
+        raise
+    if dialled is not client:
+        dialled.on_tick = dialled.on_progress = None  # those of this command
+        if not greeting.ok:
+            dialled.disconnect()
+            return greeting
+        _end_old(client)
+        sessions.adopt_as(name, dialled)
+    sessions.targets[name] = last
     return greeting
 
 
 def _target(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]]:
     """Return what to connect to, and how."""
     if not request.words:
-        if sessions.current not in sessions.targets:
+        name = request.session or sessions.current
+        if name not in sessions.targets:
             raise UsageError("connect wants HOST[:PORT], sandbox or {sandbox}")
-        host, last = sessions.targets[sessions.current]
+        host, last = sessions.targets[name]
         return host, {**last, **_trust(host, request)}
     word = request.words[0]
     if word.is_value and not isinstance(word.value, str):
@@ -66,7 +85,10 @@ def _target(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]]:
     if word.text.lower() == "sandbox":
         local = sessions.sandbox()
         return local, _trust(local, request)
-    host, port = host_and_port(word.text)
+    text = word.text
+    if len(request.words) == 2:  # as for telnet, nc and openssl
+        text = f"{bracketed(text)}:{request.words[1].text}"
+    host, port = host_and_port(text)
     return host, {"port": port, **_trust(host, request)}
 
 
@@ -128,6 +150,7 @@ def starttls(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Authenticate; the password never stands on the line."""
+    _check_before_asking(client)
     name = request.options.get("--mechanism") or _preferred(client)
     user, password = request.words[0].text, _password(request)
     mechanism: Mechanism = (
@@ -144,6 +167,20 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         allow_cleartext_auth="--allow-cleartext-auth" in request.options,
         timeout=request.number("--timeout"),
     )
+
+
+def _check_before_asking(client: SmtpClient) -> None:
+    """Refuse what the client would refuse, before a password is asked for."""
+    if client.state is State.CLOSED:
+        raise LocalProtocolError("not connected; connect() first")
+    if client.lax:
+        return
+    if "AUTH" not in client.allowed:
+        raise LocalProtocolError(
+            f"AUTH is out of order: the session is {client.state}; nothing was sent"
+        )
+    if "AUTH" not in client.capabilities:
+        raise LocalProtocolError("the server does not offer AUTH; nothing was sent")
 
 
 def _preferred(client: SmtpClient) -> str:
@@ -185,9 +222,10 @@ def _from_keyring(service: str, user: str) -> Secret:
 # The mail transaction
 
 
-def mail(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+def mail(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send MAIL FROM."""
     path, parameters = _path(request, "FROM:")
+    sessions.addresses[path] = None
     size = request.number("--size")
     options = request.options
     return client.mail_from(
@@ -202,9 +240,10 @@ def mail(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     )
 
 
-def rcpt(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+def rcpt(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send RCPT TO."""
     path, parameters = _path(request, "TO:")
+    sessions.addresses[path] = None
     return client.rcpt_to(
         path,
         notify=_upper(request.options.get("--notify")),
@@ -233,6 +272,11 @@ def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
 def data(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Say DATA, and no more."""
     return client.data(timeout=request.number("--timeout"))
+
+
+def end(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send the end of data."""
+    return client.end_data(timeout=request.number("--timeout"))
 
 
 def send_cell(client: SmtpClient, request: Request, content: str) -> Reply:
@@ -289,8 +333,8 @@ def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def command(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send any verb."""
-    verb, *text = (word.text for word in request.words)
-    return client.command(verb, " ".join(text), timeout=request.number("--timeout"))
+    verb, *text = request.words
+    return client.command(verb.text, text_of(text), timeout=request.number("--timeout"))
 
 
 def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:
@@ -405,6 +449,67 @@ def lint(_: Sessions, client: SmtpClient, request: Request) -> Any:
     return lint(client.transcript)
 
 
+def ask_explain(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Explain a code, a reply, a transcript, or what happened last."""
+    from smtpnb.analysis.explain.explain import explain
+
+    thing: Any = client.transcript
+    if request.words:
+        word = request.words[0]
+        thing = word.value if word.is_value else request.text
+    try:
+        return explain(thing)
+    except (LookupError, TypeError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def ask_report(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Write a bug report in Markdown."""
+    from smtpnb.analysis.report.report import report
+
+    source = request.words[0].value if request.words else client.transcript
+    try:
+        return Shown(report(source, pseudonymise="--as-it-was" not in request.options))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(str(error)) from None
+
+
+def ask_compare(sessions: Sessions, _: SmtpClient, request: Request) -> Any:
+    """Tell what differs between two sessions or transcripts."""
+    from smtpnb.analysis.compare.compare import compare
+
+    sides = [
+        word.value if word.is_value else sessions.client(word.text[1:]).transcript
+        for word in request.words
+        if word.is_value or word.text.startswith("@")
+    ]
+    if len(sides) != 2:
+        raise UsageError("compare wants @A @B, or {a} {b}")
+    try:
+        return compare(*sides)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(str(error)) from None
+
+
+def save(_: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Write the transcript to a file."""
+    overwrite = "--overwrite" in request.options
+    try:
+        return client.transcript.save(request.words[0].unquoted, overwrite=overwrite)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def load(_: Sessions, __: SmtpClient, request: Request) -> Any:
+    """Read a transcript from a file."""
+    from smtpnb.transcript import load
+
+    try:
+        return load(request.words[0].unquoted)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
 def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpClient:
     """Return the client behind the magic; with a name or a client, use that one."""
     if not request.words:
@@ -412,7 +517,8 @@ def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpCli
     word = request.words[0]
     if word.is_value and not isinstance(word.value, str):
         return sessions.adopt(word.value, request.session)
-    return sessions.client(word.text.removeprefix("@"))
+    name = word.text.removeprefix("@")
+    return sessions.use(name) if request.command == "use" else sessions.client(name)
 
 
 def list_sessions(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
@@ -441,6 +547,7 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "mail": mail,
     "rcpt": rcpt,
     "data": data,
+    "end": end,
     "bdat": messages.bdat,
     "send": messages.send,
     "rset": rset,
@@ -457,6 +564,11 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "transcript": transcript,
     "conformance": ask_conformance,
     "lint": lint,
+    "explain": ask_explain,
+    "report": ask_report,
+    "compare": ask_compare,
+    "save": save,
+    "load": load,
     "session": session,
     "use": session,
     "sessions": list_sessions,

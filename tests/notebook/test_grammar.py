@@ -6,7 +6,6 @@ import pytest
 from IPython.core.error import UsageError
 
 from smtpnb.notebook import expect
-from smtpnb.notebook.completion import candidates
 from smtpnb.notebook.grammar import COMMANDS, parse, usage
 from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.verbs import VERBS
@@ -41,6 +40,7 @@ def test_a_line_is_understood_in_all_its_parts() -> None:
     ("line", "complaint"),
     [
         ("frobnicate", "no such command: 'frobnicate'"),
+        ("mial", r"no such command: 'mial'; mail\?"),
         ("rcpt", "rcpt wants TO:<PATH>"),
         ("quit now", "takes no more words; 'now' is too much"),
         ("noop --nope", "noop has no --nope"),
@@ -98,25 +98,3 @@ def test_an_expectation_that_means_nothing_is_refused(expected: str) -> None:
 )
 def test_a_host_is_cut_from_its_port(text: str, host: str, port: int) -> None:
     assert host_and_port(text) == (host, port)
-
-
-@pytest.mark.parametrize(
-    ("before", "expected"),
-    [
-        ("%smtp co", ["connect", "command", "conformance"]),
-        ("r = %smtp ehl", ["ehlo"]),
-        ("%%smtp da", ["data"]),
-        ("%smtp @t", ["@two"]),
-        ("%smtp @two qu", ["quit"]),
-        ("%smtp v << qu", ["quit"]),
-        ("%smtp connect s", ["sandbox"]),
-        ("%smtp connect h --tls ", ["none", "starttls", "implicit"]),
-        ("%smtp noop --t", ["--timeout"]),
-        ("%smtp use t", ["two"]),
-        ("%smtp transcript ex", ["exchanges"]),
-        ("%smtp nope x", []),
-        ("print(1)", None),
-    ],
-)
-def test_completion_offers(before: str, expected: list[str] | None) -> None:
-    assert candidates(before, ["main", "two"]) == expected

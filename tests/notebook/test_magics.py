@@ -6,13 +6,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 
 from smtpnb import LocalProtocolError, Reply, Sandbox, SmtpClient, State
 from smtpnb.edges.text import NO_LATEX
+from smtpnb.notebook.grammar import usage
 from smtpnb.notebook.live import LiveLine
-from smtpnb.notebook.magics import load, unload
+from smtpnb.notebook.magics import SmtpMagics, load, unload
 from smtpnb.protocol.errors import DeadlineExceeded, ReplyError
 
 if TYPE_CHECKING:
@@ -106,9 +106,11 @@ def test_lax_lifts_the_order_for_one_command(run: Callable[[str], Any]) -> None:
 def test_sessions_stand_side_by_side(run: Callable[[str], Any]) -> None:
     run("%smtp @one connect sandbox")
     run("%smtp @two connect sandbox")
-    run("%smtp @one ehlo")
-    assert run("%smtp session").state is State.READY
     run("%smtp use two")
+    run("%smtp @one ehlo")
+    assert run("%smtp @one session").state is State.READY
+    assert run("%smtp session").state is State.CONNECTED
+    assert run("%smtp session one").state is State.READY
     assert run("%smtp session").state is State.CONNECTED
     table = run("%smtp sessions")
     assert list(table["name"]) == ["one", "two"]
@@ -116,6 +118,48 @@ def test_sessions_stand_side_by_side(run: Callable[[str], Any]) -> None:
     client = run("from smtpnb import SmtpClient\nmine = SmtpClient()\nmine")
     assert run("%smtp use {mine}") is client
     assert isinstance(client, SmtpClient)
+
+
+@pytest.mark.parametrize("line", ["@typo noop", "use typo", "session typo", "@typo"])
+def test_an_unknown_session_is_told_and_not_made(
+    run: Callable[[str], Any], line: str
+) -> None:
+    run("%smtp @one connect sandbox")
+    with pytest.raises(UsageError, match="no session 'typo'; there are: one"):
+        run(f"%smtp {line}")
+    assert list(run("%smtp sessions")["name"]) == ["one"]
+
+
+def test_host_and_port_stand_apart_as_for_telnet(run: Callable[[str], Any]) -> None:
+    port = run("%smtp sandbox").port
+    assert run(f"%smtp connect 127.0.0.1 {port}").code == 220
+    assert run("%smtp connect").code == 220
+
+
+def test_auth_is_checked_before_a_password_is_asked_for(
+    run: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: str) -> str:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr("getpass.getpass", never)
+    with pytest.raises(LocalProtocolError, match="not connected"):
+        run("%smtp auth ann")
+    run("%smtp connect sandbox")
+    with pytest.raises(LocalProtocolError, match="AUTH is out of order"):
+        run("%smtp auth ann")
+    run("%smtp ehlo")
+    with pytest.raises(LocalProtocolError, match="does not offer AUTH"):
+        run("%smtp auth ann")
+
+
+def test_a_bare_data_tells_the_way_out(run: Callable[[str], Any]) -> None:
+    for line in ("connect sandbox", "ehlo", "mail a@b", "rcpt c@d"):
+        run(f"%smtp {line}")
+    assert "%smtp end" in repr(run("%smtp data"))
+    ended = run("%smtp end")
+    assert ended.code == 250
+    assert "taken responsibility" in repr(ended)
 
 
 def test_a_second_connect_says_what_was_lost(
@@ -225,10 +269,27 @@ def test_the_live_line_waits_paints_and_goes() -> None:
     ]
 
 
+def test_the_live_line_tells_what_is_left() -> None:
+    painted: list[str] = []
+    clock = iter([0.0, 2.0])
+    times = {"limit": 30, "total": 8_000_000}
+    line = LiveLine("data", painted.append, lambda: next(clock), **times)
+    line.progress(2_000_000)
+    line.tick()
+    assert painted == [
+        (
+            "data: 2.0 of 30 s, 2.0 MB sent of 8.0 (25 %), 1.0 MB/s, 6 s left "
+            "(interrupt the kernel to cancel)"
+        )
+    ]
+
+
 def test_help_and_status_are_words(run: Callable[[str], Any]) -> None:
     assert "connect" in run("%smtp --help")
     assert "--notify" in run("%smtp rcpt --help")
     assert "may be sent now: connect" in run("%smtp")
+    function: Any = SmtpMagics.smtp
+    assert usage() in function.__doc__
 
 
 def test_a_cell_belongs_to_data_alone(run: Callable[[str], Any]) -> None:
@@ -237,23 +298,13 @@ def test_a_cell_belongs_to_data_alone(run: Callable[[str], Any]) -> None:
 
 
 def test_loading_twice_and_unloading_leave_no_trace(shell: InteractiveShell) -> None:
-    matchers = len(shell.Completer.custom_matchers)
     load(shell)
-    assert len(shell.Completer.custom_matchers) == matchers
     unload(shell)
-    assert len(shell.Completer.custom_matchers) == matchers - 1
+    assert not {"completions", "complete"} & set(vars(shell.Completer))
     assert "smtp" not in shell.magics_manager.magics["line"]
     unload(shell)
     load(shell)
     assert "smtp" in shell.magics_manager.magics["cell"]
-
-
-def test_the_completer_of_the_shell_offers_the_commands(
-    shell: InteractiveShell,
-) -> None:
-    with provisionalcompleter():
-        found = [made.text for made in shell.Completer.completions("%smtp conn", 10)]
-    assert "connect" in found
 
 
 def test_a_sandbox_made_in_python_can_be_connected_to(

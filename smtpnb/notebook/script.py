@@ -1,0 +1,112 @@
+"""A bare `%%smtp` cell: the lines of a dialogue, as they stand in RFCs and tickets.
+
+`C:` lines and lines without a prefix are sent; `S:` lines, replies and the chatter of
+telnet are skipped, never asserted. The lines from DATA to the lone dot are one content,
+which leaves only after 354 and is otherwise skipped. AUTH is refused before anything is
+sent: a cell is kept in the history.
+
+This module knows nothing of how a cell is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from IPython.core.error import UsageError
+
+if TYPE_CHECKING:
+    from smtpnb.client import SmtpClient
+    from smtpnb.protocol.reply import Reply
+
+_REPLY: Final = re.compile(r"[2-5]\d\d([ -]|$)")
+_CHATTER: Final = re.compile(
+    r"(Trying |Connected to |Escape character is |Connection closed|\$ )"
+)
+_CLIENT: Final = re.compile(r"^C: ?", re.IGNORECASE)
+_SERVER: Final = re.compile(r"S:", re.IGNORECASE)
+_AUTH: Final = re.compile(r"AUTH(\s|$)", re.IGNORECASE)  # its answers, too
+_GO_ON: Final = re.compile(r"(S:\s*)?354([ -]|$)", re.IGNORECASE)
+
+
+class Step(NamedTuple):
+    """One line to send; or, with `is_content`, the content that DATA announced."""
+
+    text: str
+    is_content: bool = False
+
+
+def steps(cell: str) -> list[Step]:
+    """Cut a cell into what is sent.
+
+    Raises:
+        UsageError: AUTH with credentials; or a DATA without a lone dot behind it.
+    """
+    found: list[Step] = []
+    content: list[str] | None = None
+    marked = False  # whether the lines of this content carry C: and S:
+    for line in cell.splitlines():
+        if content is not None:
+            text = _CLIENT.sub("", line, count=1) if marked else line
+            if text == ".":
+                found.append(Step("".join(f"{one}\n" for one in content), True))
+                content = None
+            elif not (marked and _SERVER.match(line)) and (
+                content or not _GO_ON.match(line)
+            ):
+                content.append(text.removeprefix("."))
+            continue
+        said = _said(line)
+        if not said:
+            continue
+        if _AUTH.match(said):
+            raise UsageError(
+                "AUTH in a cell is refused, since IPython keeps its history: "
+                "%smtp auth USER asks for the password; nothing was sent"
+            )
+        found.append(Step(said))
+        if said.upper() == "DATA":
+            content, marked = [], _CLIENT.match(line.strip()) is not None
+    if content is not None:
+        raise UsageError("DATA wants its lines and a lone dot; nothing was sent")
+    return found
+
+
+def _said(line: str) -> str:
+    """Return what a line sends; "" for a comment, a reply or a blank line."""
+    text = line.strip()
+    if text.startswith("#") or _SERVER.match(text):
+        return ""
+    if _CLIENT.match(text):
+        return _CLIENT.sub("", text, count=1)
+    return "" if _REPLY.match(text) or _CHATTER.match(text) else text
+
+
+def say(client: SmtpClient, line: str, timeout: float | None) -> Reply:
+    """Send one line of a dialogue as its verb, or as it stands if it has none."""
+    verb, _, text = line.partition(" ")
+    text = text.strip()
+    match verb.upper():
+        case "EHLO":
+            return client.ehlo(text or None, timeout=timeout)
+        case "HELO":
+            return client.helo(text or None, timeout=timeout)
+        case "STARTTLS":
+            return client.starttls(timeout=timeout)
+        case "DATA":
+            return client.data(timeout=timeout)
+        case "RSET":
+            return client.rset(timeout=timeout)
+        case "QUIT":
+            return client.quit(timeout=timeout)
+        case "MAIL" | "RCPT" as path:
+            return _path(client, path, text, timeout)
+    return client.command(verb, text, timeout=timeout)
+
+
+def _path(client: SmtpClient, verb: str, text: str, timeout: float | None) -> Reply:
+    match = re.match(r"(?:FROM|TO):\s*<(.*)>((?:\s+\S+)*)$", text, re.IGNORECASE)
+    if match is None:  # wrong on purpose, perhaps: it goes as it stands
+        return client.command(verb, text, timeout=timeout)
+    send = client.mail_from if verb == "MAIL" else client.rcpt_to
+    return send(match[1], parameters=match[2].split(), timeout=timeout)

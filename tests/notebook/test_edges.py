@@ -1,0 +1,143 @@
+"""The sharp edges of the grammar: braces, quotes, spaces, a second connect, words."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.error import UsageError
+
+import smtpnb
+from smtpnb import ConnectError, SmtpError, State
+from smtpnb.notebook.line import expand, words
+from smtpnb.notebook.render import in_words_of_magics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def evaluate(expression: str) -> Any:
+    return eval(expression, {"x": "X", "d": {"a b": "c{d}"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{x}}", "{x}"),
+        ("{{{x}}}", "{X}"),
+        ("body {{ color: {x} }}", "body { color: X }"),
+        ("{d['a b']}", "c{d}"),
+        ("a}}b{{", "a}b{"),
+        ("a}b{c", "a}b{c"),
+    ],
+)
+def test_two_braces_are_one(text: str, expected: str) -> None:
+    assert expand(text, evaluate) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (r'mail from:<"a\"b c"@x.example> SIZE=9', [r'from:<"a\"b c"@x.example>']),
+        (r'mail "a\"b"@x', [r'"a\"b"@x']),
+        ('mail "C:\\tmp\\" x', ['"C:\\tmp\\"']),
+        ("noop {{x}}", ["{x}"]),
+    ],
+)
+def test_a_backslash_quotes_in_a_quoted_string(line: str, expected: list[str]) -> None:
+    assert [word.text for word in words(line, evaluate)][1:2] == expected
+
+
+def test_spaces_of_a_text_are_kept(run: Callable[[str], Any]) -> None:
+    run(
+        "%smtp connect sandbox;\n%smtp ehlo;\n"
+        "%smtp noop a  b;\n%smtp command NOOP c  d;"
+    )
+    said = run("%smtp transcript text")
+    assert "NOOP a  b" in said
+    assert "NOOP c  d" in said
+
+
+def test_a_connect_that_fails_changes_nothing(run: Callable[[str], Any]) -> None:
+    for line in ("connect sandbox", "ehlo", "mail a@b.example"):
+        run(f"%smtp {line};")
+    client = run("%smtp session")
+    with pytest.raises(ConnectError):
+        run("%smtp connect 127.0.0.1:1")
+    run("%smtp sandbox fault greeting --reply '554 5.3.2 Not today' --times 1;")
+    assert run("%smtp connect sandbox").code == 554
+    run("%smtp sandbox fault starttls --reply '454 4.7.0 Not now' --times 1;")
+    with pytest.raises(SmtpError, match="454"):
+        run("%smtp connect sandbox --tls starttls")
+    assert run("%smtp session") is client
+    assert client.state is State.MAIL
+    assert run("%smtp rcpt c@d.example").code == 250
+
+
+def test_a_connect_that_works_takes_the_name_and_the_transcript(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp connect sandbox;")
+    client = run("%smtp session")
+    assert run("%smtp connect sandbox --tls starttls").tls["version"]
+    assert client.state is State.CLOSED
+    assert run("%smtp session").state is State.READY
+    assert len(run("%smtp transcript sessions")) == 2
+
+
+def test_what_happened_is_explained_reported_saved_and_compared(
+    run: Callable[[str], Any], tmp_path: Path
+) -> None:
+    run("%smtp sandbox fault rcpt no* --reply '550 5.1.1 No such user';")
+    for line in ("connect sandbox", "ehlo", "mail a@b.example", "rcpt no@b.example"):
+        run(f"%smtp {line};")
+    assert "550" in run("%smtp explain").text
+    assert run("%smtp explain 450 4.2.0").headline
+    assert "a@b.example" not in run("%smtp report")
+    assert "a@b.example" in run("%smtp report --as-it-was")
+    file = tmp_path / "talk.jsonl"
+    assert run(f"%smtp save {file}") == file
+    with pytest.raises(UsageError):
+        run(f"%smtp save {file}")
+    assert run(f"%smtp save {file} --overwrite") == file
+    run(f"kept = %smtp load {file}")
+    assert "change" in run("%smtp compare {kept} {kept}").columns
+    run("%smtp @two connect sandbox;")
+    assert "change" in run("%smtp compare @main @two").columns
+    for line in ("explain nonsense", "report {1}", "compare a b", "compare {1} {2}"):
+        with pytest.raises(UsageError):
+            run(f"%smtp {line}")
+    with pytest.raises(UsageError):
+        run(f"%smtp load {tmp_path / 'none.jsonl'}")
+
+
+def messages_of(kind: str) -> list[str]:
+    """Every text that the library raises as this kind of error."""
+    found = []
+    for file in Path(smtpnb.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id=name), args=[text, *_]) if name == kind:
+                    parts = [
+                        part.value
+                        for part in ast.walk(text)
+                        if isinstance(part, ast.Constant)
+                        and isinstance(part.value, str)
+                    ]
+                    found.append("".join(parts))
+    return found
+
+
+def test_no_message_speaks_python() -> None:
+    found = messages_of("LocalProtocolError")
+    assert len(found) > 30
+    for text in found:
+        shown = in_words_of_magics(text)
+        assert "=True" not in shown
+        assert not re.search(r"\w\(\)", shown), shown
+        assert "reverse_path" not in shown
+    said = in_words_of_magics('use verify="report", allow_cleartext_auth=True; quit()')
+    assert said == "use --verify report, --allow-cleartext-auth; %smtp quit"
