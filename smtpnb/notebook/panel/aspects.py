@@ -48,14 +48,14 @@ def _of_last_session(events: Sequence[Event]) -> list[Event]:
 
 def replies(events: Sequence[Event]) -> str:
     """Return the replies of the last session: to what, code, status, time, text."""
-    rows = []
-    for row in list(fold(_of_last_session(events)))[-_ROWS:]:
+    cells = []
+    for row in list(rows("exchanges", _of_last_session(events)))[-_ROWS:]:
         code = row.get("code")
         if code is None:
             continue
         kind = "bad" if code >= 400 else "good"
         waited = row.get("latency_ms")
-        rows.append(
+        cells.append(
             (
                 _cell(_said(row)),
                 f'<b class="smtpnb-{kind}">{code}</b>',
@@ -64,7 +64,7 @@ def replies(events: Sequence[Event]) -> str:
                 _cell((row.get("text") or "").replace("\n", " / ")),
             )
         )
-    return _table("replies", ("to", "code", "status", "after", "text"), rows)
+    return _table("replies", ("to", "code", "status", "after", "text"), cells)
 
 
 def _said(row: dict[str, Any]) -> str:
@@ -89,16 +89,16 @@ def waterfall(events: Sequence[Event]) -> str:
         return "<i>nothing yet</i>"
     # Pauses between the steps are the person's own; they are left out.
     total = sum(took for _, took, _ in bars) or 1.0
-    rows, passed = [], 0.0
+    cells, passed = [], 0.0
     for _, took, label in bars:
         left, width = 100 * passed / total, max(100 * took / total, 0.3)
         bar = (
             f'<span class="smtpnb-bar" style="margin-left:{left * 1.6:.1f}px;'
             f'width:{width * 1.6:.1f}px"></span>'
         )
-        rows.append((_cell(label), f"{took:.1f} ms", bar))
+        cells.append((_cell(label), f"{took:.1f} ms", bar))
         passed += took
-    return _table("waterfall", ("step", "took", "pauses left out"), rows)
+    return _table("waterfall", ("step", "took", "pauses left out"), cells)
 
 
 def tls(facts: dict[str, Any] | None) -> str:
