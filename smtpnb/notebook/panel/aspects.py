@@ -82,7 +82,7 @@ def waterfall(events: Sequence[Event]) -> str:
         if event.event in _SETUP and event.dt_ms is not None
     ]
     for row in rows("exchanges", events):
-        took = row.get("send_ms", 0.0) + (row.get("latency_ms") or 0.0)
+        took = (row.get("send_ms") or 0.0) + (row.get("latency_ms") or 0.0)
         bars.append((row["t_ms"], took, _said(row)))
     bars = sorted(bars)[-_ROWS:]
     if not bars:
