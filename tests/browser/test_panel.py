@@ -119,7 +119,8 @@ def test_cancel_ends_a_stalled_message_in_half_a_second(
     jupyter: Lab, browser: Browser, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sandbox.fault("body", stall=True)
-    big = "panel.content = b'Subject: big\\r\\n\\r\\n' + (b'x' * 74 + b'\\r\\n') * 657_900"
+    lines = "(b'x' * 74 + b'\\r\\n') * 657_900"
+    big = f"panel.content = b'Subject: big\\r\\n\\r\\n' + {lines}"
     page = _open(jupyter, browser, sandbox, big)
     _envelope(page)
     page.click(".smtpnb-data:enabled")
