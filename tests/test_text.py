@@ -174,6 +174,8 @@ DECODED = [
     ("é漢😀".encode(), "é漢😀"),
     (b"\xe9", "\\xe9"),
     (b"a\xff\xfeb", "a\\xff\\xfeb"),
+    # GBK: two of its octets look like a letter of UTF-8, which nobody meant
+    (b"\xb4\xed\xca\xb9\xc2\xbc", "\\xb4\\xed\\xca\\xb9\\xc2\\xbc"),
     (b"\xc0\x8a", "\\xc0\\x8a"),
     (b"\xed\xa0\x80", "\\xed\\xa0\\x80"),
     (b"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"),

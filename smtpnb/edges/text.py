@@ -39,9 +39,14 @@ _ACTIVE_BUT_NEWLINE = _ACTIVE.replace("[\x00-", "[\x00-\x09\x0b-")
 def decode(octets: bytes) -> str:
     r"""Decode octets of a reply: UTF-8, and what is not UTF-8 as ``\xNN``.
 
-    RFC 6531 section 3.7.4 allows UTF-8 in replies; servers send Latin-1 as well.
+    RFC 6531 section 3.7.4 allows UTF-8 in replies; servers send Latin-1 and GBK as
+    well. A line that is not UTF-8 as a whole is escaped as a whole: two octets of
+    another charset may look like one letter of UTF-8, and would be shown as a lie.
     """
-    return octets.decode("utf-8", "backslashreplace")
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("ascii", "backslashreplace")
 
 
 def _escape(match: re.Match[str]) -> str:

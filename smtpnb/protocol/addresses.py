@@ -117,4 +117,4 @@ def _end_of_quoted(path: str) -> int:
 
 
 def _refusal(path: str, why: str) -> LocalProtocolError:
-    return LocalProtocolError(f"{path!r} is not sent: {why}")
+    return LocalProtocolError(f"{path!r} is not sent: {why}; lax sends it as it is")

@@ -19,14 +19,20 @@ _BODY: Final = re.compile(r" BODY=(\S+)", re.IGNORECASE)
 _SMTPUTF8: Final = re.compile(r" SMTPUTF8(?= |\Z)", re.IGNORECASE)
 
 _QUEUE_IDS: Final = (
-    re.compile(r"\bqueued as <?([\w.-]+)", re.IGNORECASE),  # Postfix, Haraka
-    re.compile(r"\bid=([\w.-]+)"),  # Exim
+    # Postfix and many others; Yandex names its host before it
+    re.compile(r"\bqueued (?:on \S{1,255} )?as <?(\w[\w.-]*)", re.IGNORECASE),
+    re.compile(r"\bMessage Queued \((\w[\w.-]+)\)"),  # Haraka
+    re.compile(r"\bqueued with id (\w[\w.-]*)", re.IGNORECASE),  # Stalwart
+    re.compile(r"\bids?=(\w[\w.-]*)"),  # Exim, KumoMTA
     re.compile(r"\[InternalId=(\d+)"),  # Exchange
     re.compile(  # Sendmail; bounded, as a reply may be 64 KiB without a space
         r"(?<!\S)(\S{1,80}) Message accepted for delivery", re.IGNORECASE
     ),
     re.compile(r"\bok \d+ qp (\d+)", re.IGNORECASE),  # qmail
     re.compile(r"\bOK +\d+ (\S+) - gsmtp"),  # Gmail
+    # What stands alone behind "ok" is an id where it is too long to be a word: go-smtp
+    # (base 32), KumoMTA (a UUID without hyphens), SES (hexadecimal, a UUID in it)
+    re.compile(r"\bOK:? (?:queued )?([0-9A-Za-z-]{20,64})\Z", re.IGNORECASE),
 )
 
 # The first word of a greeting that matches; the order matters ("ESMTP" comes last).
