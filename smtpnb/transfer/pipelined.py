@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from smtpnb.protocol.commands import Quit
 from smtpnb.protocol.group import of_commands
 from smtpnb.protocol.session import State
-from smtpnb.transfer.envelope import RSET
 from smtpnb.transfer.lockstep import LockStep
 from smtpnb.wire.exchange import Departure
 
@@ -34,13 +33,11 @@ class Pipelined(LockStep):
     def run(self) -> Steps[None]:
         """Send the messages, in order."""
         while (job := (yield from self.take())) is not None:
-            alone = self.session.state is State.SPOILT
-            if alone and not (yield from self.reset()):
+            # RSET is said alone: what a server that has had enough says to it (554)
+            # ends the stream, and is no verdict on the next message.
+            if not (yield from self.reset()):
                 return
-            departures = [Departure(job.envelope, job.transaction)]
-            if self.needs_reset:
-                departures.insert(0, Departure(RSET))
-            yield from self.leave(*departures)
+            yield from self.leave(Departure(job.envelope, job.transaction))
             yield from self.read_all()
             if not self.over():
                 yield from self.content(job)
@@ -60,6 +57,8 @@ class Turns(LockStep):
         granted: Job | None = None  # its content is due
         job = yield from self.take()
         while granted is not None or job is not None:
+            if granted is None and not (yield from self.reset()):
+                return
             departures = yield from self._departures(granted, job)
             if self.over() or not departures:
                 return
@@ -87,8 +86,6 @@ class Turns(LockStep):
             if not departures:
                 return departures
         if job is not None:
-            if granted is None and self.needs_reset:
-                departures.append(Departure(RSET))
             departures.append(Departure(job.envelope, job.transaction))
         elif self.quits:
             departures.append(Departure(QUIT))

@@ -252,7 +252,7 @@ class Way(ABC):
 
     def _take_the_rest(self) -> None:
         """Of a list, tell of every message; from an iterator nothing more is taken."""
-        if self.over() and not self._exhausted:
+        if not (self._exhausted or self.is_full):
             for given in self._source.rest():
                 self._open.append(_untried(given))
 
