@@ -47,6 +47,7 @@ _VERIFY: Final = {
         "MODE", "require a valid certificate, or report", ("require", "report")
     ),
     "--ca": Option("FILE", "PEM file, or {text}, of the CA to trust"),
+    "--server-name": Option("NAME", "what the certificate must name, if not the host"),
 }
 _FAULT: Final = {
     "--reply": Option("TEXT", 'answer so: "451 4.3.0 Not now"'),
@@ -175,6 +176,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "[events | exchanges | transactions | sessions | text]",
         "what happened, as text or as a DataFrame",
         at_most=1,
+        options={"--all": Option("", "of a table: every column")},
         choices=(*TABLES, "text"),
     ),
     "conformance": Command(
@@ -184,7 +186,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "lint": Command("", "judge what happened by the RFCs"),
     "explain": Command(
-        "[CODE | {reply} | {transcript}]",
+        "[TEXT | {reply} | {transcript}]",
         "who refused what, how permanent it is, and what to do next",
         at_most=ANY,
     ),

@@ -197,6 +197,10 @@ def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
 SmtpMagics.smtp.__doc__ = (  # what %smtp? shows
     f"Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, ...\n\n{usage()}"
 )
+_TRANSCRIPTS: Final = tuple(
+    ("smtpnb.transcript.transcript", name)
+    for name in ("Transcript", "Excerpt", "SavedTranscript")
+)
 _DELIVERY: Final = ("smtpnb.message.delivery", "Delivery")
 _FRAME: Final = ("pandas.core.frame", "DataFrame")
 _LOADED: dict[int, tuple[SmtpMagics, Answering, ShowEach]] = {}
@@ -213,6 +217,8 @@ def load(shell: Any) -> None:
     _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
     _html_formatter(shell).for_type_by_name(*_DELIVERY, delivery_html)
     _text_formatter(shell).for_type_by_name(*_DELIVERY, _delivery_pretty)
+    for shown in _TRANSCRIPTS:
+        _text_formatter(shell).for_type_by_name(*shown, _transcript_pretty)
     shows = ShowEach(shell)
     shell.ast_transformers.append(shows)
     _LOADED[id(shell)] = magics, answering, shows
@@ -233,11 +239,16 @@ def unload(shell: Any) -> None:
     answering.restore()
     for shown in (_FRAME, _DELIVERY):
         _html_formatter(shell).pop(".".join(shown), None)
-    _text_formatter(shell).pop(".".join(_DELIVERY), None)
+    for shown in (_DELIVERY, *_TRANSCRIPTS):
+        _text_formatter(shell).pop(".".join(shown), None)
 
 
 def _delivery_pretty(delivery: Any, printer: Any, _: bool) -> None:  # IPython's
     printer.text(delivery_text(delivery))
+
+
+def _transcript_pretty(transcript: Any, printer: Any, _: bool) -> None:  # IPython's
+    printer.text(str(transcript))  # its end, as a page shows it, too
 
 
 def _text_formatter(shell: Any) -> Any:
