@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
 
-from smtpnb.notebook.line import Word, words
+from smtpnb.notebook.line import Word, is_one_expression, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -187,8 +188,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "lint": Command("", "judge what happened by the RFCs"),
     "explain": Command(
         "[TEXT | {reply} | {transcript}]",
-        "who refused what, how permanent it is, and what to do next",
-        at_most=ANY,
+        "who refused what, how permanent it is, and what to do; %%smtp explain: a cell",
+        at_most=1,
+        options={"--expand": EXPAND},
     ),
     "report": Command(
         "[{transcript}]",
@@ -219,6 +221,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 _FLAG: Final = True
+_PASTED: Final = re.compile(
+    r"(?P<head>(?:\w+\s+<<\s+)?(?:@\S+\s+)?explain)\s+(?P<text>(?!-).*)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Request(NamedTuple):
@@ -276,7 +282,7 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
     """
     stripped = line.strip()
     silent = stripped.endswith(";")
-    found = words(stripped.removesuffix(";"), evaluate)
+    found = _words(stripped.removesuffix(";"), evaluate)
     variable = session = ""
     if len(found) > 1 and found[1].text == "<<":
         variable = found[0].text
@@ -299,6 +305,17 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
     if "--help" not in options:
         _check_count(name, plain)
     return Request(name, plain, options, session, variable, silent)
+
+
+def _words(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
+    """Cut a line; what `explain` is asked about is one word, as it was pasted.
+
+    A server's text has quotes and braces of its own. One `{expr}` is still a value.
+    """
+    match = _PASTED.match(line)
+    if match is None or is_one_expression(match["text"]):
+        return words(line, evaluate)
+    return [*words(match["head"], evaluate), Word(match["text"].rstrip())]
 
 
 def known_options(command: str) -> dict[str, Option]:

@@ -558,12 +558,14 @@ def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
     """Return a panel for this session."""
     from smtpnb.notebook.panel import Panel  # loads ipywidgets
 
+    name = request.session or sessions.current
     if request.words:
-        sessions.targets[sessions.current] = _target(sessions, request)
-    target, settings = sessions.targets.get(sessions.current, ("localhost", {}))
+        sessions.targets[name] = _target(sessions, request)
+    target, settings = sessions.targets.get(name, ("localhost", {}))
     if isinstance(target, str):
         target = f"{target}:{settings.get('port', 25)}"
-    return Panel(client, target)
+    # A later connect may give the name to another client.
+    return Panel(client, target, follow=lambda: sessions.look(name) or client)
 
 
 VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {

@@ -407,3 +407,20 @@ def test_conformance_goes_on_by_the_tls_and_in_the_session_of_its_line(
     sessions = run("%smtp @other transcript sessions")
     assert found["session_id"].nunique() == len(sessions) > 1
     assert sessions["tls_version"].notna().all()
+
+
+def test_a_panel_follows_the_name_of_its_session(
+    run: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def panel(client: SmtpClient, target: Any, follow: Callable[[], Any]) -> None:
+        asked.update(client=client, target=target, follow=follow)
+
+    monkeypatch.setattr("smtpnb.notebook.panel.Panel", panel)
+    run("%smtp @two connect sandbox;")
+    run("%smtp @two panel")
+    assert asked["client"] is run("%smtp @two session")
+    assert asked["target"] is run("%smtp sandbox")
+    run("%smtp @two connect sandbox;")
+    assert asked["follow"]() is run("%smtp @two session") is not asked["client"]
