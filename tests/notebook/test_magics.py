@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from IPython.core.error import UsageError
@@ -373,7 +373,7 @@ def test_a_transcript_is_its_dialogue_in_a_terminal_too(
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
 def test_the_certificate_may_name_another_than_the_host(
-    run: Callable[[str], Any], shell: Any, tls: str
+    run: Callable[[str], Any], shell: Any, tls: Literal["implicit", "starttls"]
 ) -> None:
     with Sandbox(tls=tls) as local:
         shell.user_ns["ca"] = local.ca
