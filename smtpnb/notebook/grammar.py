@@ -298,12 +298,12 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
         return Request("", [], options, session, variable, silent)
     if found[0].text.startswith("--"):  # of a bare %%smtp cell
         plain, options = _options(BARE, found)
-        _check_count(BARE, plain)
+        _check_count(BARE, plain, options)
         return Request("", [], options, session, variable, silent)
     name = found.pop(0).text.lower()
     plain, options = _options(name, found)
     if "--help" not in options:
-        _check_count(name, plain)
+        _check_count(name, plain, options)
     return Request(name, plain, options, session, variable, silent)
 
 
@@ -366,14 +366,19 @@ def _chosen(name: str, option: Option, text: str) -> str:
     return text.lower()
 
 
-def _check_count(name: str, plain: list[Word]) -> None:
+def _check_count(name: str, plain: list[Word], options: dict[str, Any]) -> None:
     command = COMMANDS.get(name, Command("", ""))
     if len(plain) < command.at_least:
         raise UsageError(f"{name} wants {command.arguments}")
     if command.at_most is not None and len(plain) > command.at_most:
         extra = plain[command.at_most].text
         wants = command.arguments or "no more words"
-        raise UsageError(f"{name} takes {wants}; {extra!r} is too much")
+        hint = "".join(
+            f' ({option} "..." wants quotes around spaces)'
+            for option in options
+            if known_options(name)[option].metavar == "TEXT"
+        )
+        raise UsageError(f"{name} takes {wants}; {extra!r} is too much{hint}")
 
 
 def usage(command: str = "") -> str:

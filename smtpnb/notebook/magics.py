@@ -232,9 +232,12 @@ def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
 SmtpMagics.smtp.__doc__ = (  # what %smtp? shows
     f"Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, ...\n\n{usage()}"
 )
-_TRANSCRIPTS: Final = tuple(
-    ("smtpnb.transcript.transcript", name)
-    for name in ("Transcript", "Excerpt", "SavedTranscript")
+# In a terminal these are their text, not the call that makes them.
+_TEXTS: Final = (
+    ("smtpnb.transcript.transcript", "Transcript"),
+    ("smtpnb.transcript.transcript", "Excerpt"),
+    ("smtpnb.transcript.transcript", "SavedTranscript"),
+    ("smtpnb.analysis.explain.explanation", "Explanation"),
 )
 _DELIVERY: Final = ("smtpnb.message.delivery", "Delivery")
 _FRAME: Final = ("pandas.core.frame", "DataFrame")
@@ -252,8 +255,8 @@ def load(shell: Any) -> None:
     _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
     _html_formatter(shell).for_type_by_name(*_DELIVERY, delivery_html)
     _text_formatter(shell).for_type_by_name(*_DELIVERY, _delivery_pretty)
-    for shown in _TRANSCRIPTS:
-        _text_formatter(shell).for_type_by_name(*shown, _transcript_pretty)
+    for shown in _TEXTS:
+        _text_formatter(shell).for_type_by_name(*shown, _text_pretty)
     shows = ShowEach(shell)
     shell.ast_transformers.append(shows)
     _LOADED[id(shell)] = magics, answering, shows
@@ -274,7 +277,7 @@ def unload(shell: Any) -> None:
     answering.restore()
     for shown in (_FRAME, _DELIVERY):
         _html_formatter(shell).pop(".".join(shown), None)
-    for shown in (_DELIVERY, *_TRANSCRIPTS):
+    for shown in (_DELIVERY, *_TEXTS):
         _text_formatter(shell).pop(".".join(shown), None)
 
 
@@ -282,8 +285,8 @@ def _delivery_pretty(delivery: Any, printer: Any, _: bool) -> None:  # IPython's
     printer.text(delivery_text(delivery))
 
 
-def _transcript_pretty(transcript: Any, printer: Any, _: bool) -> None:  # IPython's
-    printer.text(str(transcript))  # its end, as a page shows it, too
+def _text_pretty(shown: Any, printer: Any, _: bool) -> None:  # IPython's
+    printer.text(str(shown))
 
 
 def _text_formatter(shell: Any) -> Any:

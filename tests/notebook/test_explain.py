@@ -70,3 +70,11 @@ def test_what_cannot_be_explained_is_one_line(run: Callable[[str], Any]) -> None
         run("%smtp explain hello {x}")
     with pytest.raises(UsageError, match="takes its cell, and no words"):
         run("%%smtp explain 550\n550\n")
+
+
+def test_an_explanation_is_words_in_a_terminal(
+    run: Callable[[str], Any], shell: Any
+) -> None:
+    explained = run("%smtp explain 550 5.1.1 no")
+    text = shell.display_formatter.format(explained)[0]["text/plain"]
+    assert text == str(explained)
