@@ -135,10 +135,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "send": Command(
         "{message}",
-        "send a whole message in the fewest turns, EHLO first if it was not said",
-        at_least=1,
+        "send a whole message, EHLO first if it was not said; %%smtp send: the cell",
         at_most=1,
         options={
+            "--expand": Option("", "%%smtp send: replace {expr} in the cell"),
             "--from": Option("PATH", "the reverse-path; an EmailMessage has one"),
             "--to": Option("PATH[,PATH]", "the recipients, or {a list}; the same"),
             "--quit": Option("", "QUIT in one group with the end of the message"),
@@ -148,6 +148,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "noop": Command("[TEXT]", "do nothing", at_most=ANY),
     "vrfy": Command("TEXT", "ask about an address", at_least=1, at_most=ANY),
     "expn": Command("TEXT", "ask about a list", at_least=1, at_most=ANY),
+    "etrn": Command("DOMAIN", "start a queue (RFC 1985)", at_least=1, at_most=1),
     "help": Command("[TEXT]", "ask the server for help", at_most=ANY),
     "quit": Command("", "say goodbye and close"),
     "command": Command(

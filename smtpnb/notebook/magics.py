@@ -7,7 +7,7 @@ interrupt of the kernel cancels, closes and is raised again. Nothing is retried.
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -27,12 +27,16 @@ from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.grammar import Request, parse, usage
 from smtpnb.notebook.line import Word, expand
 from smtpnb.notebook.live import live
+from smtpnb.notebook.messages import send_cell_whole
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.sessions import Sessions
 from smtpnb.notebook.showing import ShowEach, show
 from smtpnb.notebook.verbs import VERBS, send_cell
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # These do not talk: no live line, no identity, no reply to expect.
 _QUIET: Final = frozenset(
@@ -53,6 +57,11 @@ _QUIET: Final = frozenset(
         "load",
     ]
 )
+
+_OF_CELLS: Final[dict[str, Callable[[SmtpClient, Request, str], Any]]] = {
+    "data": send_cell,
+    "send": send_cell_whole,
+}
 
 
 @magics_class
@@ -136,7 +145,8 @@ class SmtpMagics(Magics):
                 if cell is None:
                     value = VERBS[request.command](self.sessions, client, request)
                 else:
-                    value = send_cell(client, request, self._content(request, cell))
+                    send = _OF_CELLS[request.command]
+                    value = send(client, request, self._content(request, cell))
         finally:
             client.lax = lax
             now = self.sessions.look(request.session) or client  # connect made it anew
@@ -211,10 +221,10 @@ def _check_cell(request: Request) -> None:
     Raises:
         UsageError: The command takes none, or its words say the same thing.
     """
-    if request.command not in ("", "data", "explain"):
+    if request.command not in ("", "explain", *_OF_CELLS):
         raise UsageError(
-            "only %%smtp data takes a cell: the message; %%smtp explain: what a server "
-            "said; or %%smtp alone: a dialogue"
+            "only %%smtp data and %%smtp send take a cell: the message; "
+            "%%smtp explain: what a server said; or %%smtp alone: a dialogue"
         )
     if request.words:
         raise UsageError(f"%%smtp {request.command} takes its cell, and no words")

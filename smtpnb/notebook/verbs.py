@@ -343,6 +343,11 @@ def expn(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     return client.expn(request.text, timeout=request.number("--timeout"))
 
 
+def etrn(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send ETRN."""
+    return client.command("ETRN", request.text, timeout=request.number("--timeout"))
+
+
 def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send HELP."""
     return client.help(request.text, timeout=request.number("--timeout"))
@@ -584,6 +589,7 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "noop": noop,
     "vrfy": vrfy,
     "expn": expn,
+    "etrn": etrn,
     "help": help_,
     "quit": quit_,
     "command": command,

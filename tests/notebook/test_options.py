@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ("noop a  b", "NOOP a  b"),
         ("vrfy ann", "VRFY ann"),
         ("expn staff", "EXPN staff"),
+        ("etrn d.example", "ETRN d.example"),
         ("help mail", "HELP mail"),
         ("help", "HELP"),
         ("command XYZZY a  b", "XYZZY a  b"),
