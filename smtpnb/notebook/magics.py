@@ -133,6 +133,8 @@ class SmtpMagics(Magics):
         if wanted is not None:
             wanted = expect.matcher(wanted)
         if request.command in _QUIET:
+            if wanted is not None:
+                raise UsageError(f"{request.command} has no reply to expect")
             return VERBS[request.command](self.sessions, client, request)
         if self.identity and client.identity is None:
             client.identity = self.identity
@@ -152,9 +154,7 @@ class SmtpMagics(Magics):
             now = self.sessions.look(request.session) or client  # connect made it anew
             now.lax = lax
         if wanted is not None:
-            replies = [value] if isinstance(value, Reply) else value
-            for reply in replies:
-                expect.check(reply, wanted, request.command)
+            expect.check_all(value, wanted, request.command)
         if not isinstance(value, Reply):
             return value
         facts = now.tls if now.tls is not tls else None

@@ -8,6 +8,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from smtpnb import LocalProtocolError
+from smtpnb.protocol.errors import ReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,3 +107,31 @@ def test_a_cell_that_cannot_be_sent_is_told(
 def test_no_message_is_told(run: Callable[[str], Any]) -> None:
     with pytest.raises(UsageError, match="send wants a message"):
         run("%smtp send")
+
+
+@pytest.mark.parametrize(
+    ("fault", "good", "bad"),
+    [
+        ("", "2", "550"),
+        ("mail --reply '550 5.7.1 No'", "5.7.1", "2"),
+        ("rcpt c@* --reply '450 4.2.1 Busy'", "", "2"),
+        ("eod --reply '554 5.6.0 No'", "554", "25x"),
+    ],
+)
+def test_what_each_recipient_got_can_be_expected(
+    run: Callable[[str], Any], fault: str, good: str, bad: str
+) -> None:
+    if fault:
+        run(f"%smtp sandbox fault {fault};")
+    run("%smtp connect sandbox;\nm = 'Subject: x\\n\\nx\\n'")
+    line = "send {m} --from a@b.example --to b@d.example,c@d.example"
+    if good:
+        assert run(f"%smtp {line} --expect {good}").recipients
+    with pytest.raises(ReplyError, match=f"expected {bad}"):
+        run(f"%smtp {line} --expect {bad}")
+
+
+@pytest.mark.parametrize("line", ["transcript", "sessions", "explain", "lint", "panel"])
+def test_what_has_no_reply_expects_none(run: Callable[[str], Any], line: str) -> None:
+    with pytest.raises(UsageError, match="no reply to expect"):
+        run(f"%smtp {line} --expect 2")
