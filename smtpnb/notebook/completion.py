@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.completer import Completion, provisionalcompleter
 
-from smtpnb.notebook.grammar import COMMANDS, known_options
+from smtpnb.notebook.grammar import BARE, COMMANDS, known_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LINE: Final = re.compile(r"^\s*(?:\w+\s*=\s*)?%{1,2}smtp\s+(?P<rest>.*)$")
 _CELL: Final = re.compile(r"^\s*%%smtp(\s|$)")
 _PATHS: Final = {"mail": "from:<", "rcpt": "to:<"}
+# Commands whose words are sessions, and what stands before each.
+_NAMES: Final = {"use": "", "session": "", "compare": "@"}
 # Commands that are a verb of SMTP under another name, or a part of one.
 _VERB_OF: Final = {"end": "end of data"}
 _VERBS: Final = frozenset(
@@ -73,6 +75,9 @@ def candidates(before: str, known: Known) -> list[str] | None:
         offered = _behind(head, last, known)
     elif last[:1] == "@":
         offered = [f"@{name}" for name in known.names]
+    elif last[:1] == "-":
+        is_cell = before.lstrip().startswith("%%")
+        offered = [*known_options(BARE)] if is_cell else ["--help"]
     else:
         offered = [name for name in COMMANDS if _may_come(name, known)]
     typed = last.lower()
@@ -95,15 +100,20 @@ def _behind(head: list[str], last: str, known: Known) -> list[str]:
     options = known_options(name)
     if head[-1] in options and options[head[-1]].metavar:
         return _values(head[-1], options[head[-1]], known)
+    option, equals, _ = last.partition("=")
+    if equals and option in options:
+        return [f"{option}={one}" for one in _values(option, options[option], known)]
     if last.startswith("-"):
         return [option for option in options if option not in head]
     words = head[1:]
     if name in _PATHS:
         return _paths(name, words, last, known)
+    if name in _NAMES:
+        at = _NAMES[name]
+        named = [f"{at}{one}" for one in known.names if f"{at}{one}" not in words]
+        return named if at or not words else []
     if words:
         return _second(name, words)
-    if name in ("use", "session"):
-        return [*known.names]
     hosts = known.hosts if name in ("connect", "panel") else ()
     return [*command.choices, *(host for host in hosts if host not in command.choices)]
 

@@ -7,7 +7,7 @@ status code.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
@@ -34,6 +34,24 @@ def matches(reply: Reply, expected: str) -> bool:
     if "." in expected:
         return f"{reply.enhanced or ''}.".startswith(f"{expected}.")
     return str(reply.code).startswith(expected.rstrip("x"))
+
+
+def check_all(value: Any, expected: str, phase: str) -> None:
+    """Check what a command returned: a reply, a list of them, or a delivery.
+
+    Of a delivery each recipient's reply counts; a recipient without one is unexpected.
+
+    Raises:
+        ReplyError: One does not match.
+    """
+    if hasattr(value, "recipients"):
+        replies = [row.reply for row in value.recipients]
+    else:
+        replies = value if isinstance(value, list) else [value]
+    for reply in replies:
+        if reply is None:
+            raise ReplyError(f"expected {expected}, and no reply came", phase=phase)
+        check(reply, expected, phase)
 
 
 def check(reply: Reply, expected: str, phase: str) -> None:

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
 
-from smtpnb.notebook.line import Word, words
+from smtpnb.notebook.line import Word, is_one_expression, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ _VERIFY: Final = {
         "MODE", "require a valid certificate, or report", ("require", "report")
     ),
     "--ca": Option("FILE", "PEM file, or {text}, of the CA to trust"),
+    "--server-name": Option("NAME", "what the certificate must name, if not the host"),
 }
 _FAULT: Final = {
     "--reply": Option("TEXT", 'answer so: "451 4.3.0 Not now"'),
@@ -133,10 +135,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "send": Command(
         "{message}",
-        "send a whole message in the fewest turns, EHLO first if it was not said",
-        at_least=1,
+        "send a whole message, EHLO first if it was not said; %%smtp send: the cell",
         at_most=1,
         options={
+            "--expand": Option("", "%%smtp send: replace {expr} in the cell"),
             "--from": Option("PATH", "the reverse-path; an EmailMessage has one"),
             "--to": Option("PATH[,PATH]", "the recipients, or {a list}; the same"),
             "--quit": Option("", "QUIT in one group with the end of the message"),
@@ -146,6 +148,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "noop": Command("[TEXT]", "do nothing", at_most=ANY),
     "vrfy": Command("TEXT", "ask about an address", at_least=1, at_most=ANY),
     "expn": Command("TEXT", "ask about a list", at_least=1, at_most=ANY),
+    "etrn": Command("DOMAIN", "start a queue (RFC 1985)", at_least=1, at_most=1),
     "help": Command("[TEXT]", "ask the server for help", at_most=ANY),
     "quit": Command("", "say goodbye and close"),
     "command": Command(
@@ -175,6 +178,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "[events | exchanges | transactions | sessions | text]",
         "what happened, as text or as a DataFrame",
         at_most=1,
+        options={"--all": Option("", "of a table: every column")},
         choices=(*TABLES, "text"),
     ),
     "conformance": Command(
@@ -184,9 +188,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "lint": Command("", "judge what happened by the RFCs"),
     "explain": Command(
-        "[CODE | {reply} | {transcript}]",
-        "who refused what, how permanent it is, and what to do next",
-        at_most=ANY,
+        "[TEXT | {reply} | {transcript}]",
+        "who refused what, how permanent it is, and what to do; %%smtp explain: a cell",
+        at_most=1,
+        options={"--expand": EXPAND},
     ),
     "report": Command(
         "[{transcript}]",
@@ -217,6 +222,10 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 _FLAG: Final = True
+_PASTED: Final = re.compile(
+    r"(?P<head>(?:\w+\s+<<\s+)?(?:@\S+\s+)?explain)\s+(?P<text>(?!-).*)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Request(NamedTuple):
@@ -274,7 +283,7 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
     """
     stripped = line.strip()
     silent = stripped.endswith(";")
-    found = words(stripped.removesuffix(";"), evaluate)
+    found = _words(stripped.removesuffix(";"), evaluate)
     variable = session = ""
     if len(found) > 1 and found[1].text == "<<":
         variable = found[0].text
@@ -290,13 +299,24 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
         return Request("", [], options, session, variable, silent)
     if found[0].text.startswith("--"):  # of a bare %%smtp cell
         plain, options = _options(BARE, found)
-        _check_count(BARE, plain)
+        _check_count(BARE, plain, options)
         return Request("", [], options, session, variable, silent)
     name = found.pop(0).text.lower()
     plain, options = _options(name, found)
     if "--help" not in options:
-        _check_count(name, plain)
+        _check_count(name, plain, options)
     return Request(name, plain, options, session, variable, silent)
+
+
+def _words(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
+    """Cut a line; what `explain` is asked about is one word, as it was pasted.
+
+    A server's text has quotes and braces of its own. One `{expr}` is still a value.
+    """
+    match = _PASTED.match(line)
+    if match is None or is_one_expression(match["text"]):
+        return words(line, evaluate)
+    return [*words(match["head"], evaluate), Word(match["text"].rstrip())]
 
 
 def known_options(command: str) -> dict[str, Option]:
@@ -347,14 +367,19 @@ def _chosen(name: str, option: Option, text: str) -> str:
     return text.lower()
 
 
-def _check_count(name: str, plain: list[Word]) -> None:
+def _check_count(name: str, plain: list[Word], options: dict[str, Any]) -> None:
     command = COMMANDS.get(name, Command("", ""))
     if len(plain) < command.at_least:
         raise UsageError(f"{name} wants {command.arguments}")
     if command.at_most is not None and len(plain) > command.at_most:
         extra = plain[command.at_most].text
         wants = command.arguments or "no more words"
-        raise UsageError(f"{name} takes {wants}; {extra!r} is too much")
+        hint = "".join(
+            f' ({option} "..." wants quotes around spaces)'
+            for option in options
+            if known_options(name)[option].metavar == "TEXT"
+        )
+        raise UsageError(f"{name} takes {wants}; {extra!r} is too much{hint}")
 
 
 def usage(command: str = "") -> str:

@@ -148,8 +148,14 @@ def expand(text: str, evaluate: Evaluate) -> str:
     return "".join([*parts, text[at:]])
 
 
+def is_one_expression(text: str) -> bool:
+    """Tell whether a text is one `{expr}` and nothing else."""
+    text = text.strip()
+    return text[:1] == "{" != text[1:2] and _end_of_expression(text, 0) == len(text)
+
+
 def _expanded(piece: str, evaluate: Evaluate) -> Word:
-    if piece[:1] == "{" != piece[1:2] and _end_of_expression(piece, 0) == len(piece):
+    if is_one_expression(piece):
         value = _value(piece[1:-1], evaluate)
         return Word(value if isinstance(value, str) else piece, value, is_value=True)
     return Word(expand(piece, evaluate))

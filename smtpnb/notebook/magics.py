@@ -7,7 +7,7 @@ interrupt of the kernel cancels, closes and is raised again. Nothing is retried.
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -25,14 +25,18 @@ from smtpnb.notebook import expect, script
 from smtpnb.notebook.answers import Answer, after_content, delivery_html, delivery_text
 from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.grammar import Request, parse, usage
-from smtpnb.notebook.line import expand
+from smtpnb.notebook.line import Word, expand
 from smtpnb.notebook.live import live
+from smtpnb.notebook.messages import send_cell_whole
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.sessions import Sessions
-from smtpnb.notebook.showing import ShowEach
+from smtpnb.notebook.showing import ShowEach, show
 from smtpnb.notebook.verbs import VERBS, send_cell
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.reply import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # These do not talk: no live line, no identity, no reply to expect.
 _QUIET: Final = frozenset(
@@ -53,6 +57,11 @@ _QUIET: Final = frozenset(
         "load",
     ]
 )
+
+_OF_CELLS: Final[dict[str, Callable[[SmtpClient, Request, str], Any]]] = {
+    "data": send_cell,
+    "send": send_cell_whole,
+}
 
 
 @magics_class
@@ -91,20 +100,20 @@ class SmtpMagics(Magics):
         request = parse(line, self._evaluate)
         if "--help" in request.options:
             return Shown(usage(request.command))
-        if cell is not None and request.command not in ("", "data"):
-            raise UsageError(
-                "only %%smtp data takes a cell: the message; "
-                "or %%smtp alone: a dialogue"
-            )
+        if cell is not None:
+            _check_cell(request)
         client = self._client(request)
-        if cell is not None and not request.command:
-            dialogue = self._dialogue(client, request, self._content(request, cell))
-            return None if request.silent else dialogue
-        if not request.command:
-            return status(request.session or self.sessions.current, client)
         if self.timeout is not None:
             request.options.setdefault("--timeout", self.timeout)
-        value = self._run(client, request, cell)
+        if cell is not None and request.command == "explain":
+            request.words.append(Word(self._content(request, cell).strip()))
+            cell = None
+        if request.command:
+            value = self._run(client, request, cell)
+        elif cell is not None:
+            value = self._dialogue(client, request, self._content(request, cell))
+        else:
+            value = status(request.session or self.sessions.current, client)
         if request.variable:
             self._shell.user_ns[request.variable] = value
             return None
@@ -124,6 +133,8 @@ class SmtpMagics(Magics):
         if wanted is not None:
             wanted = expect.matcher(wanted)
         if request.command in _QUIET:
+            if wanted is not None:
+                raise UsageError(f"{request.command} has no reply to expect")
             return VERBS[request.command](self.sessions, client, request)
         if self.identity and client.identity is None:
             client.identity = self.identity
@@ -136,15 +147,14 @@ class SmtpMagics(Magics):
                 if cell is None:
                     value = VERBS[request.command](self.sessions, client, request)
                 else:
-                    value = send_cell(client, request, self._content(request, cell))
+                    send = _OF_CELLS[request.command]
+                    value = send(client, request, self._content(request, cell))
         finally:
             client.lax = lax
             now = self.sessions.look(request.session) or client  # connect made it anew
             now.lax = lax
         if wanted is not None:
-            replies = [value] if isinstance(value, Reply) else value
-            for reply in replies:
-                expect.check(reply, wanted, request.command)
+            expect.check_all(value, wanted, request.command)
         if not isinstance(value, Reply):
             return value
         facts = now.tls if now.tls is not tls else None
@@ -153,28 +163,48 @@ class SmtpMagics(Magics):
         return Answer(value.octets, request.command, seconds, facts, note)
 
     def _dialogue(self, client: SmtpClient, request: Request, cell: str) -> Shown:
-        """Run the lines of a cell, and return what was said."""
+        """Run the lines of a cell, and return what was said.
+
+        If it stops before its end, what was said so far is shown first.
+        """
         wanted = request.options.get("--expect")
         wanted = None if wanted is None else expect.matcher(wanted)
         todo = script.steps(cell)  # before anything is sent
-        told = []
+        told: list[str] = []
+        lax, client.lax = client.lax, client.lax or "--lax" in request.options
+        try:
+            self._say_all(client, request, todo, told, wanted)
+        except BaseException:
+            show(Shown("\n".join(told)) if told else None)
+            raise
+        finally:
+            client.lax = lax
+        return Shown("\n".join(told))
+
+    def _say_all(
+        self,
+        client: SmtpClient,
+        request: Request,
+        todo: list[script.Step],
+        told: list[str],
+        wanted: str | None,
+    ) -> None:
         reply: Reply | None = None
+        timeout = request.number("--timeout")
         for step in todo:
-            timeout = request.number("--timeout")
             with live(client, step.text[:4].strip() or "content", self._shell):
                 if not step.is_content:
-                    reply = script.say(client, step.text, timeout)
                     told.append(f" -> {for_terminal(step.text)}")
+                    reply = script.say(client, step.text, timeout)
                 elif reply is None or reply.code != 354:
                     told.append("=== content skipped: DATA was not answered 354")
                     continue
                 else:
-                    reply = send_cell(client, request, step.text)
                     told.append(f" -> (content: {len(step.text.encode())} octets)")
+                    reply = send_cell(client, request, step.text)
             told.append(f"{'<-  ' if reply.ok else '<** '}{reply}")
             if wanted is not None and not (step.text.upper() == "DATA" and reply.ok):
                 expect.check(reply, wanted, step.text[:4].lower())
-        return Shown("\n".join(told))
 
     def _content(self, request: Request, cell: str) -> str:
         if "--expand" in request.options:
@@ -183,6 +213,21 @@ class SmtpMagics(Magics):
 
     def _evaluate(self, expression: str) -> Any:
         return eval(expression, self._shell.user_global_ns, self._locals)  # noqa: S307  # the user's own code, in the user's own cell
+
+
+def _check_cell(request: Request) -> None:
+    """Refuse a cell where none is taken.
+
+    Raises:
+        UsageError: The command takes none, or its words say the same thing.
+    """
+    if request.command not in ("", "explain", *_OF_CELLS):
+        raise UsageError(
+            "only %%smtp data and %%smtp send take a cell: the message; "
+            "%%smtp explain: what a server said; or %%smtp alone: a dialogue"
+        )
+    if request.words:
+        raise UsageError(f"%%smtp {request.command} takes its cell, and no words")
 
 
 def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
@@ -196,6 +241,13 @@ def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
 
 SmtpMagics.smtp.__doc__ = (  # what %smtp? shows
     f"Talk SMTP: `%smtp connect sandbox`, `%smtp ehlo`, ...\n\n{usage()}"
+)
+# In a terminal these are their text, not the call that makes them.
+_TEXTS: Final = (
+    ("smtpnb.transcript.transcript", "Transcript"),
+    ("smtpnb.transcript.transcript", "Excerpt"),
+    ("smtpnb.transcript.transcript", "SavedTranscript"),
+    ("smtpnb.analysis.explain.explanation", "Explanation"),
 )
 _DELIVERY: Final = ("smtpnb.message.delivery", "Delivery")
 _FRAME: Final = ("pandas.core.frame", "DataFrame")
@@ -213,6 +265,8 @@ def load(shell: Any) -> None:
     _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
     _html_formatter(shell).for_type_by_name(*_DELIVERY, delivery_html)
     _text_formatter(shell).for_type_by_name(*_DELIVERY, _delivery_pretty)
+    for shown in _TEXTS:
+        _text_formatter(shell).for_type_by_name(*shown, _text_pretty)
     shows = ShowEach(shell)
     shell.ast_transformers.append(shows)
     _LOADED[id(shell)] = magics, answering, shows
@@ -233,11 +287,16 @@ def unload(shell: Any) -> None:
     answering.restore()
     for shown in (_FRAME, _DELIVERY):
         _html_formatter(shell).pop(".".join(shown), None)
-    _text_formatter(shell).pop(".".join(_DELIVERY), None)
+    for shown in (_DELIVERY, *_TEXTS):
+        _text_formatter(shell).pop(".".join(shown), None)
 
 
 def _delivery_pretty(delivery: Any, printer: Any, _: bool) -> None:  # IPython's
     printer.text(delivery_text(delivery))
+
+
+def _text_pretty(shown: Any, printer: Any, _: bool) -> None:  # IPython's
+    printer.text(str(shown))
 
 
 def _text_formatter(shell: Any) -> Any:

@@ -1,13 +1,17 @@
-"""`%smtp send` and `%smtp bdat`: a whole message, or a chunk of one, from a variable.
+"""`%smtp send` and `%smtp bdat`: a whole message, or a chunk of one.
 
 This module knows nothing of the line they were typed on.
 """
 
 from __future__ import annotations
 
+from email.parser import Parser
+from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
+
+from smtpnb.message.addressees import recipients, sender
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
@@ -20,15 +24,45 @@ if TYPE_CHECKING:
 def send(_: Sessions, client: SmtpClient, request: Request) -> Delivery:
     """Send a message in the fewest turns; EHLO first if it was not said."""
     message = _value(request, "a message: {message}")
-    sender, to = request.options.get("--from"), request.options.get("--to")
-    if sender is not None:
-        sender = _path(str(sender))
+    return _send(client, request, message, None, None)
+
+
+def send_cell_whole(client: SmtpClient, request: Request, content: str) -> Delivery:
+    """Send a cell, octet for octet, as who its headers say unless options do.
+
+    Raises:
+        UsageError: Its Bcc would be seen by everybody.
+        LocalProtocolError: Its headers name no sender or no recipient.
+    """
+    headers = Parser(policy=default).parsestr(content, headersonly=True)
+    if headers["Bcc"] is not None or headers["Resent-Bcc"] is not None:
+        raise UsageError(
+            "the cell goes out as it is, and everybody would see its Bcc: leave the "
+            "line out and name all recipients by --to; nothing was sent"
+        )
+    options = request.options
+    reverse_path = None if "--from" in options else sender(headers)
+    forward_paths = None if "--to" in options else recipients(headers)
+    return _send(client, request, content, reverse_path, forward_paths)
+
+
+def _send(
+    client: SmtpClient,
+    request: Request,
+    message: Any,
+    reverse_path: str | None,
+    forward_paths: Any,
+) -> Delivery:
+    """Send with the paths of the options, or else with these."""
+    given, to = request.options.get("--from"), request.options.get("--to")
+    if given is not None:
+        reverse_path = _path(str(given))
     if isinstance(to, str):
         to = [_path(path) for path in to.split(",")]
     return client.send(
         message,
-        sender,
-        to,
+        reverse_path,
+        forward_paths if to is None else to,
         quit="--quit" in request.options,
         timeout=request.number("--timeout"),
     )
@@ -44,8 +78,8 @@ def bdat(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 
 def _value(request: Request, wanted: str) -> Any:
-    word = request.words[0]
-    if not word.is_value:
+    word = request.words[0] if request.words else None
+    if word is None or not word.is_value:
         raise UsageError(f"{request.command} wants {wanted}")
     return word.value
 

@@ -49,7 +49,7 @@ def frame_html(frame: pd.DataFrame) -> str | None:
 def status(name: str, client: SmtpClient) -> Shown:
     """Say where a session is, and what may be sent now."""
     peer = for_terminal(client.peer) or "nobody"
-    allowed = ", ".join(client.allowed) or "connect"
+    allowed = in_words_of_magics(", ".join(client.allowed)) or "connect"
     return Shown(
         f"session {name}, with {peer}: {client.state} ({client.state.value})\n"
         f"may be sent now: {allowed}"
@@ -62,14 +62,17 @@ _FATES: Final = {
     "accepted": "; the message was accepted",
     "refused": "; the message was refused",
 }
+_WAY_OUT: Final = "%%smtp data (the message), %smtp end (its final dot)"
 _NAMES: Final = {"reverse_path": "--from", "forward_paths": "--to"}
 
 
 def in_words_of_magics(text: str) -> str:
     """Say in the language of `%smtp` what an error says in Python's.
 
-    `name=True` is a flag, `name="value"` an option, `name()` a command.
+    `name=True` is a flag, `name="value"` an option, `name()` a command; and the end of
+    data, which is no verb, has a way of its own.
     """
+    text = re.sub(r"\bend of data$|\bend of data(?=[;,])", _WAY_OUT, text)
     for name, option in _NAMES.items():
         text = re.sub(rf"\b{name}\b", option, text)
     text = re.sub(r"\b([a-z_]+)=True\b", lambda m: _option(m[1]), text)

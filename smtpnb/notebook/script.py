@@ -1,9 +1,10 @@
 """A bare `%%smtp` cell: the lines of a dialogue, as they stand in RFCs and tickets.
 
 `C:` lines and lines without a prefix are sent; `S:` lines, replies and the chatter of
-telnet are skipped, never asserted. The lines from DATA to the lone dot are one content,
-which leaves only after 354 and is otherwise skipped. AUTH is refused before anything is
-sent: a cell is kept in the history.
+telnet are skipped, never asserted. The marks of swaks, of sendmail -v and of our own
+transcripts mean the same: `->` and `>>>`, `<-`, `<<<` and `===`. The lines from DATA to
+the lone dot are one content, which leaves only after 354 and is otherwise skipped. AUTH
+is refused before anything is sent: a cell is kept in the history.
 
 This module knows nothing of how a cell is shown.
 """
@@ -23,8 +24,8 @@ _REPLY: Final = re.compile(r"[2-5]\d\d([ -]|$)")
 _CHATTER: Final = re.compile(
     r"(Trying |Connected to |Escape character is |Connection closed|\$ )"
 )
-_CLIENT: Final = re.compile(r"^C: ?", re.IGNORECASE)
-_SERVER: Final = re.compile(r"S:", re.IGNORECASE)
+_CLIENT: Final = re.compile(r"\s*(C:|->|~>|>>>) ?", re.IGNORECASE)
+_SERVER: Final = re.compile(r"\s*(S:|<-|<~|<\*\*|<<<|===|\*\*\*)", re.IGNORECASE)
 _AUTH: Final = re.compile(r"AUTH(\s|$)", re.IGNORECASE)  # its answers, too
 _GO_ON: Final = re.compile(r"(S:\s*)?354([ -]|$)", re.IGNORECASE)
 
@@ -44,14 +45,15 @@ def steps(cell: str) -> list[Step]:
     """
     found: list[Step] = []
     content: list[str] | None = None
-    marked = False  # whether the lines of this content carry C: and S:
-    for line in cell.splitlines():
+    mark = ""  # C: or the like, if the lines of this content carry it
+    # Not splitlines: U+2028 and form feeds are octets of a message like any other.
+    for line in cell.replace("\r\n", "\n").split("\n"):
         if content is not None:
-            text = _CLIENT.sub("", line, count=1) if marked else line
+            text = _without(mark, line)
             if text == ".":
                 found.append(Step("".join(f"{one}\n" for one in content), True))
                 content = None
-            elif not (marked and _SERVER.match(line)) and (
+            elif not (mark and _SERVER.match(line)) and (
                 content or not _GO_ON.match(line)
             ):
                 content.append(text.removeprefix("."))
@@ -66,10 +68,16 @@ def steps(cell: str) -> list[Step]:
             )
         found.append(Step(said))
         if said.upper() == "DATA":
-            content, marked = [], _CLIENT.match(line.strip()) is not None
+            marked = _CLIENT.match(line)
+            content, mark = [], marked[1].upper() if marked else ""
     if content is not None:
         raise UsageError("DATA wants its lines and a lone dot; nothing was sent")
     return found
+
+
+def _without(mark: str, line: str) -> str:
+    match = _CLIENT.match(line)
+    return line[match.end() :] if match and match[1].upper() == mark else line
 
 
 def _said(line: str) -> str:
@@ -77,8 +85,8 @@ def _said(line: str) -> str:
     text = line.strip()
     if text.startswith("#") or _SERVER.match(text):
         return ""
-    if _CLIENT.match(text):
-        return _CLIENT.sub("", text, count=1)
+    if match := _CLIENT.match(text):
+        return text[match.end() :].strip()
     return "" if _REPLY.match(text) or _CHATTER.match(text) else text
 
 

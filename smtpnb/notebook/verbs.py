@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from smtpnb.protocol.sasl import Mechanism
 
 GOODBYE_S: Final = 5.0
+_TRUST: Final = {
+    "--verify": "verify",
+    "--ca": "ca",
+    "--server-name": "server_hostname",
+}
 
 
 # The connection
@@ -46,14 +51,8 @@ def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     name = request.session or sessions.current
     dialled = client if client.state is State.CLOSED else sessions.second(client)
     last = (host, dict(settings))
-    starttls = settings.pop("starttls", False)
-    timeout = request.number("--timeout")
     try:
-        greeting = dialled.connect(host, **settings, timeout=timeout)
-        if starttls and greeting.ok:
-            dialled.ehlo().raise_for_status()
-            dialled.starttls().raise_for_status()
-            dialled.ehlo().raise_for_status()
+        greeting = _dial(dialled, host, settings, request.number("--timeout"))
     except BaseException:
         if dialled is not client:
             dialled.cancel()
@@ -66,6 +65,25 @@ def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
         _end_old(client)
         sessions.adopt_as(name, dialled)
     sessions.targets[name] = last
+    return greeting
+
+
+def _dial(
+    client: SmtpClient, host: Any, settings: dict[str, Any], timeout: float | None
+) -> Reply:
+    """Connect; with `starttls` in the settings also EHLO, STARTTLS, EHLO.
+
+    Raises:
+        ReplyError: One of these three was refused.
+    """
+    settings = dict(settings)
+    starttls = settings.pop("starttls", False)
+    greeting = client.connect(host, **settings, timeout=timeout)
+    if starttls and greeting.ok:
+        name = settings.get("server_hostname")
+        client.ehlo().raise_for_status()
+        client.starttls(server_hostname=name).raise_for_status()
+        client.ehlo().raise_for_status()
     return greeting
 
 
@@ -96,9 +114,9 @@ def _trust(host: Any, request: Request) -> dict[str, Any]:
     """Return what --verify, --ca and --tls mean for `SmtpClient.connect`."""
     options = request.options
     settings = {
-        name: options[f"--{name}"]
-        for name in ("verify", "ca")
-        if f"--{name}" in options
+        argument: options[option]
+        for option, argument in _TRUST.items()
+        if option in options
     }
     if "--tls" in options:
         implicit = options["--tls"] == "implicit"
@@ -139,8 +157,7 @@ def cancel(_: Sessions, client: SmtpClient, request: Request) -> None:
 def starttls(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Begin TLS."""
     return client.starttls(
-        verify=request.options.get("--verify"),
-        ca=request.options.get("--ca"),
+        **{name: request.options.get(option) for option, name in _TRUST.items()},
         timeout=request.number("--timeout"),
     )
 
@@ -326,6 +343,11 @@ def expn(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     return client.expn(request.text, timeout=request.number("--timeout"))
 
 
+def etrn(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send ETRN."""
+    return client.command("ETRN", request.text, timeout=request.number("--timeout"))
+
+
 def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send HELP."""
     return client.help(request.text, timeout=request.number("--timeout"))
@@ -396,13 +418,23 @@ def _fault(sessions: Sessions, request: Request) -> Any:
 def transcript(_: Sessions, client: SmtpClient, request: Request) -> Any:
     """Return what happened."""
     what = request.words[0].text.lower() if request.words else ""
+    if what and what not in (*TABLES, "text"):
+        raise UsageError(f"transcript takes {', '.join(TABLES)} or text, not {what!r}")
+    whole = "--all" in request.options
+    if whole and what not in TABLES:
+        raise UsageError(f"--all goes with a table: {', '.join(TABLES)}")
     if not what:
         return client.transcript
     if what == "text":
         return Shown(client.transcript.text())
-    if what not in TABLES:
-        raise UsageError(f"transcript takes {', '.join(TABLES)} or text, not {what!r}")
-    return getattr(client.transcript, what)()
+    frame = getattr(client.transcript, what)()
+    return _every_column(frame) if whole else frame
+
+
+def _every_column(frame: Any) -> Any:
+    import pandas as pd  # loaded already: there is a frame
+
+    return pd.DataFrame(frame)  # pandas' own class hides no column
 
 
 def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
@@ -412,7 +444,7 @@ def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) ->
     if "--expect" in request.options:
         raise UsageError("conformance has many replies: --expect does not go with it")
     first = next(iter(client.transcript.session())).session_id
-    connect = _again_and_again(sessions, client)
+    connect = _again_and_again(sessions, client, request.session or sessions.current)
     asked = conformance_in_parts(connect, rude="--rude" in request.options)
     events = client.transcript.events()
     names = list(dict.fromkeys(events["session_id"]))
@@ -423,20 +455,21 @@ def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) ->
 
 
 def _again_and_again(
-    sessions: Sessions, client: SmtpClient
+    sessions: Sessions, client: SmtpClient, name: str
 ) -> Callable[[], SmtpClient]:
     """Return what gives the client as it is, and then on new connections like it."""
-    host, settings = sessions.targets.get(sessions.current, (client.peer, {}))
+    host, settings = sessions.targets.get(name, (client.peer, {}))
     by_starttls = bool(client.tls) and not settings.get("implicit_tls")
     unused = [client]
 
     def connect() -> SmtpClient:
         if unused:
             return unused.pop()
-        client.connect(host, **settings)
+        plain = {key: value for key, value in settings.items() if key != "starttls"}
+        client.connect(host, **plain)
         if by_starttls:
             client.ehlo()
-            client.starttls()
+            client.starttls(server_hostname=settings.get("server_hostname"))
         return client
 
     return connect
@@ -530,12 +563,14 @@ def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
     """Return a panel for this session."""
     from smtpnb.notebook.panel import Panel  # loads ipywidgets
 
+    name = request.session or sessions.current
     if request.words:
-        sessions.targets[sessions.current] = _target(sessions, request)
-    target, settings = sessions.targets.get(sessions.current, ("localhost", {}))
+        sessions.targets[name] = _target(sessions, request)
+    target, settings = sessions.targets.get(name, ("localhost", {}))
     if isinstance(target, str):
         target = f"{target}:{settings.get('port', 25)}"
-    return Panel(client, target)
+    # A later connect may give the name to another client.
+    return Panel(client, target, follow=lambda: sessions.look(name) or client)
 
 
 VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
@@ -554,6 +589,7 @@ VERBS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "noop": noop,
     "vrfy": vrfy,
     "expn": expn,
+    "etrn": etrn,
     "help": help_,
     "quit": quit_,
     "command": command,

@@ -141,3 +141,26 @@ def test_no_message_speaks_python() -> None:
         assert "reverse_path" not in shown
     said = in_words_of_magics('use verify="report", allow_cleartext_auth=True; quit()')
     assert said == "use --verify report, --allow-cleartext-auth; %smtp quit"
+
+
+@pytest.mark.parametrize("line", ["quit", "rset", "noop", "mail a@b"])
+def test_whatever_is_refused_before_the_content_tells_the_way_out(
+    run: Callable[[str], Any], capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    for before in ("connect sandbox", "ehlo", "mail a@b", "rcpt c@d", "data"):
+        run(f"%smtp {before};")
+    capsys.readouterr()
+    with pytest.raises(SmtpError):
+        run(f"%smtp {line}")
+    told = capsys.readouterr().out
+    for shown in (told, run("%smtp")):
+        assert "%%smtp data (the message), %smtp end (its final dot)" in shown
+        assert "end of data" not in shown
+    assert run("%smtp end").code == 250
+
+
+def test_a_reply_of_several_words_wants_quotes(run: Callable[[str], Any]) -> None:
+    with pytest.raises(UsageError, match=r"'Not' is too much.*--reply.*wants quotes"):
+        run("%smtp sandbox fault rcpt --reply 451 4.3.0 Not now")
+    with pytest.raises(UsageError, match=r"'b' is too much$"):
+        run("%smtp connect h 25 b")

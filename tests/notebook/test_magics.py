@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from IPython.core.error import UsageError
@@ -13,7 +13,7 @@ from smtpnb.edges.text import NO_LATEX
 from smtpnb.notebook.grammar import usage
 from smtpnb.notebook.live import LiveLine
 from smtpnb.notebook.magics import SmtpMagics, load, unload
-from smtpnb.protocol.errors import DeadlineExceeded, ReplyError
+from smtpnb.protocol.errors import DeadlineExceeded, ReplyError, TlsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -342,3 +342,85 @@ def test_a_frame_is_never_typeset_in_a_notebook(
     formatter = shell.display_formatter.formatters["text/html"]
     assert "pandas.core.frame.DataFrame" not in formatter
     load(shell)
+
+
+def test_a_table_shows_every_column_if_asked(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox;")
+    short = run("%smtp transcript exchanges")
+    whole = run("%smtp transcript exchanges --all")
+    assert list(whole.columns) == list(short.columns)
+    assert "more columns" in repr(short)
+    assert "more columns" not in repr(whole)
+    assert "more columns" not in whole._repr_html_()
+    for line in ("transcript --all", "transcript text --all"):
+        with pytest.raises(UsageError, match="--all goes with a table"):
+            run(f"%smtp {line}")
+
+
+def test_a_transcript_is_its_dialogue_in_a_terminal_too(
+    run: Callable[[str], Any], shell: Any
+) -> None:
+    run("%smtp connect sandbox;\n%smtp ehlo me.example;")
+    shown = run("%smtp transcript")
+    text = shell.display_formatter.format(shown)[0]["text/plain"]
+    assert text == str(shown)
+    assert "EHLO me.example" in text
+    unload(shell)
+    text = shell.display_formatter.format(shown)[0]["text/plain"]
+    assert text.startswith("<Transcript")
+    load(shell)
+
+
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+def test_the_certificate_may_name_another_than_the_host(
+    run: Callable[[str], Any], shell: Any, tls: Literal["implicit", "starttls"]
+) -> None:
+    with Sandbox(tls=tls) as local:
+        shell.user_ns["ca"] = local.ca
+        line = f"connect 127.0.0.1 {local.port} --tls {tls} --ca {{ca}} --server-name"
+        with pytest.raises(TlsError):
+            run(f"%smtp {line} mx.other.example")
+        assert run("%smtp session").state is State.CLOSED
+        assert run(f"%smtp {line} localhost").code == 220
+        tls_facts = run("%smtp session").tls
+        assert tls_facts["server_hostname"] == "localhost"
+        assert tls_facts["verified"] is True
+        assert run("%smtp connect").code == 220  # the name is kept for a repetition
+        assert run("%smtp session").tls["server_hostname"] == "localhost"
+        run("%smtp disconnect")
+
+
+def test_starttls_takes_a_name_as_well(run: Callable[[str], Any], shell: Any) -> None:
+    with Sandbox() as local:
+        shell.user_ns["ca"] = local.ca
+        run(f"%smtp connect 127.0.0.1 {local.port};\n%smtp ehlo;")
+        said = run("%smtp starttls --ca {ca} --server-name=localhost")
+        assert "name: localhost" in repr(said)
+        run("%smtp disconnect")
+
+
+def test_conformance_goes_on_by_the_tls_and_in_the_session_of_its_line(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp @other connect sandbox --tls starttls;")
+    found = run("%smtp @other conformance")
+    sessions = run("%smtp @other transcript sessions")
+    assert found["session_id"].nunique() == len(sessions) > 1
+    assert sessions["tls_version"].notna().all()
+
+
+def test_a_panel_follows_the_name_of_its_session(
+    run: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def panel(client: SmtpClient, target: Any, follow: Callable[[], Any]) -> None:
+        asked.update(client=client, target=target, follow=follow)
+
+    monkeypatch.setattr("smtpnb.notebook.panel.Panel", panel)
+    run("%smtp @two connect sandbox;")
+    run("%smtp @two panel")
+    assert asked["client"] is run("%smtp @two session")
+    assert asked["target"] is run("%smtp sandbox")
+    run("%smtp @two connect sandbox;")
+    assert asked["follow"]() is run("%smtp @two session") is not asked["client"]

@@ -88,3 +88,55 @@ def test_a_message_may_hold_lines_that_look_like_ours() -> None:
     assert steps(plain)[1].text == "250 files\nS: a\nC: b\n"
     marked = "C: DATA\nS: 354 go\nC: S: a\nS: chatter\nC: C: b\nC: .\n"
     assert steps(marked)[1].text == "S: a\nC: b\n"
+
+
+@pytest.mark.parametrize(
+    ("client", "server"),
+    [
+        ("C: ", "S: "),
+        ("c:", "s:"),
+        (" -> ", "<-  "),
+        (" ~> ", "<~* "),
+        (">>> ", "<<< "),
+    ],
+)
+def test_the_marks_of_other_tools_mean_the_same(client: str, server: str) -> None:
+    lines = ["ehlo x", "data", "a -> b", "S: is text", "..", "", "."]
+    cell = f"{server}220 x\n" + "".join(
+        f"{client}{line}\n{server}250 answered\n" for line in lines
+    )
+    assert steps(cell) == [
+        Step("ehlo x"),
+        Step("data"),
+        Step("a -> b\nS: is text\n.\n\n", is_content=True),
+    ]
+    with pytest.raises(UsageError, match="nothing was sent"):
+        steps(f"{client}AUTH PLAIN AGEAYg==\n")
+
+
+def test_only_ends_of_lines_end_lines() -> None:
+    content = "a\u2028b\x0cc\x85d"
+    assert steps(f"DATA\r\n{content}\r\n.\r\n")[1].text == f"{content}\n"
+
+
+def test_a_dialogue_that_stops_shows_what_was_said(
+    run: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("%smtp connect sandbox;\n%smtp sandbox fault rcpt * --reply '550 5.1.1 No';")
+    cell = "EHLO x\nMAIL FROM:<a@b>\nRCPT TO:<c@d.example>\nNOOP\n"
+    capsys.readouterr()
+    with pytest.raises(ReplyError):
+        run(f"%%smtp --expect 2\n{cell}")
+    shown = capsys.readouterr().out
+    assert "<-  250 2.1.0" in shown
+    assert "<** 550 5.1.1 No" in shown
+    assert "NOOP" not in shown
+
+
+def test_a_dialogue_can_be_kept_and_may_be_out_of_order(
+    run: Callable[[str], Any], shell: Any
+) -> None:
+    run("%smtp connect sandbox;")
+    assert run("%%smtp said << --lax\nRCPT TO:<a@b>\n") is None
+    assert "<** 503" in shell.user_ns["said"]
+    assert run("%smtp session").lax is False

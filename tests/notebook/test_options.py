@@ -1,0 +1,131 @@
+"""Each command and option of `%smtp` reaches the wire, or does what it says."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from smtpnb import State
+from smtpnb.protocol.errors import ConnectionLost, LocalProtocolError, TlsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        ("helo me.example", "HELO me.example"),
+        ("ehlo me.example", "EHLO me.example"),
+        ("rset", "RSET"),
+        ("noop a  b", "NOOP a  b"),
+        ("vrfy ann", "VRFY ann"),
+        ("expn staff", "EXPN staff"),
+        ("etrn d.example", "ETRN d.example"),
+        ("help mail", "HELP mail"),
+        ("help", "HELP"),
+        ("command XYZZY a  b", "XYZZY a  b"),
+        ("mail a@b --size 9 --lax", "MAIL FROM:<a@b> SIZE=9"),
+        ("mail a@b --body 8bitmime --lax", "MAIL FROM:<a@b> BODY=8BITMIME"),
+        ("mail a@b --smtputf8 --lax", "MAIL FROM:<a@b> SMTPUTF8"),
+        ("mail a@b --ret=hdrs --lax", "MAIL FROM:<a@b> RET=HDRS"),
+        ("mail a@b --envid QQ314 --lax", "MAIL FROM:<a@b> ENVID=QQ314"),
+        ("MAIL FROM:<> X=1 --lax", "MAIL FROM:<> X=1"),
+        (
+            "rcpt c@d --notify success,failure --lax",
+            "RCPT TO:<c@d> NOTIFY=SUCCESS,FAILURE",
+        ),
+        ("rcpt c@d --orcpt rfc822;e@f --lax", "RCPT TO:<c@d> ORCPT=rfc822;e@f"),
+        ("quit", "QUIT"),
+    ],
+)
+@pytest.mark.parametrize("change", [str, str.upper], ids=["lower", "upper"])
+def test_a_line_goes_to_the_wire(
+    run: Callable[[str], Any], line: str, sent: str, change: Callable[[str], str]
+) -> None:
+    run("%smtp connect sandbox;\n%smtp ehlo start.example;")
+    verb, space, rest = line.partition(" ")
+    reply = run(f"%smtp {change(verb)}{space}{rest}")
+    assert f" -> {sent}" in run("%smtp transcript text").splitlines()
+    assert reply.verb == verb.lower()
+
+
+def test_chunks_go_as_they_are(run: Callable[[str], Any]) -> None:
+    for line in ("connect sandbox", "ehlo", "mail a@b", "rcpt c@d"):
+        run(f"%smtp {line};")
+    assert run("%smtp bdat {b'one\\r\\n'}").code == 250
+    assert run("%smtp bdat {b'two\\r\\n'} --last").code == 250
+    assert list(run("%smtp sandbox inbox")["octets"]) == [b"one\r\ntwo\r\n"]
+
+
+def test_a_verification_that_is_only_reported_says_so(
+    run: Callable[[str], Any],
+) -> None:
+    port = run("%smtp sandbox --tls implicit").port
+    line = f"connect localhost {port} --tls implicit"
+    with pytest.raises(TlsError):
+        run(f"%smtp {line} --verify require")
+    assert "NOT verified" in repr(run(f"%smtp {line} --verify report"))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_login_may_wait_for_each_question(
+    run: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, *, silent: bool
+) -> None:
+    asked = []
+
+    def get_password(service: str, user: str) -> str:
+        asked.append((service, user))
+        return "open sesame"
+
+    keyring = SimpleNamespace(get_password=get_password)
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    run("users = {'ann': 'open sesame'}\n%smtp sandbox --auth {users};")
+    run("%smtp connect sandbox --tls starttls;")
+    option = "--no-initial-response" if silent else ""
+    line = f"auth ann --mechanism login {option} --keyring smtp.example"
+    assert run(f"%smtp {line}").code == 235
+    assert asked == [("smtp.example", "ann")]
+    lines = run("%smtp transcript text").splitlines()
+    assert (" ~> AUTH LOGIN" in lines) is silent
+
+
+def test_a_password_goes_without_tls_only_if_asked(run: Callable[[str], Any]) -> None:
+    run("word = 'open sesame'\n%smtp connect sandbox;\n%smtp ehlo;")
+    with pytest.raises(LocalProtocolError, match="AUTH in clear is refused"):
+        run("%smtp auth ann {word} --lax")
+    assert run("%smtp auth ann {word} --lax --allow-cleartext-auth").code >= 500
+
+
+@pytest.mark.parametrize(
+    "how", ["--delay 0.05", "--drip 0.001", "--times 1", "--probability 1"]
+)
+def test_a_fault_answers_as_it_was_told(run: Callable[[str], Any], how: str) -> None:
+    run(f"%smtp sandbox fault noop --reply '451 4.3.0 Not now' {how};")
+    run("%smtp connect sandbox;")
+    assert run("%smtp noop").code == 451
+    again = run("%smtp noop").code
+    assert again == (250 if "times" in how else 451)
+    run("%smtp sandbox clear;")
+    assert run("%smtp noop").code == 250
+
+
+def test_a_fault_can_be_a_lost_connection(run: Callable[[str], Any]) -> None:
+    run("%smtp sandbox fault noop --drop;\n%smtp connect sandbox;")
+    with pytest.raises(ConnectionLost):
+        run("%smtp noop")
+
+
+def test_a_fault_can_answer_octets_that_are_no_ascii(run: Callable[[str], Any]) -> None:
+    run("%smtp sandbox fault noop --eight-bit;\n%smtp connect sandbox;")
+    assert not run("%smtp noop").octets.isascii()
+
+
+def test_disconnect_and_cancel_close(run: Callable[[str], Any]) -> None:
+    for line in ("disconnect", "cancel"):
+        run("%smtp connect sandbox;")
+        run(f"%smtp {line}")
+        assert run("%smtp session").state is State.CLOSED
