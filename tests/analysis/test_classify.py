@@ -175,6 +175,8 @@ def test_every_rule_can_be_the_first_that_applies() -> None:
 
 
 _PROBES = [
+    (421, "4.4.2", "mx.example timeout exceeded"),
+    (421, None, "connection idle for too long"),
     (450, None, "greylisted"),
     (451, "4.7.500", "busy"),
     (550, None, "virus"),

@@ -13,6 +13,9 @@ from smtpnb.analysis.replies.rules import RULES
 from tests.analysis.page import Page
 from tests.analysis.rows import exchanges
 from tests.transcript.logs import (
+    DATA,
+    MAIL,
+    OK_TO,
     Log,
     cancelled_in_body,
     opened,
@@ -295,8 +298,7 @@ def test_a_frame_of_events_is_explained_as_its_transcript() -> None:
 
 
 def test_without_a_session_there_is_nothing_to_explain() -> None:
-    with pytest.raises(LookupError, match="among 0"):
-        explain(Transcript([]))
+    assert explain(Transcript([])).headline.startswith("Nothing was recorded")
 
 
 def test_every_reason_has_advice() -> None:
@@ -333,3 +335,31 @@ def test_the_text_has_all_there_is() -> None:
         assert any(line.startswith(name) for line in lines)
     for item in (*explanation.next_steps, *explanation.evidence):
         assert f"  - {item}" in lines
+
+
+@pytest.mark.parametrize(
+    "echoes",
+    [
+        b"503 5.5.1 No recipients\r\n",
+        b"421 4.7.0 Too many errors\r\n",
+        b"554 No valid recipients\r\n",
+    ],
+)
+def test_the_cause_leads_and_what_follows_from_it_does_not(echoes: bytes) -> None:
+    session = opened()
+    first = session.group(MAIL, OK_TO, DATA)
+    session.replies(b"250 Ok\r\n550 5.1.1 Unknown user\r\n" + echoes, first, wait=2.0)
+    said = explain(Transcript([session.close()]))
+    assert "no such mailbox (550 5.1.1)" in said.headline
+    assert "refused the recipient" in said.headline
+    assert any(echoes[:3].decode() in line for line in said.evidence)
+
+
+def test_a_421_while_nobody_spoke_is_named() -> None:
+    session = opened()
+    session.note("surplus", "421 4.4.2 mx.example Error: timeout exceeded\r\n")
+    session.group(MAIL)
+    session.error("mail", "ConnectionLost", "the server had ended the session")
+    said = explain(Transcript([session.close("lost")]))
+    assert "silent too long" in said.headline
+    assert "421" in said.headline

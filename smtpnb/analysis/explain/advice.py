@@ -27,7 +27,17 @@ class Advice(NamedTuple):
 # Not Sisimai's: of its "securityerror", the part that 535 means (RFC 4954 section 6).
 CREDENTIALS: Final = "credentials"
 
+# The evidence, not the reason, tells it from other faults of the network.
+SILENT: Final = "silent too long"
+
 ADVICE: Final = {
+    SILENT: Advice(
+        "we were silent too long (a time-out on its side)",
+        (
+            "Connect again; keep the time between commands short.",
+            "Servers wait about five minutes for a command (RFC 5321 4.5.3.2.7).",
+        ),
+    ),
     "greylisted": Advice(
         "it does not know us yet and asks us to come back (greylisting)",
         (

@@ -7,22 +7,22 @@ it. This module knows nothing of what a case means.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.analysis.explain.pasted import pasted
+from smtpnb.edges.text import one_line
+from smtpnb.protocol.reply import Reply
+from smtpnb.protocol.transaction import Follower, Transaction
 from smtpnb.transcript import parse as words
+from smtpnb.transcript.intern import Kind
 from smtpnb.transcript.tables import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from smtpnb.protocol.reply import Reply
+    from smtpnb.message.delivery import Delivery
     from smtpnb.transcript.log import Event
 
-_LINE = re.compile(
-    r"\s*([2-5]\d\d)?(?:[ -]|\Z|(?<!\d))\s*([245]\.\d{1,3}\.\d{1,3})?(?![\d.])\s*(.*)",
-    re.DOTALL,
-)
 _COLUMNS: Final = ("code", "enhanced", "text", "step", "verb", "argument", "host",
                    "peer_ip", "error_type")  # fmt: skip
 
@@ -40,6 +40,7 @@ class Case(NamedTuple):
         peer_ip: Its address.
         fault: The class of the error that ended it.
         outcome: What became of the message, where a fault tells: "unknown" ...
+        echo: Whether it only follows from a refusal before it.
     """
 
     code: int | None = None
@@ -51,6 +52,7 @@ class Case(NamedTuple):
     peer_ip: str | None = None
     fault: str | None = None
     outcome: str | None = None
+    echo: bool = False
 
     @property
     def digit(self) -> int | None:
@@ -65,17 +67,24 @@ class Case(NamedTuple):
         return self.fault is not None or (self.digit or 0) >= 4
 
 
-def of_text(line: str) -> Case:
-    """Return the case of a code, an enhanced status code, or a line of a reply.
+def of_text(text: str) -> Case:
+    """Return the case of a code, or of the reply that a pasted text is about.
 
     Raises:
-        ValueError: It begins with neither.
+        ValueError: There is none in it.
     """
-    match = _LINE.fullmatch(line)
-    if match is None or match[1] is match[2] is None:
-        raise ValueError(f"no reply code and no enhanced status code: {line!r}")
-    code = None if match[1] is None else int(match[1])
-    return Case(code, match[2], match[3].strip())
+    found = pasted(text)
+    if found is None:
+        start = one_line(text.strip()[:60])
+        raise ValueError(f"no reply code and no enhanced status code in {start!r}")
+    return Case(
+        found.code,
+        found.enhanced,
+        found.text,
+        found.step,
+        host=found.host,
+        peer_ip=found.peer_ip,
+    )
 
 
 def of_code(code: int, enhanced: str | None = None, text: str = "") -> Case:
@@ -87,9 +96,48 @@ def of_code(code: int, enhanced: str | None = None, text: str = "") -> Case:
     return of_text(" ".join([str(code), *(part for part in (enhanced, text) if part)]))
 
 
+def of_exception(error: BaseException) -> Case:
+    """Return the case of an exception: of smtpnb, of smtplib, of anybody's words.
+
+    Raises:
+        ValueError: No reply is in it.
+    """
+    reply = getattr(error, "reply", None)
+    if isinstance(reply, Reply):
+        return of_reply(reply)
+    kind = type(error).__name__
+    try:
+        return of_text(f"{kind}: {error}")
+    except ValueError:
+        return Case(text=str(error), fault=kind)
+
+
 def of_reply(reply: Reply) -> Case:
     """Return the case of a reply."""
     return Case(reply.code, reply.enhanced, _without_code(reply.text, reply.enhanced))
+
+
+def of_delivery(delivery: Delivery) -> Case:
+    """Return the case of a delivery: by the reply that decided, not by its echoes.
+
+    Raises:
+        ValueError: Nothing was answered, and nothing is known to be wrong.
+    """
+    reply, one = delivery.reply, delivery.transaction
+    if reply is not None:
+        first = one.reason or (one.finals[0] if one.finals else one.why)
+        if first is one.mail:
+            return of_reply(reply)._replace(step="mail", path=one.reverse_path)
+        if any(first is octets for octets in one.rcpts):
+            return of_reply(reply)._replace(step="rcpt")
+        step = "data" if first is one.data else "eod"
+        return of_reply(reply)._replace(step="" if first is one.why else step)
+    if delivery.error is not None:
+        fault = type(delivery.error).__name__
+        return Case(text=str(delivery.error), fault=fault, outcome=delivery.outcome)
+    if delivery.outcome == "not tried":
+        return Case()
+    return Case(fault="ConnectionLost", outcome=delivery.outcome)
 
 
 def of_row(row: Mapping[str, Any]) -> Case:
@@ -131,11 +179,17 @@ def of_session(events: Iterable[Event]) -> list[Case]:
         events: Of one session.
     """
     events = list(events)
-    cases = [_of(row) for row in rows("exchanges", events)]
-    found = [case for case in cases if case.refused and case.fault is None]
+    found, refused = _refusals(rows("exchanges", events))
+    said_bye = False
     for event in events:
+        if (unasked := _unasked(event)) is not None:
+            found.append(unasked)
+            said_bye = unasked.code == 421
         if event.event == "error":
             facts = event.facts
+            settled = event.transaction_no in refused or (
+                said_bye and facts.get("outcome") is None
+            )
             found.append(
                 Case(
                     text=event.text or "",
@@ -143,10 +197,67 @@ def of_session(events: Iterable[Event]) -> list[Case]:
                     host=event.host,
                     peer_ip=event.peer_ip,
                     fault=facts.get("kind") or "unknown",
-                    outcome=facts.get("outcome"),
+                    outcome=None if settled else facts.get("outcome"),
+                    echo=settled and facts.get("kind") == "ConnectionLost",
                 )
             )
     return found
+
+
+def _unasked(event: Event) -> Case | None:
+    """Return the case of a refusal that came while nobody had asked, or None.
+
+    A server that shuts down or waited too long says 421 at any time (RFC 5321
+    sections 3.8 and 4.5.3.2.7).
+    """
+    if event.event != "note" or event.facts.get("what") != "surplus":
+        return None
+    found = pasted(event.text or "")
+    if found is None or found.code is None or found.code < 400:
+        return None
+    return Case(
+        found.code,
+        found.enhanced,
+        found.text,
+        "idle",
+        host=event.host,
+        peer_ip=event.peer_ip,
+    )
+
+
+def _refusals(exchanges: Iterable[Mapping[str, Any]]) -> tuple[list[Case], set[int]]:
+    """Return the refusals of a session; and the numbers of the refused transactions.
+
+    What a server says no to behind the refusal of a whole transaction is an echo: 503
+    to the DATA or BDAT of the same group (RFC 2920 section 3.1), 421 when it hangs up.
+    """
+    follower = Follower()
+    answered: list[tuple[bytes, Case]] = []
+    transactions: dict[int, Transaction] = {}
+    for row in exchanges:
+        case = _of(row)
+        if case.code is None:
+            answered.append((b"", case))
+            continue
+        octets = b"%03d" % case.code  # one object a reply: `later` goes by identity
+        answered.append((octets, case))
+        event = Kind(case.step, row.get("verb"), False).event
+        of = follower.answered(event, octets, case.path)
+        if of is not None:
+            transactions[of.number] = of
+    behind = {id(octets) for one in transactions.values() for octets in one.later}
+    found = [
+        case._replace(echo=id(octets) in behind and _may_echo(case))
+        for octets, case in answered
+        if case.refused and case.fault is None
+    ]
+    refused = {no for no, of in transactions.items() if of.reason is not None}
+    return found, refused
+
+
+def _may_echo(case: Case) -> bool:
+    """Each recipient is judged by himself; but 421 and 503 are not about him."""
+    return case.step in {"data", "body", "eod"} or case.code in {421, 503}
 
 
 def _without_code(text: str, enhanced: str | None) -> str:

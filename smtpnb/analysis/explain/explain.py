@@ -19,11 +19,14 @@ from smtpnb.analysis.inputs import events_of
 from smtpnb.analysis.replies.classify import verdict
 from smtpnb.analysis.replies.status import status_meaning
 from smtpnb.edges.text import one_line
+from smtpnb.message.delivery import Delivery
 from smtpnb.protocol.reply import Reply
 from smtpnb.transcript.tables import rows
 from smtpnb.transcript.transcript import of_one
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from smtpnb.analysis.explain.advice import Advice
     from smtpnb.analysis.explain.cases import Case
     from smtpnb.transcript.log import Event
@@ -45,12 +48,13 @@ _STEPS: Final = {
     "data": ("the message", "at DATA", "for all recipients, before it was sent"),
     "body": ("the message", "while sending the message", "it did not arrive whole"),
     "eod": ("the message", "at the final dot", "the whole message, for all recipients"),
+    "idle": ("to go on", "while nothing was asked", "before our next command"),
     "quit": ("QUIT", "at QUIT", "what was accepted before stays accepted"),
 }
 _NOWHERE: Final = ("", "", "")
 # The most important first.
 _RANK: Final = ("eod", "body", "data", "mail", "rcpt", "auth", "tls", "starttls",
-                "greeting", "connect", "dns", "ehlo", "quit")  # fmt: skip
+                "idle", "greeting", "connect", "dns", "ehlo", "quit")  # fmt: skip
 
 _FOR_GOOD: Final = (
     "For good (5yz): the same again will get the same answer. Mend the cause first; a "
@@ -72,14 +76,25 @@ _LIMIT_FOR_GOOD: Final = (
 _STAYS: Final = frozenset({"policy", "auth", "tls", "permanent"})
 
 
+_NOTHING: Final = Explanation(
+    headline="Nothing was recorded: there is nothing to explain.",
+    who="",
+    where="",
+    permanence="",
+    next_steps=(),
+    evidence=(),
+)
+
+
 def explain(thing: Any, *, session: int | str = -1) -> Explanation:
     """Explain a code, a reply, an exchange, or a whole session.
 
     Args:
         thing: A reply code (550), an enhanced status code ("5.7.26"), both with or
             without a text ((450, "4.2.0"), or a line as it was pasted: "550 5.1.1 User
-            unknown"), a `Reply`, a row of `exchanges()`, a transcript, or a frame of
-            its `events()`.
+            unknown"), whatever a reply was pasted with (a bounce, a line of a log, the
+            text of an exception), an exception, a `Reply`, a `Delivery`, a row of
+            `exchanges()`, a transcript, or a frame of its `events()`.
         session: Of a transcript: which session, its number in order, -1 the last, or
             its session_id.
 
@@ -90,25 +105,32 @@ def explain(thing: Any, *, session: int | str = -1) -> Explanation:
         KeyError: A row lacks a column of exchanges.
         LookupError: There is no such session.
         TypeError: It is none of these.
-        ValueError: A text or number is no code.
+        ValueError: There is no code in a text, or a number is none.
     """
     if isinstance(thing, bool) or thing is None:
         raise TypeError(f"nothing to explain: {thing!r}")
     if hasattr(thing, "exchanges") or "event" in getattr(thing, "columns", ()):
-        return _session(of_one(events_of(thing), session))
+        events = events_of(thing)
+        return _session(of_one(events, session)) if len(events) else _NOTHING
     case = _case(thing)
     if case.refused:
         return _refusal(case)
     return _silence(case) if case.digit is None else _acceptance(case)
 
 
+_KINDS: Final[tuple[tuple[type, Callable[[Any], Case]], ...]] = (
+    (Integral, lambda code: cases.of_code(int(code))),
+    (str, cases.of_text),
+    (Reply, cases.of_reply),
+    (BaseException, cases.of_exception),
+    (Delivery, cases.of_delivery),
+)
+
+
 def _case(thing: Any) -> Case:
-    if isinstance(thing, Integral):
-        return cases.of_code(int(thing))
-    if isinstance(thing, str):
-        return cases.of_text(thing)
-    if isinstance(thing, Reply):
-        return cases.of_reply(thing)
+    for kind, case_of in _KINDS:
+        if isinstance(thing, kind):
+            return case_of(thing)
     if hasattr(thing, "_asdict"):  # a row of itertuples()
         return cases.of_row(thing._asdict())
     if isinstance(thing, tuple):
@@ -242,6 +264,8 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
         where = f" ({meaning.reference})" if meaning.reference else ""
         why.append(f"{meaning.enhanced or code} means {meaning.detail_name}{where}")
     known = _advice(found.reason, code, case.enhanced)
+    if found.evidence.startswith(advice.SILENT):
+        known = advice.ADVICE[advice.SILENT]
     if known in advice.UNDEFINED.values() and meaning.detail_name:
         known = known._replace(cause=meaning.detail_name)
     return known, tuple(why), _permanence(code, found.retry_class)
@@ -284,7 +308,7 @@ def _session(events: list[Event]) -> Explanation:
         return _good(events, recipients, summary)
     found.sort(key=_importance)
     lead = _refusal(found[0])
-    others = [_refusal(case) for case in found[1:]]
+    others = [_refusal(case) for case in found[1:] if not case.echo]
     steps = dict.fromkeys(step for one in (lead, *others) for step in one.next_steps)
     evidence = [*lead.evidence, *(_said(case) for case in found[1:])]
     return lead._replace(
@@ -294,11 +318,11 @@ def _session(events: list[Event]) -> Explanation:
     )
 
 
-def _importance(case: Case) -> tuple[bool, bool, int, bool]:
+def _importance(case: Case) -> tuple[bool, bool, bool, int, bool]:
     """Sorts first what matters most."""
     place = _RANK.index(case.step) if case.step in _RANK else len(_RANK)
     for_now = (case.code or 0) < 500
-    return case.outcome != "unknown", case.fault is None, place, for_now
+    return case.echo, case.outcome != "unknown", case.fault is None, place, for_now
 
 
 def _summary(recipients: list[dict[str, Any]]) -> str:

@@ -73,6 +73,24 @@ RULES: Final = (
     ),
     # Exchange Online says so to hosts it does not know yet.
     Rule("greylisted(4.7.500)", "greylisted", "greylisted", "", r"4\.7\.500$"),
+    # X.4.2 "bad connection" is what Postfix says of a client that says nothing.
+    Rule(
+        "silent too long",
+        "network",
+        "networkerror",
+        r"time?d? ?-?out|\bidle\b|waiting for (client )?(input|command)|inactivity",
+        r"4\.4\.2$",
+        only=frozenset({421}),
+        every=True,
+    ),
+    Rule(
+        "silent too long(text)",
+        "network",
+        "networkerror",
+        r"error: timeout exceeded|(connection|session|client).{0,20}\bidle\b"
+        r"|\bidle (for|time)|waiting for (client )?(input|command)",
+        only=frozenset({421}),
+    ),
     Rule(
         "policy(virus)",
         "policy",
