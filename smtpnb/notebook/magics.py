@@ -71,6 +71,9 @@ class SmtpMagics(Magics):
     timeout = Float(
         None, allow_none=True, help="Seconds for each command, unless --timeout says."
     ).tag(config=True)
+    host = Unicode(
+        None, allow_none=True, help="HOST[:PORT] of a first connect without a word."
+    ).tag(config=True)
     identity = Unicode(
         None, allow_none=True, help="What EHLO says, unless a word says."
     ).tag(config=True)
@@ -102,6 +105,10 @@ class SmtpMagics(Magics):
             return Shown(usage(request.command))
         if cell is not None:
             _check_cell(request)
+        name = request.session or self.sessions.current
+        is_first = request.command == "connect" and name not in self.sessions.targets
+        if is_first and self.host and not request.words:
+            request.words.append(Word(self.host))
         client = self._client(request)
         if self.timeout is not None:
             request.options.setdefault("--timeout", self.timeout)
@@ -113,7 +120,7 @@ class SmtpMagics(Magics):
         elif cell is not None:
             value = self._dialogue(client, request, self._content(request, cell))
         else:
-            value = status(request.session or self.sessions.current, client)
+            value = status(name, client)
         if request.variable:
             self._shell.user_ns[request.variable] = value
             return None

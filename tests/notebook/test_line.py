@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
@@ -81,5 +81,7 @@ def test_the_text_of_a_value_is_not_expanded_again() -> None:
 
 
 @given(st.text(st.characters(exclude_characters="{\"'", codec="utf-8")))
-def test_without_quotes_and_braces_words_are_those_of_split(line: str) -> None:
-    assert [word.text for word in words(line, evaluate)] == line.split()
+@example("a}}b } }}}")
+def test_without_quotes_and_values_words_are_those_of_split(line: str) -> None:
+    expected = [word.replace("}}", "}") for word in line.split()]
+    assert [word.text for word in words(line, evaluate)] == expected

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smtpnb import State
-from smtpnb.protocol.errors import ConnectionLost, LocalProtocolError, TlsError
+from smtpnb.protocol.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    LocalProtocolError,
+    TlsError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,3 +134,16 @@ def test_disconnect_and_cancel_close(run: Callable[[str], Any]) -> None:
         run("%smtp connect sandbox;")
         run(f"%smtp {line}")
         assert run("%smtp session").state is State.CLOSED
+
+
+def test_the_settings_say_what_a_line_does_not(run: Callable[[str], Any]) -> None:
+    port = run("%smtp sandbox").port
+    run(f"%config SmtpMagics.host = '127.0.0.1:{port}'")
+    run("%config SmtpMagics.identity = 'set.example'")
+    run("%config SmtpMagics.timeout = 0.2")
+    assert run("%smtp connect").code == 220
+    run("%smtp ehlo;\n%smtp sandbox fault noop --stall;")
+    assert " -> EHLO set.example" in run("%smtp transcript text").splitlines()
+    with pytest.raises(DeadlineExceeded):
+        run("%smtp noop")
+    assert run("%smtp connect sandbox --timeout 9").code == 220
