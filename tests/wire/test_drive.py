@@ -70,7 +70,8 @@ def test_steps_are_cancelled_by_an_interrupt_and_clean_up() -> None:
 
 def test_what_the_steps_return_is_returned() -> None:
     def steps() -> Steps[int]:
-        return (yield Call(lambda: 6)) * 7
+        answer: int = yield Call(lambda: 6)
+        return answer * 7
 
     with closing(CancelToken()) as token, Shield(token) as shield:
         assert Driver(token).run(steps(), shield) == 42
