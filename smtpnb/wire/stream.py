@@ -121,7 +121,9 @@ class Stream:
             try:
                 octets = tls.read(CHUNK)
             except ssl.SSLWantReadError:
-                self._flush_now()  # a key update wants an answer
+                # A key update wants an answer. Who hung up may have said why before.
+                with contextlib.suppress(ConnectionLost):
+                    self._flush_now()
                 octets_in = self._receive()
                 if octets_in is None:
                     return None
