@@ -192,6 +192,13 @@ def test_the_rules_have_names_of_their_own_and_known_classes() -> None:
         (550, "5.7.30", "basic authentication is disabled", "auth", "securityerror"),
         (552, "5.2.2", "mailbox size limit", "permanent", "mailboxfull"),
         (450, "4.7.320", "certificate validation", "tls", "failedstarttls"),
+        (
+            421,
+            "4.7.29",
+            "this was not sent over a TLS connection",
+            "tls",
+            "failedstarttls",
+        ),
         (554, None, "banned content", "permanent", "contenterror"),
     ],
 )

@@ -130,7 +130,8 @@ RULES: Final = (
         "tls(not available)",
         "tls",
         "failedstarttls",
-        r"tls not available|certificate validation|tlsa|\bdane\b",
+        r"tls not available|certificate validation|tlsa|\bdane\b"
+        r"|over a tls connection",
     ),
     Rule(
         "system(temporary)",
