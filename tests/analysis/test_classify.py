@@ -134,7 +134,9 @@ def test_a_text_of_many_lines_is_read_as_one() -> None:
     assert _one(code=550, text="user\nunknown")["reason"] == "userunknown"
 
 
-@pytest.mark.parametrize("word", ["a", "<", "1", "user ", "exceed ", "try ", "0.0"])
+@pytest.mark.parametrize(
+    "word", ["a", "\t", " ", "<", "1", "user ", "exceed ", "try ", "0.0"]
+)
 def test_a_server_cannot_make_it_slow(word: str) -> None:
     text = word * (65_536 // len(word))
     began = perf_counter()
@@ -169,12 +171,60 @@ def test_the_rules_have_names_of_their_own_and_known_classes() -> None:
     assert {rule.retry_class for rule in RULES} <= {"", *RETRY_CLASSES}
 
 
+@pytest.mark.parametrize(
+    ("code", "enhanced", "text", "retry_class", "reason"),
+    [
+        (554, "5.7.9", "not taken for reasons of policy", "policy", "policyviolation"),
+        (450, "4.3.2", "Service is unavailable now", "transient", "systemerror"),
+        (450, "4.2.0", "the mailbox is locked for now", "transient", "systemerror"),
+        (454, "4.7.0", "TLS not available here", "tls", "failedstarttls"),
+        (524, "5.2.4", "list expansion problem", "permanent", "userunknown"),
+        (525, "5.7.13", "this user account is disabled", "permanent", "suspend"),
+        (550, "5.7.133", "not authenticated for group", "policy", "policyviolation"),
+        (552, None, "the disk quota was exceeded", "permanent", "mailboxfull"),
+        (550, None, "that account is blocked", "permanent", "suspend"),
+        (550, "5.2.121", "limit per hour received", "rate_limited", "speeding"),
+        (501, "5.7.1", "listed at a DNSBL", "policy", "blocked"),
+        (421, "4.4.2", "idle for five minutes", "network", "networkerror"),
+        (552, None, "too much mail data", "permanent", "mesgtoobig"),
+        (521, None, "Command line too long", "permanent", "syntaxerror"),
+        (550, None, "message content rejected", "permanent", "contenterror"),
+        (550, "5.7.30", "basic authentication is disabled", "auth", "securityerror"),
+        (552, "5.2.2", "mailbox size limit", "permanent", "mailboxfull"),
+        (450, "4.7.320", "certificate validation", "tls", "failedstarttls"),
+        (
+            421,
+            "4.7.29",
+            "this was not sent over a TLS connection",
+            "tls",
+            "failedstarttls",
+        ),
+        (554, None, "banned content", "permanent", "contenterror"),
+    ],
+)
+def test_words_decide_before_codes(
+    code: int, enhanced: str | None, text: str, retry_class: str, reason: str
+) -> None:
+    found = verdict(code, enhanced, text)
+    assert (found.retry_class, found.reason) == (retry_class, reason), found
+
+
 def test_every_rule_can_be_the_first_that_applies() -> None:
     found = {verdict(code, enhanced, text).evidence for code, enhanced, text in _PROBES}
     assert {rule.name for rule in RULES} <= found
 
 
 _PROBES = [
+    (450, "4.2.0", "mailbox temporarily locked"),
+    (451, None, "due to a temporary system problem"),
+    (530, "5.7.0", "Must issue a STARTTLS command first"),
+    (454, "4.7.0", "TLS not available due to local problem"),
+    (550, "5.7.30", "Basic authentication is not supported"),
+    (452, "4.5.3", "too many recipients"),
+    (525, "5.7.13", "user account disabled"),
+    (550, "5.7.133", "not authenticated for group"),
+    (550, "5.4.1", "Recipient address rejected: Access denied"),
+    (521, None, "command line too long"),
     (421, "4.4.2", "mx.example timeout exceeded"),
     (421, None, "connection idle for too long"),
     (450, None, "greylisted"),

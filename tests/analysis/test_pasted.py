@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from smtpnb.analysis import explain
 from smtpnb.analysis.explain.pasted import pasted
+from smtpnb.message.delivery import Delivery
 
 POSTFIX = (
     "Nov 25 10:00:01 a postfix/smtp[12]: 4A1B2C: to=<b@c.example>, "
@@ -116,3 +117,14 @@ def test_exceptions_of_smtplib_are_explained() -> None:
     wrong = smtplib.SMTPAuthenticationError(535, b"5.7.8 No")
     assert "password" in explain(wrong).headline
     assert explain(smtplib.SMTPServerDisconnected("closed")).headline
+
+
+def test_a_delivery_is_explained_by_its_reason_not_by_the_echo() -> None:
+    delivery = Delivery(None)
+    replies = (b"250 ok\r\n", b"550 5.1.1 Gone\r\n", b"503 5.5.1 No recipients\r\n")
+    for event, octets in zip(("MAIL", "RCPT", "DATA"), replies, strict=True):
+        delivery.transaction.answered(event, octets)
+    said = explain(delivery)
+    assert "refused a recipient" in said.headline
+    assert "(550 5.1.1)" in said.headline
+    assert explain(Delivery(None)).permanence == "Nothing is decided yet."

@@ -27,10 +27,18 @@ class Advice(NamedTuple):
 # Not Sisimai's: of its "securityerror", the part that 535 means (RFC 4954 section 6).
 CREDENTIALS: Final = "credentials"
 
-# The evidence, not the reason, tells it from other faults of the network.
+# What the rule tells more exactly than the reason does, by the rule's name.
 SILENT: Final = "silent too long"
+RECIPIENTS: Final = "recipients"
 
 ADVICE: Final = {
+    RECIPIENTS: Advice(
+        "one message has too many recipients for it",
+        (
+            "Send to those accepted now, and to the rest in a second transaction.",
+            "RFC 5321 4.5.3.1.8 asks servers to take a hundred at least.",
+        ),
+    ),
     SILENT: Advice(
         "we were silent too long (a time-out on its side)",
         (

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from smtpnb.analysis.explain import advice, cases
 from smtpnb.analysis.explain.explanation import Explanation
 from smtpnb.analysis.inputs import events_of
-from smtpnb.analysis.replies.classify import verdict
-from smtpnb.analysis.replies.status import status_meaning
+from smtpnb.analysis.replies.classify import Verdict, verdict
+from smtpnb.analysis.replies.registry import DETAILS
+from smtpnb.analysis.replies.status import StatusMeaning, status_meaning
 from smtpnb.edges.text import one_line
 from smtpnb.message.delivery import Delivery
 from smtpnb.protocol.reply import Reply
@@ -72,6 +73,9 @@ _GREYLISTED: Final = (
 )
 _LIMIT_FOR_GOOD: Final = (
     "For good by its code (5yz), but a limit passes: wait, then try slower."
+)
+_FULL: Final = (
+    "For this message (5yz): a queue returns it. The mailbox may have room again later."
 )
 _STAYS: Final = frozenset({"policy", "auth", "tls", "permanent"})
 
@@ -257,18 +261,23 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
     rule = "the reply code alone" if by_code else f"rule {found.evidence}"
     why = [f"{rule}: {found.retry_class}"]
     meaning = status_meaning(code, case.enhanced)
+    if meaning.enhanced and not meaning.contradiction and _unregistered(case.enhanced):
+        why.append(f"{case.enhanced} is not registered (IANA); it means what they say")
+        meaning = status_meaning(code)
     if meaning.contradiction:
         why.append(f"{case.enhanced} contradicts {code}, and the reply code counts")
         meaning = status_meaning(code)
     if meaning.detail_name:
         where = f" ({meaning.reference})" if meaning.reference else ""
-        why.append(f"{meaning.enhanced or code} means {meaning.detail_name}{where}")
+        shown = case.enhanced if _named_by_enhanced(meaning) else code
+        why.append(f"{shown} means {meaning.detail_name}{where}")
     known = _advice(found.reason, code, case.enhanced)
-    if found.evidence.startswith(advice.SILENT):
-        known = advice.ADVICE[advice.SILENT]
+    for rule_name in (advice.SILENT, advice.RECIPIENTS):
+        if found.evidence.partition("(")[0].partition(",")[0] == rule_name:
+            known = advice.ADVICE[rule_name]
     if known in advice.UNDEFINED.values() and meaning.detail_name:
         known = known._replace(cause=meaning.detail_name)
-    return known, tuple(why), _permanence(code, found.retry_class)
+    return known, tuple(why), _permanence(code, found)
 
 
 def _advice(reason: str | None, code: int, enhanced: str | None) -> Advice:
@@ -278,9 +287,27 @@ def _advice(reason: str | None, code: int, enhanced: str | None) -> Advice:
     return advice.ADVICE.get(reason or "") or advice.UNDEFINED[min(code // 100, 5)]
 
 
-def _permanence(code: int, retry_class: str) -> str:
+def _named_by_enhanced(meaning: StatusMeaning) -> bool:
+    """Whether the name is of the enhanced status code, not of the reply code."""
+    return (
+        bool(meaning.enhanced)
+        and meaning != status_meaning(meaning.code)
+        and (meaning.detail_name != status_meaning(meaning.code).detail_name)
+    )
+
+
+def _unregistered(enhanced: str | None) -> bool:
+    """Whether an enhanced status code is in no row of the registry."""
+    parts = (enhanced or "0.0.0").split(".")
+    return (int(parts[1]), int(parts[2])) not in DETAILS
+
+
+def _permanence(code: int, found: Verdict) -> str:
+    retry_class = found.retry_class
     if retry_class == "greylisted":
         return _GREYLISTED
+    if code >= 500 and found.reason == "mailboxfull":
+        return _FULL
     if code >= 500:
         return _LIMIT_FOR_GOOD if retry_class == "rate_limited" else _FOR_GOOD
     return _UNTIL_MENDED if retry_class in _STAYS else _FOR_NOW

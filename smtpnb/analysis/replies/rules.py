@@ -57,10 +57,14 @@ class Rule(NamedTuple):
 
 
 _FOR_NOW: Final = frozenset({4})
+_FOR_GOOD: Final = frozenset({5})
 _LATER: Final = frozenset({450, 451})
 _SIZE: Final = (
-    r"(message|mail|size|header|attachment).{0,40}\b(too (big|large|long)|exceed)"
-    r"|exceed.{0,30}(message|size|header).{0,10}(size|limit)"
+    r"\b(message|mail|size|header|attachment|content)\b(?!box).{0,40}"
+    r"\b(too (big|large)|(?<!queue )too long)|too much mail data"
+    r"|\b(message|attachment|header)s? (size|length)\b.{0,30}exceed"
+    r"|exceed.{0,30}\b(message|header) (size|length)|exceeds.{0,20}\bsize"
+    r"|\bsize (of (the |this )?(message|mail) )?exceeds"
 )
 
 RULES: Final = (
@@ -91,6 +95,65 @@ RULES: Final = (
         r"|\bidle (for|time)|waiting for (client )?(input|command)",
         only=frozenset({421}),
     ),
+    # Words decide before codes where servers use a code for something else.
+    Rule(
+        "recipient(group or mailbox restricted)",
+        "policy",
+        "policyviolation",
+        r"not authenticated for (group|mailbox)|sendernotauthenticatedfor",
+        r"5\.7\.(12|13[346])$",
+    ),
+    Rule(
+        "recipient disabled",
+        "",
+        "suspend",
+        r"\b(recipient|user|account|mailbox)\b.{0,40}"
+        r"\b(disabled|suspended|deactivated|inactive|is blocked|been blocked)\b"
+        r"|(disabled|suspended|inactive) (recipient|user|account|mailbox)"
+        r"|not pop(p)?ed for",
+    ),
+    Rule(
+        "busy",
+        "transient",
+        "systemerror",
+        r"(mailbox|account|user).{0,20}(temporarily )?(locked|busy|in use)",
+        only=_FOR_NOW,
+    ),
+    Rule(
+        "command line",
+        "permanent",
+        "syntaxerror",
+        r"command line too long|(unrecognized|unknown|invalid) commands?\b",
+        only=_FOR_GOOD,
+    ),
+    Rule(
+        "tls(not available)",
+        "tls",
+        "failedstarttls",
+        r"tls not available|certificate validation|tlsa|\bdane\b"
+        r"|over a tls connection",
+    ),
+    Rule(
+        "system(temporary)",
+        "transient",
+        "systemerror",
+        r"due to (a )?temporary (system|server|local) (problem|error|failure)",
+        only=_FOR_NOW,
+    ),
+    Rule(
+        "auth(OAuth)",
+        "auth",
+        "securityerror",
+        r"basic authentication is (not supported|disabled)",
+    ),
+    Rule(
+        "recipient unknown(Microsoft)",
+        "permanent",
+        "userunknown",
+        r"recipient address rejected: access denied",
+        r"5\.4\.1$",
+        every=True,
+    ),
     Rule(
         "policy(virus)",
         "policy",
@@ -111,21 +174,22 @@ RULES: Final = (
         "failedstarttls",
         r"starttls|\btls\b|encryption (is )?(needed|required)|unencrypted|without ssl",
         r"[45]\.7\.(10|11|30)$",
-        frozenset({523, 524, 538}),
+        frozenset({523, 538}),
     ),
     Rule(
         "auth(code)",
         "auth",
         "securityerror",
         "",
-        r"[45]\.7\.(8|9|12|13|14)$",
-        frozenset({432, 525, 530, 534, 535}),
+        r"[45]\.7\.(8|14)$",
+        frozenset({432, 530, 534, 535}),
     ),
     Rule(
         "auth(text)",
         "auth",
         "securityerror",
         r"authentication (is )?(required|needed|failed|failure|unsuccessful)"
+        r"|(turn on|enable|use) (smtp )?auth|must be authenticated"
         r"|auth(entication)? (first|error|type)|authrequired"
         r"|(can'?t|cannot|could not|unable to) auth|not authenticated"
         r"|(login|log in|password|credentials)\b(?!.{0,20}relay)",
@@ -134,7 +198,8 @@ RULES: Final = (
         "policy(relaying)",
         "policy",
         "norelaying",
-        r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited)"
+        r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited"
+        r"|disallowed)|(to|as a|me as( a)?) relay\b"
         r"|(unable to|don'?t|do not|not allowed to|denies|for) relay\b|rcpthosts",
     ),
     Rule(
@@ -160,32 +225,34 @@ RULES: Final = (
     ),
     Rule("misconfigured", "", "systemerror", r"config(uration)? error", r"5\.3\.5$"),
     Rule(
-        "syntax",
-        "permanent",
-        "syntaxerror",
-        "",
-        r"5\.5\.[124]$",
-        frozenset({500, 501, 502, 503, 504, 555}),
-        only=frozenset({5}),
+        "recipients",
+        "rate_limited",
+        "speeding",
+        r"too many recipients|\d+ recipients (max|at most)",
+        r"[45]\.5\.3$",
     ),
     Rule(
         "rate_limited(text or code)",
         "rate_limited",
         "speeding",
-        r"rate.?limit|throttl|too (many|much|fast|frequent|quick)|excessive"
+        r"rate.?limit|throttl"
+        r"|too (many|much(?! mail data)|fast|frequent|quick)(?! hops)"
+        r"|excessive"
         r"|slow(er|ing)? down|again slower|at a rate|unusual rate|unexpected volume"
-        r"|(message|sending|daily|hourly) quota|quota for sending",
-        r"(4\.5\.3|[45]\.7\.28)$",
+        r"|(message|sending|daily|hourly) quota|quota for sending"
+        r"|(frequency|rate) (is )?limited|per (hour|minute|day)\b|in \d+ minutes",
+        r"([45]\.7\.28)$",
     ),
-    Rule("size", "", "mesgtoobig", _SIZE, r"[45]\.(2\.3|3\.4)$"),
     Rule(
         "mailbox full",
         "",
         "mailboxfull",
         r"over.?quota|(mailbox|inbox|account|storage|user).{0,40}(full|quota)"
-        r"|quota exceeded \(|(out of|exceeded|exhausted).{0,20}storage",
+        r"|quota exceeded \(|(out of|exceeded|exhausted).{0,20}storage"
+        r"|disk quota|mailbox (size )?limit|^e-?mail quota exceeded",
         r"[45]\.2\.2$",
     ),
+    Rule("size", "", "mesgtoobig", _SIZE, r"[45]\.(2\.3|3\.4)$"),
     Rule(
         "rate_limited(limit)",
         "rate_limited",
@@ -205,7 +272,8 @@ RULES: Final = (
         "policy(sender)",
         "policy",
         "rejected",
-        r"badmailfrom|sender (address )?rejected: access denied",
+        r"badmailfrom|sender (address )?rejected: access denied"
+        r"|sender domain must exist|sender has no (a|mx)\b",
     ),
     Rule(
         "sender refused",
@@ -221,22 +289,28 @@ RULES: Final = (
         r"(user|recipient|mailbox|address|account).{0,40}"
         r"(unknown|not found|doesn'?t exist|does not exist|doesn'?t have a)"
         r"|(unknown|no such|invalid) (user|recipient|mailbox|address)"
+        r"|not in (the )?recipient list|(invalid|bad)[- ]recipient|mailbox unavailable"
+        r"|recipient address rejected: (inactive|invalid)"
+        r"|(user|recipient|mailbox|address) (does )?not exist"
+        r"|not a valid (user|address)"
+        r"|(recipient|user|mailbox) (denied|unrecogni[sz]ed)|^address rejected"
         r"|no mailbox here|unroute?able address|undeliverable address",
-        r"5\.1\.1$",
+        r"5\.(1\.1|2\.4)$",
     ),
     Rule("policy(reputation)", "policy", "badreputation", r"reputation"),
     Rule(
         "policy(block list)",
         "policy",
         "blocked",
-        r"blocked using|(block|black).?list|dnsbl|\brbl\b|spamhaus|banned|white ?list"
+        r"blocked using|(block|black).?list|dnsbl|\brbl\b|spamhaus|banned(?! content)"
+        r"|white ?list"
         r"|\blisted (on|in|at|by)\b|(client host|helo command) rejected|dynamic ip",
     ),
     Rule(
         "policy(spam)",
         "policy",
         "spamdetected",
-        r"\bspam|unsolicited|suspicious|junk ?mail|bulk mail",
+        r"\bspam|unsolicited|message filtered|suspicious|junk ?mail|bulk mail",
     ),
     Rule("policy(blocked)", "policy", "blocked", r"\bblock(ed|ing)?\b"),
     Rule(
@@ -248,6 +322,15 @@ RULES: Final = (
         every=True,
     ),
     Rule("RFC 5322", "", "notcompliantrfc", r"compliant|duplicate header"),
+    Rule(
+        "syntax",
+        "permanent",
+        "syntaxerror",
+        "",
+        r"5\.5\.[124]$",
+        frozenset({500, 501, 502, 503, 504, 555}),
+        only=frozenset({5}),
+    ),
     # A cause of their own is no greylisting.
     Rule(
         "greylisted(likely)",
@@ -292,6 +375,7 @@ RULES: Final = (
         "",
         "hostunknown",
         r"(host|domain).{0,20}(unknown|not found|does not exist|not reachable)"
+        r"|invalid domain|does not exist"
         r"|(unknown|no such) (host|domain)",
         r"[45]\.1\.2$",
     ),
@@ -299,16 +383,18 @@ RULES: Final = (
         "suspended",
         "",
         "suspend",
-        r"inactive|suspend|disabled|deactivated|discontinued|locked",
+        r"inactive|account (is )?closed|suspend|disabled|deactivated"
+        r"|discontinued|\blocked",
         r"[45]\.2\.1$",
     ),
     Rule(
         "accepts no mail",
         "",
         "notaccept",
-        r"not accept(ing)? (mail|messages)|service not available",
-        r"[45]\.(1\.10|3\.2)$",
+        r"not accept(ing)? (mail|messages)\b|null mx",
+        r"5\.(1\.10|3\.2)$",
         frozenset({521, 556}),
+        only=_FOR_GOOD,
     ),
     Rule(
         "system full",
@@ -317,7 +403,14 @@ RULES: Final = (
         r"disk (space|full)|insufficient (system )?(storage|disk)|system full",
         r"[45]\.3\.1$",
     ),
-    Rule("content", "", "contenterror", r"malformed|improperly", r"[45]\.6\."),
+    Rule(
+        "content",
+        "",
+        "contenterror",
+        r"malformed|improperly|content (was |is )?(rejected|refused)"
+        r"|(banned|prohibited) content",
+        r"[45]\.6\.",
+    ),
     Rule("name service", "transient", "networkerror", r"\bdns\b", only=_FOR_NOW),
     Rule(
         "congestion",
