@@ -2,7 +2,8 @@
 
 The labels (data/replies.csv, sources in data/sources.csv) were set and committed before
 there was a rule. The rules were then mended by the disagreements of every other text;
-the rest is held out, and its agreement is what to expect of texts never seen. A label
+the rest was held out, until in November 2026 a few rules were mended by what it showed:
+its agreement is no longer quite that of texts never seen. A label
 says what the sender should do, by the classes of `classify`; where a reply says one
 thing and means another ("rate limited because it is unauthenticated"), what would help.
 """
