@@ -44,9 +44,9 @@ from smtpnb.analysis import diff_dialogue, explain, lint, side_by_side
 from smtpnb.notebook.panel import Panel
 shell = get_ipython()
 
-def say(*lines):
+def say(name, *lines):
     for line in lines:
-        shell.run_cell("%smtp " + line)
+        shell.run_cell(f"%smtp @{name} {line}")
 
 def show(sessions, *tables):
     clients = [shell.run_line_magic("smtp", f"@{name} session") for name in sessions]
@@ -54,7 +54,8 @@ def show(sessions, *tables):
         print(client.transcript.text(), client.reply, client.capabilities, sep="\\n")
     with pd.option_context("display.max_colwidth", None, "display.max_rows", None):
         for table in tables:
-            display(pd.concat(getattr(c.transcript, table)() for c in clients))
+            frames = [getattr(c.transcript, table)() for c in clients]
+            display(pd.DataFrame(pd.concat(frames)))  # every column of it
     return [client.transcript for client in clients]
 
 def judge(transcripts):
@@ -64,14 +65,14 @@ def judge(transcripts):
 CELLS = """\
 names = [f"v{n}" for n in range(COUNT)]
 for name in names:
-    say(f"@{name} connect 127.0.0.1:PORT", "ehlo x", "noop", "vrfy x")
-    say("noop --expect 2", "noop", "transcript")
+    say(name, "connect 127.0.0.1:PORT", "ehlo x", "noop", "vrfy x")
+    say(name, "noop --expect 2", "noop", "transcript")
 judge(show(names, "events", "exchanges", "sessions"))"""
 TLS = """\
 names = [f"tls{n}" for n in range(COUNT)]
 for name in names:
-    say(f"@{name} connect 127.0.0.1:PORT --tls implicit")
-    say("connect 127.0.0.1:PORT --tls implicit --verify report;", "transcript")
+    say(name, "connect 127.0.0.1:PORT --tls implicit")
+    say(name, "connect 127.0.0.1:PORT --tls implicit --verify report;", "transcript")
 show(names, "events", "sessions");"""
 PANELS = """\
 for n in range(COUNT):
