@@ -126,13 +126,14 @@ class Body:
     ) -> Steps[Reply | None]:
         encoder, exchange = self._encoder, self._engine.exchange
         started, octets, lines = clock(), encoder.n_octets, encoder.n_lines
-        following = Blocks(pieces)
+        following, interrupted = Blocks(pieces), False
         try:
             while (block := (yield from following.following(limit))) is not None:
                 deadline = exchange.deadline("block", limit)
                 piece = encoder.feed(block)
                 if not (yield from exchange.pour(piece, deadline)):
-                    return (yield from self.early_reply(limit))
+                    interrupted = True
+                    break
                 self._sent += len(piece)
                 if self._progress is not None:
                     yield Call(self._progress, self._sent)
@@ -143,7 +144,7 @@ class Body:
             self._engine.log.add(
                 record.CONTENT, started, clock(), number, octets, lines
             )
-        return None
+        return (yield from self.early_reply(limit)) if interrupted else None
 
     def end(self, limit: float | None) -> Steps[Reply]:
         """Send the end of data and return the final reply."""
