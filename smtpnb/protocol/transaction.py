@@ -80,6 +80,7 @@ class Transaction:
         end_at: The count of octets sent beyond which the server may have the end.
         fate: What became of it where no reply decided: unknown, aborted, not tried.
         why: The reply to something else for which it was not tried (421), or None.
+        told: Whoever sent it knows what became of it: a later error says nothing of it.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class Transaction:
         "rcpts",
         "reverse_path",
         "smtputf8",
+        "told",
         "why",
     )
 
@@ -119,6 +121,7 @@ class Transaction:
         self.end_at: int | None = None
         self.fate = NOT_TRIED
         self.why: bytes | None = None
+        self.told = False
 
     # Growing
 

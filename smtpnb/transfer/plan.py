@@ -344,6 +344,7 @@ class Way(ABC):
         while self._open and self._open[0].settled:
             job, before = self._open.popleft(), now()
             self.n_settled += job.delivery.outcome != NOT_TRIED
+            job.transaction.told = True
             yield job.delivery
             if self._pausing:
                 pause = now() - before

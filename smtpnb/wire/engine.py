@@ -42,7 +42,7 @@ from smtpnb.protocol.group import chunk, of_commands
 from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Session, State
-from smtpnb.protocol.transaction import ENDS, REFUSED, Transaction, worst
+from smtpnb.protocol.transaction import ENDS, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
 from smtpnb.wire.exchange import Departure, Exchange
@@ -511,7 +511,8 @@ class Engine:
         for transaction in under_way:
             left = exchange.has_left(transaction)
             transaction.settle(left=left, turned_away=silent and (lost or not left))
-            outcomes.append(transaction.outcome)
+            if not transaction.told:
+                outcomes.append(transaction.outcome)
         return worst(outcomes)
 
     def _fail(
@@ -521,11 +522,9 @@ class Engine:
         phase = phase or step_of(session.awaited)
         under_way = exchange.under_way()
         begun = session.state in _IN_CONTENT or session.awaited in _OF_CONTENT
-        resets = session.awaited == "RSET"
         exchange.settle()
         outcome = self._settle(under_way, error)
-        # What is being reset was refused and told before: it is not the error's.
-        if not (begun or message) or (resets and outcome == REFUSED):
+        if not (begun or message):
             outcome = None
         half = exchange.half_said
         if half and isinstance(error, (DeadlineExceeded, ConnectionLost, Cancelled)):

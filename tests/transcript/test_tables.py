@@ -81,7 +81,7 @@ def test_a_frame_can_be_changed_and_nothing_else_changes(table: str) -> None:
     for name in columns:
         others = [other for other in columns if other != name]
         kept = frame[others].copy()
-        frame.loc[0, name] = frame.loc[1, name]
+        frame.at[0, name] = frame.at[1, name]  # noqa: PD008  # it may hold a tuple
         pd.testing.assert_frame_equal(frame[others], kept)
     pd.testing.assert_frame_equal(getattr(transcript, table)(), before)
     if table != "events":

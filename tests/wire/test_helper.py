@@ -40,7 +40,8 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             thread.join(10)
     assert pool._threads == 0
     assert not pool._queue
-    assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+    # No more: what somebody else left behind may have been collected meanwhile.
+    assert len(os.listdir("/dev/fd")) <= before  # noqa: PTH208
 
 
 def _fd(steps: Steps[Any]) -> int:
