@@ -473,7 +473,8 @@ class Session:
         if events[-1] in ENDS:
             self.follower.over()
         elif "MAIL" in events[:2]:  # RSET may stand before it
-            self.follower.current, self.begun_by_verb = transaction, False
+            self.follower.current = transaction
+            self.begun_by_verb = owed.path is not None
         self.state = state
         self._done(owed, n)
         return n

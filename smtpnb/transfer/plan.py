@@ -32,7 +32,7 @@ from smtpnb.protocol.errors import (
     RemoteProtocolError,
 )
 from smtpnb.protocol.session import State
-from smtpnb.protocol.transaction import ENDS, NOT_TRIED, UNKNOWN, worst
+from smtpnb.protocol.transaction import NOT_TRIED, UNKNOWN, worst
 from smtpnb.transfer.envelope import RSET, Envelopes
 from smtpnb.wire.exchange import Departure
 from smtpnb.wire.wait import Call, now
@@ -399,11 +399,10 @@ class Way(ABC):
     def read(self) -> Steps[None]:
         """Read what comes next; after a 421 wait only for what matters."""
         yield from self.exchange.read()
-        if self.session.state is State.CLOSING and self.engine.connected:
-            ends = any(owed.events[-1] in ENDS for owed in self.session.queue)
-            if not ends and self.exchange.said_421:
-                self.engine.log.note("421", "the server is closing: no more is sent")
-                self.engine.end("421")
+        closing = self.session.state is State.CLOSING and self.exchange.said_421
+        if closing and self.engine.connected and not self.exchange.owes_an_end:
+            self.engine.log.note("421", "the server is closing: no more is sent")
+            self.engine.end("421")
 
     def read_all(self) -> Steps[None]:
         """Read until no reply is owed, or the connection has ended."""

@@ -113,9 +113,8 @@ class Exchange:
         self._receives = 0
         self._sent = 0  # on the stream that is gone
         self._writing = False
-        self._seconds_of: dict[
-            tuple[str, ...], float
-        ] = {}  # of the few kinds of groups
+        # Seconds allowed to each of the few kinds of groups.
+        self._seconds_of: dict[tuple[str, ...], float] = {}
         self.said_421 = False
         self.replies_after_421 = 0
 
@@ -146,6 +145,11 @@ class Exchange:
         if self.stream is None:
             raise LocalProtocolError("not connected; connect() first")
 
+    @property
+    def halted(self) -> bool:
+        """Whether nothing more may leave, also in the middle of what is leaving."""
+        return self.stopped or self.said_421
+
     # The ledger
 
     @property
@@ -156,6 +160,16 @@ class Exchange:
     def has_left(self, transaction: Transaction) -> bool:
         """Tell whether the end of a message has left: a server may have it."""
         return transaction.end_at is not None and self.sent > transaction.end_at
+
+    @property
+    def owes_an_end(self) -> bool:
+        """Whether a reply is owed to the end of a message that has left."""
+        return any(
+            owed.events[-1] in ENDS
+            and owed.transaction
+            and self.has_left(owed.transaction)
+            for owed in self.session.queue
+        )
 
     def under_way(self) -> list[Transaction]:
         """Return the transactions that were begun and not answered to their end."""
@@ -350,7 +364,7 @@ class Exchange:
         self._writing = True
         try:
             deadline, budget = self.deadline("block", limit), BLOCK
-            while view and not (self.stopped or self.said_421):
+            while view and not self.halted:
                 if now() >= deadline:
                     raise DeadlineExceeded("the time is up")
                 yield from self.connection.either(deadline)
@@ -417,7 +431,7 @@ class Exchange:
         deadline, budget = self.deadline("block", limit), BLOCK
         self._writing = True
         try:
-            while at < offset + count and not self.stopped:
+            while at < offset + count and not self.halted:
                 if now() >= deadline:
                     raise DeadlineExceeded("the time is up")
                 taken = stream.send_file_now(fd, at, offset + count - at)

@@ -285,7 +285,7 @@ _MESSAGES: Final = (
         "a refusal in mid message is not listened for",
         "a 4yz or 5yz in mid content is heard (RFC 5321 section 4.2.5)",
         within="Body._send",
-        find="if not ANY_poured:\n    return ANY_early",
+        find="if not ANY_poured:\n    interrupted = True\n    break",
         put="ANY_poured",
         tests="tests/hostile/test_arguments.py tests/client",
         expression="early or senseless or middle",

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smtpnb import LocalProtocolError, SmtpClient
+from smtpnb import LocalProtocolError, Sandbox, SmtpClient
+from smtpnb.protocol.commands import Mail
 from tests.support.sink import Sink
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from smtpnb import Reply
     from smtpnb.transfer.choose import Overlap
 
 WAYS = [
@@ -59,11 +63,38 @@ def test_the_next_send_resets_what_the_last_one_left_open(
         assert senders == [b"b@example.org", b"c@example.org"]
 
 
-def test_a_transaction_of_the_users_own_is_theirs_to_end() -> None:
-    with Sink() as sink, SmtpClient(identity="c.example") as client:
-        client.connect(sink.host, sink.port)
+def _by_verb(client: SmtpClient) -> None:
+    client.mail_from("mine@example.org")
+
+
+def _by_command(client: SmtpClient) -> None:
+    client.command("MAIL", "FROM:<mine@example.org>")
+
+
+def _by_group(client: SmtpClient) -> None:
+    with client.pipeline() as group:
+        group.mail_from("mine@example.org")
+        group.rcpt_to("b@example.net")
+
+
+def _by_dialogue(client: SmtpClient) -> None:
+    def dialogue() -> Generator[Mail, Reply, None]:
+        yield Mail("mine@example.org")
+
+    client.run(dialogue())
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["clear", "TLS"])
+@pytest.mark.parametrize("begin", [_by_verb, _by_command, _by_group, _by_dialogue])
+def test_a_transaction_of_the_users_own_is_theirs_to_end(
+    begin: Callable[[SmtpClient], None], *, encrypted: bool
+) -> None:
+    with Sandbox(tls="implicit" if encrypted else "starttls") as sandbox:
+        client = SmtpClient(identity="c.example")
+        client.connect(sandbox)
         client.ehlo()
-        client.mail_from("mine@example.org")
+        begin(client)
         with pytest.raises(LocalProtocolError, match="in a transaction"):
             client.send(b"x\r\n", "a@example.org", "b@example.net")
-        assert not any(line.startswith(b"RSET") for line in sink.lines)
+        assert "RSET" not in client.transcript.text()
+        client.quit()

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from tests.support.messages import Mail
     from tests.support.twins import Books
 
-if not hasattr(SmtpClient, "send_all"):
-    pytest.skip("SmtpClient.send_all is not there yet", allow_module_level=True)
-
 _TAGS: Final = count(1)
 
 
