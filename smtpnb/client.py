@@ -24,7 +24,6 @@ from smtpnb._pipeline import Pipeline
 from smtpnb.dialogues.converse import converse
 from smtpnb.message.content import octets_of
 from smtpnb.protocol import commands
-from smtpnb.protocol.content import check_content
 from smtpnb.protocol.errors import (
     Cancelled,
     LocalProtocolError,
@@ -34,6 +33,12 @@ from smtpnb.protocol.names import host_name
 from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
 from smtpnb.transfer import choose
+from smtpnb.transfer.bearable import (
+    bearable,
+    check_piece,
+    encoder_of,
+    encoder_of_pieces,
+)
 from smtpnb.transfer.body import Body
 from smtpnb.wire.auth import authenticate
 from smtpnb.wire.wait import checked_timeout
@@ -209,7 +214,8 @@ class SmtpClient(Connection):
             if no content was given (354).
 
         Raises:
-            LocalProtocolError: The content holds NUL.
+            LocalProtocolError: The server could not bear it: it holds NUL, octets over
+                127 without 8BITMIME, or a line of more than 998 octets.
         """
         if content is None:
             return self._execute(commands.Data(), timeout)
@@ -217,24 +223,17 @@ class SmtpClient(Connection):
 
     def _data(self, content: Content, limit: float | None) -> Steps[Reply]:
         from smtpnb.message.envelope import MailObject  # when first used
-        from smtpnb.message.objections import objection_to
 
         engine = self._connected()
-        offered, lax = engine.session.capabilities, engine.session.lax
-        mail = MailObject("", ("",), content)  # a content without its envelope
-        why = objection_to(mail, offered)
-        if why and not lax:
-            raise LocalProtocolError(why)
-        if why:
-            engine.log.note("lax", why)
+        # A content without its envelope.
+        mail = bearable(MailObject("", ("",), content), engine)
         if mail.whole(0) is None:
             mail.claim()
-        seven_bit = "8BITMIME" not in offered and not lax
-        encoder = mail.encoder(stuff=True, seven_bit=seven_bit, short_lines=not lax)
+        encoder = encoder_of(mail, engine.session, stuff=True)
         reply = yield from engine.execute(commands.Data(), limit)
         if engine.session.state is not State.DATA:
             return reply
-        body = Body(engine, encoder=encoder, progress=self.on_progress)
+        body = Body(engine, encoder, progress=self.on_progress)
         early = yield from body.send(mail.pieces(), limit)
         if early is not None:  # a refusal is false
             return early
@@ -254,11 +253,14 @@ class SmtpClient(Connection):
             message was not sent and the connection is closed.
 
         Raises:
-            LocalProtocolError: The content is not due, or the piece holds NUL.
+            LocalProtocolError: The content is not due, or the server could not bear
+                the piece: it holds NUL, octets over 127 without 8BITMIME, or a line of
+                more than 998 octets. Nothing of it was sent; only where such a line
+                began in an earlier piece, the connection is reset.
         """
-        piece = octets_of(octets)
-        check_content(piece)
-        steps = self._content().send((piece,), limit_of(timeout))
+        piece, body = octets_of(octets), self._content()
+        check_piece(piece, self._connected())
+        steps = body.send((piece,), limit_of(timeout))
         return self._run("send_lines", steps)
 
     def end_data(self, *, timeout: float | None = None) -> Reply:
@@ -269,7 +271,8 @@ class SmtpClient(Connection):
         """The content under way, begun with its first piece."""
         engine = self._connected()
         if self._body is None or not self._body.is_due_in(engine):
-            self._body = Body(engine, progress=self.on_progress)
+            encoder = encoder_of_pieces(engine.session)
+            self._body = Body(engine, encoder, progress=self.on_progress)
         return self._body
 
     def bdat(
@@ -283,10 +286,14 @@ class SmtpClient(Connection):
             chunk: Octets, or text that is sent as UTF-8. Line ends are not changed.
             last: Whether the message ends with it; the reply is then the final one.
             timeout: Seconds until the reply is complete.
+
+        Raises:
+            LocalProtocolError: As `send_lines`, where MAIL did not say BODY=BINARYMIME;
+                nothing was sent.
         """
-        steps = self._connected().chunk(
-            octets_of(chunk), last=last, limit=limit_of(timeout)
-        )
+        engine, octets = self._connected(), octets_of(chunk)
+        check_piece(octets, engine)
+        steps = engine.chunk(octets, last=last, limit=limit_of(timeout))
         return self._run("bdat", steps)
 
     def rset(self, *, timeout: float | None = None) -> Reply:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from smtpnb.protocol.content import blocks, facts_of
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from smtpnb.protocol.content import Facts
 
 _WAYS_OUT = (
-    "re-encode it (convert=True), or send it as it is (lax=True); nothing was sent"
+    "re-encode it (send() with convert=True), or send it as it is (lax=True); nothing "
+    "was sent"
 )
 
 
@@ -49,6 +52,16 @@ def objection_to(
     return _header(mail, offered) or ("" if binary else _body(facts, offered))
 
 
+def objection_to_piece(octets: bytes, offered: Container[str]) -> str:
+    """Return why a piece of a content should not leave; "" if nothing is wrong.
+
+    Args:
+        octets: The piece. Where headers end in it nobody knows, so none is looked for.
+        offered: The keywords that the server announced.
+    """
+    return _body(facts_of(blocks(octets)), offered)
+
+
 def _header(mail: MailObject, offered: Container[str]) -> str:
     header = mail.header_in_8bit
     if header is None:
@@ -71,7 +84,8 @@ def _body(facts: Facts, offered: Container[str]) -> str:
     if facts.has_nul:
         return (
             "the content holds a NUL octet (RFC 5321 section 2.3.1): re-encode it "
-            "(convert=True), or send it by BDAT with BINARYMIME; nothing was sent"
+            "(send() with convert=True), or send it by BDAT with BODY=BINARYMIME; "
+            "nothing was sent"
         )
     if facts.is_8bit and "8BITMIME" not in offered:
         return (

@@ -60,9 +60,9 @@ class Command:
         """Of MAIL and RCPT, the path; None of others."""
         return None
 
-    @property
-    def says_smtputf8(self) -> bool:
-        """Whether it begins an internationalised transaction (RFC 6531)."""
+    def says(self, parameter: str) -> bool:
+        """Whether a parameter, "SMTPUTF8" or "BODY=BINARYMIME", stands in MAIL."""
+        del parameter
         return False
 
     def octets(self, *, lax: bool = False) -> Octets:
@@ -190,10 +190,14 @@ class _WithPath(Command):
         # Whether UTF-8 may be said here is for the session to know.
         return line(self.verb, " ".join([path, *self.parameters]), utf8=True)
 
+    def says(self, parameter: str) -> bool:
+        """Whether a parameter stands behind the path."""
+        return any(word.upper() == parameter for word in self.parameters)
+
     def _needs(self) -> tuple[str, ...]:
         keywords = [word.partition("=")[0].upper() for word in self.parameters]
         needed = [_EXTENSION_OF[word] for word in keywords if word in _EXTENSION_OF]
-        if any(word.upper() == "BODY=BINARYMIME" for word in self.parameters):
+        if self.says("BODY=BINARYMIME"):
             needed.append("BINARYMIME")
         return tuple(dict.fromkeys(needed))
 
@@ -238,11 +242,6 @@ class Mail(_WithPath):
                 "ENVID": envid,
             }
         ) + tuple(parameters)
-
-    @property
-    def says_smtputf8(self) -> bool:
-        """Whether the transaction is an internationalised one."""
-        return any(word.upper() == "SMTPUTF8" for word in self.parameters)
 
 
 class Rcpt(_WithPath):
@@ -401,10 +400,9 @@ class Custom(Command):
         )
         return (found[1] or found[2] or "") if found else None
 
-    @property
-    def says_smtputf8(self) -> bool:
-        """Whether MAIL says SMTPUTF8 in its argument."""
-        return "SMTPUTF8" in self.argument.upper().split()
+    def says(self, parameter: str) -> bool:
+        """Whether a parameter stands in the argument."""
+        return parameter in self.argument.upper().split()
 
     def _octets(self, *, lax: bool) -> Octets:
         made = line(self.verb, self.argument, utf8=True)

@@ -329,9 +329,8 @@ class Session:
         if isinstance(command, (Mail, Rcpt)) and not all(
             map(str.isascii, (command.path, *command.parameters))
         ):
-            utf8 = (
-                command.says_smtputf8 if isinstance(command, Mail) else self._smtputf8
-            )
+            is_mail = isinstance(command, Mail)
+            utf8 = command.says("SMTPUTF8") if is_mail else self._smtputf8
             if not utf8:
                 what = "parameter" if command.path.isascii() else "path"
                 return f"{verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL (RFC 6531)"
@@ -409,7 +408,7 @@ class Session:
         moves = TABLE[self.state].get(command.event, _STAY)
         self.state = moves.get(2, moves.get(3, self.state))
         if isinstance(command, Mail):
-            self._assumed_smtputf8 = command.says_smtputf8
+            self._assumed_smtputf8 = command.says("SMTPUTF8")
 
     # Commands leave, replies come
 
@@ -425,7 +424,8 @@ class Session:
             return None
         return Transaction(
             command.path_said,
-            smtputf8=command.says_smtputf8,
+            smtputf8=command.says("SMTPUTF8"),
+            binary=command.says("BODY=BINARYMIME"),
             lmtp=self.follower.lmtp,
         )
 

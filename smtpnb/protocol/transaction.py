@@ -68,6 +68,7 @@ class Transaction:
         forward_paths: The recipients, where they are known in advance; else they are
             added as they are answered.
         smtputf8: Whether MAIL asked for SMTPUTF8 (RFC 6531).
+        binary: Whether MAIL said BODY=BINARYMIME (RFC 3030 section 3).
         lmtp: Whether the session speaks LMTP (RFC 2033).
 
     Attributes:
@@ -84,6 +85,7 @@ class Transaction:
     """
 
     __slots__ = (
+        "binary",
         "chunk",
         "data",
         "end_at",
@@ -106,11 +108,13 @@ class Transaction:
         forward_paths: Sequence[str] = (),
         *,
         smtputf8: bool = False,
+        binary: bool = False,
         lmtp: bool = False,
     ) -> None:
         self.reverse_path = reverse_path
         self.forward_paths = forward_paths
         self.smtputf8 = smtputf8
+        self.binary = binary
         self.lmtp = lmtp
         self.mail: bytes | None = None
         self.rcpts: list[bytes] = []

@@ -15,7 +15,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.protocol.content import Encoder, blocks, gathered
+from smtpnb.protocol.content import blocks, gathered
 from smtpnb.protocol.errors import (
     DeadlineExceeded,
     LocalProtocolError,
@@ -33,6 +33,7 @@ from smtpnb.wire.wait import Call, now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from smtpnb.protocol.content import Encoder
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
@@ -71,8 +72,8 @@ class Body:
 
     Args:
         engine: The connection; its session must be in DATA.
-        transaction: What it belongs to; None for the one that is open.
         encoder: What makes octets for the wire of the content.
+        transaction: What it belongs to; None for the one that is open.
         progress: Called with the octets sent so far, after each block.
 
     Raises:
@@ -82,8 +83,8 @@ class Body:
     def __init__(
         self,
         engine: Engine,
+        encoder: Encoder,
         transaction: Transaction | None = None,
-        encoder: Encoder | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         if engine.session.state is not State.DATA:
@@ -94,7 +95,7 @@ class Body:
         self._engine = engine
         current = engine.session.follower.current
         self.transaction = transaction or current or Transaction()
-        self._encoder = encoder or Encoder()
+        self._encoder = encoder
         self._progress = progress
         self._sent = 0
         self._ended = False

@@ -15,13 +15,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.protocol.errors import RemoteProtocolError
 from smtpnb.protocol.group import Group, chunk
 from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import refused
 from smtpnb.transfer.envelope import RSET
-from smtpnb.transfer.lockstep import LockStep
-from smtpnb.transfer.pipelined import QUIT
+from smtpnb.transfer.pipelined import QUIT, Pipelined
 from smtpnb.wire.exchange import Departure
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 _BATCH_OCTETS: Final = 64 * 1024
 
 
-class Window(LockStep):
+class Window(Pipelined):
     """Sends whole messages one behind the other.
 
     Args:
@@ -41,8 +39,6 @@ class Window(LockStep):
         window: How many messages may be under way.
         given: As for `Way`.
     """
-
-    chunks_ahead = 8
 
     def __init__(self, engine: Engine, *, window: int, **given: Any) -> None:
         super().__init__(engine, by_data=False, **given)
@@ -90,14 +86,8 @@ class Window(LockStep):
     def _large(self, job: Job) -> Steps[None]:
         """Send the envelope, and the content only if somebody wants it."""
         yield from self._settle_all()
-        if self.over() or not (yield from self.reset()):
-            return
-        yield from self.leave(Departure(job.envelope, job.transaction))
-        yield from self.read_all()
-        if not self.over():
-            yield from self.content(job)
-        job.settled = True
-        yield from self.hand_out()
+        if not self.over() and (yield from self.reset()):
+            yield from self.one(job)
 
     # What became of them
 
@@ -130,15 +120,7 @@ class Window(LockStep):
             return
         yield from self.read_all()
         if self.engine.connected and self.session.state is not State.CLOSING:
-            yield from self.leave(Departure(RSET))
-            yield from self.read_all()
-            if self.session.state is not State.READY and not self.over():
-                raise RemoteProtocolError(
-                    "RSET behind a refused chunk was answered "
-                    f"{self.exchange.last_reply}: commands and replies no longer match "
-                    "(RFC 3030 section 2)"
-                )
-            self.exchange.refuse_unread()
+            yield from self.say_reset(doubted=True)
         self._doubted = None
         for job in self.unsettled[: self._departed]:
             job.settled = bool(job.transaction.finals)

@@ -14,6 +14,7 @@ from smtpnb.protocol.errors import RemoteProtocolError
 from smtpnb.protocol.group import Group, announced, chunk, end_of_data
 from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import refused
+from smtpnb.transfer.bearable import encoder_of
 from smtpnb.transfer.body import Blocks, Body
 from smtpnb.transfer.plan import Job, Way
 from smtpnb.wire import record
@@ -22,7 +23,6 @@ from smtpnb.wire.record import clock
 from smtpnb.wire.wait import Call
 
 if TYPE_CHECKING:
-    from smtpnb.protocol.content import Encoder
     from smtpnb.wire.wait import Steps
 
 # How many chunks may await their reply. It bounds what a refusal sends in vain.
@@ -37,15 +37,21 @@ class LockStep(Way):
     def run(self) -> Steps[None]:
         """Send the messages, in order."""
         while (job := (yield from self.take())) is not None:
+            # RSET is said alone: what a server that has had enough says to it (554)
+            # ends the stream, and is no verdict on the next message.
             if not (yield from self.reset()):
                 return
-            yield from self.envelope(job)
-            if not self.over():
-                yield from self.content(job)
-            job.settled = True
-            yield from self.hand_out()
+            yield from self.one(job)
             if self.over():
                 return
+
+    def one(self, job: Job) -> Steps[None]:
+        """Send one message to its end; nothing is open, nothing is owed."""
+        yield from self.envelope(job)
+        if not self.over():
+            yield from self.content(job)
+        job.settled = True
+        yield from self.hand_out()
 
     def envelope(self, job: Job) -> Steps[None]:
         """Say MAIL, each RCPT and DATA; stop where it is of no more use."""
@@ -91,8 +97,8 @@ class LockStep(Way):
             raise RemoteProtocolError("MAIL was refused, and DATA answered 354")
         if not transaction.wanted:  # RFC 2920 section 3.1: a lone dot
             return (Departure(end_of_data(b"", None), transaction),)
-        encoder = self.encoder(job, stuff=True)
-        body = Body(self.engine, transaction, encoder, self.progress)
+        encoder = encoder_of(job.mail, self.session, stuff=True)
+        body = Body(self.engine, encoder, transaction, self.progress)
         if whole is None:
             early = yield from body.send(job.mail.pieces(), self.limit)
             if early is not None:
@@ -103,14 +109,6 @@ class LockStep(Way):
             return ()
         octets, n_lines, _ = whole
         return (Departure(end_of_data(stuffed(octets), n_lines), transaction),)
-
-    def encoder(self, job: Job, *, stuff: bool) -> Encoder:
-        """Return what makes octets for the wire of the content of a message."""
-        lax = self.session.lax
-        seven_bit = "8BITMIME" not in self.session.capabilities
-        return job.mail.encoder(
-            stuff=stuff, seven_bit=seven_bit and not lax, short_lines=not lax
-        )
 
     # By BDAT
 
@@ -131,7 +129,8 @@ class LockStep(Way):
         yield from self.read_all()
 
     def _chunks(self, job: Job) -> Steps[None]:
-        encoder, blocks = self.encoder(job, stuff=False), Blocks(job.mail.pieces())
+        encoder = encoder_of(job.mail, self.session, stuff=False)
+        blocks = Blocks(job.mail.pieces())
         while (block := (yield from blocks.following(self.limit))) is not None:
             lines, octets = encoder.n_lines, encoder.feed(block)
             group = chunk(octets, encoder.n_lines - lines, last=False)

@@ -30,27 +30,14 @@ class Pipelined(LockStep):
 
     chunks_ahead = 8
 
-    def run(self) -> Steps[None]:
-        """Send the messages, in order."""
-        while (job := (yield from self.take())) is not None:
-            # RSET is said alone: what a server that has had enough says to it (554)
-            # ends the stream, and is no verdict on the next message.
-            if not (yield from self.reset()):
-                return
-            yield from self.leave(Departure(job.envelope, job.transaction))
-            yield from self.read_all()
-            if not self.over():
-                yield from self.content(job)
-            job.settled = True
-            yield from self.hand_out()
-            if self.over():
-                return
+    def envelope(self, job: Job) -> Steps[None]:
+        """Say all of it at once."""
+        yield from self.leave(Departure(job.envelope, job.transaction))
+        yield from self.read_all()
 
 
-class Turns(LockStep):
+class Turns(Pipelined):
     """Sends the end of one message and the envelope of the next in one group."""
-
-    chunks_ahead = 8
 
     def run(self) -> Steps[None]:
         """Send the messages, in order."""

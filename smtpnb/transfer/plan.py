@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.message.delivery import Delivery
 from smtpnb.message.envelope import MailObject, Whole, mail_object
-from smtpnb.message.objections import objection_to
 from smtpnb.protocol.errors import (
     ConnectionLost,
     LocalProtocolError,
@@ -33,6 +32,7 @@ from smtpnb.protocol.errors import (
 )
 from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import NOT_TRIED, UNKNOWN, worst
+from smtpnb.transfer.bearable import bearable
 from smtpnb.transfer.envelope import RSET, Envelopes
 from smtpnb.wire.exchange import Departure
 from smtpnb.wire.wait import Call, now
@@ -310,7 +310,7 @@ class Way(ABC):
             return _untried(given, error)
         job = Job(Delivery(mail))
         try:
-            job.mail = mail = self._fit(mail)
+            job.mail = mail = bearable(mail, self.engine, convert=self._convert)
             job.whole = whole = mail.whole(LARGE)
             if whole is None:
                 mail.claim()
@@ -322,22 +322,6 @@ class Way(ABC):
             job.delivery.error = error
             job.settled = True
         return job
-
-    def _fit(self, mail: MailObject) -> MailObject:
-        """Return the message as the server may be given it.
-
-        Raises:
-            LocalProtocolError: It may not (RFC 6152 section 3, RFC 6531 section 3.4).
-        """
-        why = objection_to(mail, self.session.capabilities)
-        if not why:
-            return mail
-        if self._convert:
-            return mail.converted()
-        if not self.session.lax:
-            raise LocalProtocolError(why)
-        self.engine.log.note("lax", why)
-        return mail
 
     def hand_out(self) -> Steps[None]:
         """Hand out what is settled, in order."""
@@ -369,28 +353,35 @@ class Way(ABC):
         return self.session.state is not State.READY
 
     def reset(self) -> Steps[bool]:
-        """Say RSET alone, if something is open; tell whether the next may begin.
-
-        Raises:
-            RemoteProtocolError: It was refused behind a refused chunk (RFC 3030
-                section 2): what we took for replies to commands may be replies to
-                octets of the chunk.
-        """
+        """Say RSET alone, if something is open; tell whether the next may begin."""
         if not self.needs_reset:
             return not self.over()
-        spoilt = self.session.state is State.SPOILT
+        return (yield from self.say_reset(doubted=self.session.state is State.SPOILT))
+
+    def say_reset(self, *, doubted: bool) -> Steps[bool]:
+        """Say RSET alone; tell whether it was granted.
+
+        Args:
+            doubted: A chunk was refused before it: what we took for replies to commands
+                may be replies to octets of the chunk (RFC 3030 section 2).
+
+        Raises:
+            RemoteProtocolError: It was doubted, and it was refused, or something is
+                left over: commands and replies no longer match.
+        """
         yield from self.leave(Departure(RSET))
         yield from self.read_all()
-        if self.session.state is State.READY:
-            if spoilt:
-                self.exchange.refuse_unread()
-            return True
-        if spoilt and not self.over():
+        reply = self.exchange.last_reply
+        if self.over() or reply is None:
+            return False
+        if doubted and not reply.ok:
             raise RemoteProtocolError(
-                f"RSET behind a refused chunk was answered {self.exchange.last_reply}: "
-                "commands and replies no longer match (RFC 3030 section 2)"
+                f"RSET behind a refused chunk was answered {reply}: commands and "
+                "replies no longer match (RFC 3030 section 2)"
             )
-        return False
+        if doubted:
+            self.exchange.refuse_unread()
+        return reply.ok
 
     def leave(self, *departures: Departure, heard: bool = False) -> Steps[None]:
         """Let groups leave as one run of octets."""

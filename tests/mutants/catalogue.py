@@ -114,8 +114,8 @@ _REPLIES: Final = (
         within="wire:Exchange.leave",
         find="ANY_self.refuse_surplus()",
         put="",
-        tests="tests/servers/test_two_hundred.py tests/sending",
-        expression="buggregator or surplus",
+        tests="tests/transfer/test_table.py",
+        expression="clear",
     ),
     Mutant(
         "surplus is not looked for behind the last reply",
@@ -123,8 +123,8 @@ _REPLIES: Final = (
         within="wire:Exchange.refuse_unread",
         find="ANY_self.refuse_surplus(ANY_words)",
         put="",
-        tests="tests/sending tests/servers/test_two_hundred.py",
-        expression="surplus or buggregator or unread or left_over",
+        tests="tests/transfer/test_table.py",
+        expression="clear",
     ),
     Mutant(
         "the direct path does not look before it speaks",
@@ -234,7 +234,7 @@ _CONTENT: Final = (
         within="protocol",
         find='b"\\0" in octets',
         put='octets == b"\\0"',
-        tests=f"{HOSTILE}test_arguments.py",
+        tests="tests/protocol/test_content.py tests/sending/test_bearable.py",
     ),
     Mutant(
         "control characters pass into a command",

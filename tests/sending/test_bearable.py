@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smtpnb import LocalProtocolError, SmtpClient
+from smtpnb import LocalProtocolError, MailObject, Sandbox, SmtpClient, State
 from tests.support.sink import Sink
 
 if TYPE_CHECKING:
@@ -117,3 +117,98 @@ def test_a_header_in_utf8_is_declared(pipelining: bool, chunking: bool) -> None:
         assert client.send(BAD["a header"][0], "a@example.org", "b@example.net").ok
         (mail,) = [line for line in sink.lines if line.startswith(b"MAIL")]
         assert mail.endswith(b" BODY=8BITMIME SMTPUTF8")
+
+
+@pytest.mark.parametrize("name", ["8 bit", "a long line", "NUL"])
+@pytest.mark.parametrize("verb", ["send_lines", "bdat"])
+def test_a_piece_is_refused_before_it_leaves_and_the_message_goes_on(
+    name: str, verb: str
+) -> None:
+    octets, said = BAD[name]
+    with Sink() as sink, SmtpClient(identity="c.example") as client:
+        plain(sink)
+        client.connect(sink.host, sink.port)
+        client.ehlo()
+        client.mail_from("a@example.org")
+        client.rcpt_to("b@example.net")
+        if verb == "bdat":
+            with pytest.raises(LocalProtocolError, match=said):
+                client.bdat(octets)
+            assert client.bdat(b"fine\r\n", last=True)
+        else:
+            client.data()
+            with pytest.raises(LocalProtocolError, match=said):
+                client.send_lines(octets)
+            client.send_lines(b"fine\r\n")
+            assert client.end_data()
+        assert [one.content for one in sink.accepted] == [b"fine\r\n"]
+
+
+@pytest.mark.parametrize("verb", ["send_lines", "bdat"])
+def test_a_piece_in_8_bits_leaves_under_lax_and_the_transcript_says_so(
+    verb: str,
+) -> None:
+    octets, said = BAD["8 bit"]
+    with Sink() as sink, SmtpClient(identity="c.example", lax=True) as client:
+        plain(sink)
+        client.connect(sink.host, sink.port)
+        client.ehlo()
+        client.mail_from("a@example.org")
+        client.rcpt_to("b@example.net")
+        if verb == "bdat":
+            assert client.bdat(octets, last=True)
+        else:
+            client.data()
+            client.send_lines(octets)
+            assert client.end_data()
+        assert said in client.transcript.text()
+        assert [one.content for one in sink.accepted] == [octets]
+
+
+def test_a_line_that_grows_too_long_piece_by_piece_does_not_leave() -> None:
+    with Sink() as sink, SmtpClient(identity="c.example") as client:
+        client.connect(sink.host, sink.port)
+        client.ehlo()
+        client.mail_from("a@example.org")
+        client.rcpt_to("b@example.net")
+        client.data()
+        client.send_lines(b"x" * 600)
+        with pytest.raises(LocalProtocolError, match="998 octets"):
+            client.send_lines(b"x" * 600)
+        assert client.state is State.CLOSED
+    assert not sink.accepted
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("by_command", [False, True])
+def test_a_chunk_of_a_binary_message_may_hold_anything(
+    grouped: bool, by_command: bool
+) -> None:
+    with Sandbox() as sandbox, SmtpClient(identity="c.example") as client:
+        client.connect(sandbox)
+        client.ehlo()
+        said = "FROM:<a@example.org> BODY=BINARYMIME"
+        if grouped:
+            with client.pipeline() as group:
+                group.mail_from("a@example.org", body="BINARYMIME")
+                group.rcpt_to("b@example.net")
+        else:
+            if by_command:
+                client.command("MAIL", said)
+            else:
+                client.mail_from("a@example.org", body="BINARYMIME")
+            client.rcpt_to("b@example.net")
+        octets = b"\0\xff" + b"x" * 2000
+        assert client.bdat(octets, last=True)
+        assert sandbox.wait_for(1).octets == octets
+
+
+def test_raw_line_ends_are_not_sent_unsaid_because_it_was_to_be_re_encoded() -> None:
+    with Sink() as sink, SmtpClient(identity="c.example") as client:
+        client.connect(sink.host, sink.port)
+        mail = MailObject(
+            "a@example.org", "b@example.net", b"bare\nline\n", line_ends="raw"
+        )
+        with pytest.raises(LocalProtocolError, match="BINARYMIME"):
+            client.send(mail, convert=True)
+        assert not [line for line in sink.lines if line.startswith(b"MAIL")]

@@ -1,0 +1,69 @@
+"""What a server can bear of a content: one rule for every way to send one.
+
+A message is judged before its MAIL, a piece before it leaves, and what only shows while
+it streams, by the encoder. Who is `lax` sends it all the same, and the transcript says
+so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from smtpnb.message.objections import objection_to, objection_to_piece
+from smtpnb.protocol.content import Encoder
+from smtpnb.protocol.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from smtpnb.message.envelope import MailObject
+    from smtpnb.protocol.session import Session
+    from smtpnb.wire.engine import Engine
+
+
+def bearable(mail: MailObject, engine: Engine, *, convert: bool = False) -> MailObject:
+    """Return a message as the server may be given it.
+
+    Args:
+        mail: The message.
+        engine: The connection.
+        convert: Re-encode it, if it may not leave as it is.
+
+    Raises:
+        LocalProtocolError: It may not leave (RFC 6152 section 3, RFC 6531 section 3.4).
+    """
+    offered = engine.session.capabilities
+    why = objection_to(mail, offered)
+    if why and convert:
+        mail = mail.converted()
+        why = objection_to(mail, offered)
+    _heed(why, engine)
+    return mail
+
+
+def check_piece(octets: bytes, engine: Engine) -> None:
+    """Judge a piece of a message that leaves by the user's own DATA or BDAT.
+
+    Raises:
+        LocalProtocolError: It may not leave; nothing of it did.
+    """
+    session = engine.session
+    current = session.follower.current
+    binary = current is not None and current.binary
+    _heed("" if binary else objection_to_piece(octets, session.capabilities), engine)
+
+
+def _heed(objection: str, engine: Engine) -> None:
+    if objection and not engine.session.lax:
+        raise LocalProtocolError(objection)
+    if objection:
+        engine.log.note("lax", objection)
+
+
+def encoder_of(mail: MailObject, session: Session, *, stuff: bool) -> Encoder:
+    """Return what makes octets for the wire of the content of a message."""
+    seven_bit = "8BITMIME" not in session.capabilities and not session.lax
+    return mail.encoder(stuff=stuff, seven_bit=seven_bit, short_lines=not session.lax)
+
+
+def encoder_of_pieces(session: Session) -> Encoder:
+    """Return what makes octets for DATA of pieces, which `check_piece` has seen."""
+    return Encoder(short_lines=not session.lax)
