@@ -26,9 +26,11 @@ _ENHANCED: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?= |\Z)")
 # A command as the record has it: step, verb, shown octets, octets on the wire.
 Part = tuple[Any, ...]
 
-# The kinds of what asks for a greeting, and for a reply to nothing that we know of.
+# The kinds of what asks for a greeting, for a reply to nothing that we know of, and for
+# the refusal of a message that comes before its dot has left.
 GREETING: Final = 0
 NOBODY: Final = 1
+CONTENT: Final = 2
 
 
 class Shape(NamedTuple):
@@ -57,7 +59,7 @@ class Kind(NamedTuple):
     @property
     def event(self) -> str:
         """The word by which `protocol.transaction` knows it; "" if by none."""
-        if self.step == "eod":
+        if self.step == "eod" or (self.step == "body" and self.verb is None):
             return "BDAT LAST" if self.verb == "BDAT" else "."
         return self.verb or ""
 
@@ -88,12 +90,14 @@ class Shapes:
     def __init__(self) -> None:
         self.shapes: list[Shape] = []
         self.places: list[Place] = []
-        self.kinds = [Kind("greeting", None, False), Kind("other", None, False)]
-        self.asked = ["", ""]
+        self.kinds: list[Kind] = []
+        self.asked: list[str] = []
         self.alone: dict[Part, tuple[int, int]] = {}
         self.grouped: dict[Part, tuple[int, int]] = {}
-        self.replies: list[dict[bytes, int]] = [{}, {}]
+        self.replies: list[dict[bytes, int]] = []
         self._kinds: dict[Kind, int] = {}
+        for step in ("greeting", "other", "body"):
+            self._kind(Kind(step, None, False))
         self.paths: dict[tuple[Any, ...], int] = {}
         self._offers: dict[bytes, dict[str, Any]] = {}
         self._contents: dict[tuple[int, int | None, bool], int] = {}

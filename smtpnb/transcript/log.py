@@ -28,9 +28,9 @@ from math import inf
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from smtpnb.protocol.transaction import Follower
+from smtpnb.protocol.transaction import Follower, refused
 from smtpnb.transcript import raw
-from smtpnb.transcript.intern import GREETING, NOBODY, Shapes
+from smtpnb.transcript.intern import CONTENT, GREETING, NOBODY, Shapes
 from smtpnb.wire import record as log
 from smtpnb.wire.record import REPLY, SEND
 
@@ -228,16 +228,21 @@ class Derivation:
         number = self._transaction(asking, octets)
         _TRANSACTION.pack_into(self.rows, at + _AT, number)
         if self._beside_of:
-            for beside in self._beside_of.pop(exchange, ()):
-                _TRANSACTION.pack_into(self.rows, beside + _AT, number)
+            self._settle_beside(exchange, number)
         self._last, self._last_asked = exchange, (asking, since, number)
         return self._last_asked
+
+    def _settle_beside(self, exchange: int, number: int) -> None:
+        for beside in self._beside_of.pop(exchange, ()):
+            _TRANSACTION.pack_into(self.rows, beside + _AT, number)
 
     def _unasked(self, exchange: int, octets: bytes) -> tuple[int, int, int]:
         """Take a reply to an exchange that awaits none."""
         self._greeted = True
         if exchange == 0:
             answered = GREETING, self._ready, self._open
+        elif self._content and self._content[0] == exchange and refused(octets):
+            answered = self._refused_early(*self._content, octets)
         elif exchange != self._last:
             answered = NOBODY, self._raw, self._open
         else:  # LMTP answers once for each recipient (RFC 2033 section 4.2)
@@ -247,6 +252,15 @@ class Derivation:
             answered = asking, since, number
         self._last, self._last_asked = exchange, answered
         return answered
+
+    def _refused_early(
+        self, exchange: int, since: int, octets: bytes
+    ) -> tuple[int, int, int]:
+        """Take a refusal of a message whose content is on its way."""
+        number = self._transaction(CONTENT, octets)
+        self._settle_beside(exchange, number)
+        self._content, self._in_data = None, False
+        return CONTENT, since, number
 
     def _transaction(self, asking: int, octets: bytes) -> int:
         """Take a reply to a kind of command; return the number of its transaction."""

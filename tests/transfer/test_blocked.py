@@ -127,3 +127,7 @@ def test_a_write_that_blocks_ends_in_the_truth(
         assert outcome == expected
         assert kind is (raises if expected in ("aborted", "unknown") else None)
         client.disconnect()
+        (told,) = client.transcript.transactions()["outcome"]
+        assert told == {"refused": "rejected", "accepted": "delivered"}.get(
+            expected, expected
+        )

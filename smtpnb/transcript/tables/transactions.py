@@ -44,6 +44,7 @@ _FATES: Final = {UNKNOWN: 3, ABORTED: 4, NOT_TRIED: 5}
 _SETTLED: Final = {ACCEPTED: 0, REFUSED: 2, **_FATES}
 _EVENTS: Final = ("", "MAIL", "RCPT", "DATA", ".", "BDAT", "BDAT LAST")
 _ANSWERS: Final = (b"", b"", b"250", b"354", b"450", b"550", b"421")
+_REFUSED: Final = 4  # the digit, or 5
 _LAST_ANSWER: Final = 6  # 421
 
 
@@ -67,8 +68,12 @@ class _Transactions:
         key = self._keys.of(mine, self._rows["transaction_no"])
         self._which, self._key = pd.factorize(key)
         self._n = len(self._key)
-        self._step = self._rows["step"].astype(object).to_numpy()
         self._digit = self._rows["code_class"].fillna(0).to_numpy(np.int64)
+        self._step = self._rows["step"].astype(object).to_numpy(copy=True)
+        # A message may be refused before its dot has left (RFC 5321 section 4.2.5).
+        by_data = self._rows["verb"].isna().to_numpy()
+        early = (self._step == "body") & by_data & (self._digit >= _REFUSED)
+        self._step[early] = "eod"
         self._places()
         self._take_endings(events, sessions)
         self._take_manners(exchanges.frame, names)
