@@ -9,6 +9,7 @@ client, transcript or notebook::
     Dialogue     dialogue.py      the reply to each command, without I/O
     Fault        faults.py        what goes wrong, and when
     Inbox        inbox.py         what was taken, as a table
+    Book         heard.py         what was said and answered, as a table
                  content.py       DATA and BDAT in blocks
                  paths.py         arguments of MAIL and RCPT
                  accounts.py      AUTH

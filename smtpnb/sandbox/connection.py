@@ -76,6 +76,10 @@ class Connection(SMTP, ABC):
     async def converse(self) -> None:
         """Carry the session until its polite end."""
 
+    @abstractmethod
+    def note(self, reply: str) -> None:
+        """Keep what is about to be said."""
+
     # What aiosmtpd calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -199,10 +203,12 @@ class Connection(SMTP, ABC):
             ConnectionError: The session is over.
         """
         if fault is None:
+            self.note(reply)
             await self._send(on_the_wire(reply))
             return
         await self.suffer(fault)
         reply = fault.reply or reply
+        self.note(reply)
         octets = on_the_wire(reply, eight_bit=fault.eight_bit)
         if fault.drip is None:
             await self._send(octets)

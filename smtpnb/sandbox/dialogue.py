@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from smtpnb.sandbox.accounts import MECHANISMS, Accounts
 from smtpnb.sandbox.content import Kept
+from smtpnb.sandbox.heard import Book
 from smtpnb.sandbox.inbox import Inbox, Message
 from smtpnb.sandbox.paths import Path, is_mailbox, read_path
 
@@ -57,6 +58,7 @@ class Setup:
     auth_without_tls: bool
     faults: FaultBook
     inbox: Inbox = field(default_factory=Inbox)
+    heard: Book = field(default_factory=Book)
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class Dialogue:
 
     def __init__(self, setup: Setup, *, tls: bool) -> None:
         self._setup = setup
-        self._tls = tls
+        self.tls = tls
         self._identity: str | None = None
         self._extended = False
         self._user: str | None = None
@@ -124,16 +126,14 @@ class Dialogue:
         words = ["PIPELINING", f"SIZE {self._setup.size}", "8BITMIME", "SMTPUTF8"]
         words += ["CHUNKING", "BINARYMIME", "ENHANCEDSTATUSCODES", "VRFY", "HELP"]
         # RFC 3207 section 4.2: not again under TLS.
-        if self._setup.tls_context is not None and not self._tls:
+        if self._setup.tls_context is not None and not self.tls:
             words.append("STARTTLS")
         if self._auth_is_open():
             words.append(f"AUTH {' '.join(MECHANISMS)}")
         return words
 
     def _auth_is_open(self) -> bool:
-        return bool(self._setup.accounts) and (
-            self._tls or self._setup.auth_without_tls
-        )
+        return bool(self._setup.accounts) and (self.tls or self._setup.auth_without_tls)
 
     def starttls(self, argument: str) -> str:
         """Agree to TLS; the handshake follows the reply."""
@@ -141,7 +141,7 @@ class Dialogue:
             return "501 5.5.4 STARTTLS has no argument"
         if self._setup.tls_context is None:
             return "502 5.5.1 TLS is not served here"
-        if self._tls:
+        if self.tls:
             return "503 5.5.1 TLS is active already"
         return "220 2.0.0 Go ahead"
 
@@ -295,7 +295,7 @@ class Dialogue:
             mail_from=transaction.reverse_path,
             rcpt_to=transaction.recipients,
             user=self._user or "",
-            tls=self._tls,
+            tls=self.tls,
             verb=verb,
             smtputf8=transaction.smtputf8,
             body_type=transaction.body_type,

@@ -222,6 +222,15 @@ class Sandbox:
         """
         return self._setup.inbox.table()
 
+    def heard(self) -> pd.DataFrame:
+        """Return what was said to the server and what it answered, one row a command.
+
+        The columns are session (a number), tls, verb, argument, code (0 if no reply was
+        sent) and reply; see `smtpnb.sandbox.heard`. The last 10,000 rows are kept, of
+        all sessions, in the order of arrival; passwords never are.
+        """
+        return self._setup.heard.table()
+
     def wait_for(self, n: int) -> Message:
         """Block until message n (from 1) is in the inbox, and return it."""
         return self._setup.inbox.wait_for(n)

@@ -17,6 +17,7 @@ from smtpnb.sandbox.accounts import MECHANISMS
 from smtpnb.sandbox.connection import Connection
 from smtpnb.sandbox.content import Chunk, Dotted, Kept, arrival
 from smtpnb.sandbox.dialogue import Dialogue, Setup, read_chunk
+from smtpnb.sandbox.heard import UNKNOWN, Heard
 from smtpnb.sandbox.paths import read_path
 
 if TYPE_CHECKING:
@@ -44,12 +45,23 @@ class Session(Connection):
         self._setup = setup
         self._dialogue = Dialogue(setup, tls=False)
         self._welcome = True
+        self._number = setup.heard.new_session()
+        self._hear("CONNECT")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or go on inside TLS (asyncio)."""
         super().connection_made(transport)
         if self._setup.implicit_tls and self._tls_protocol is None:
             self.hold_input()
+
+    def _hear(self, verb: str, argument: str = "") -> None:
+        """Write down what came; `note` adds what is answered."""
+        self._heard = Heard(self._number, self._dialogue.tls, verb, argument)
+        self._setup.heard.add(self._heard)
+
+    def note(self, reply: str) -> None:
+        """Write down what is answered."""
+        self._heard.reply = reply
 
     async def converse(self) -> None:
         """Welcome, and answer until QUIT."""
@@ -71,9 +83,11 @@ class Session(Connection):
         # An unknown verb may hold any octets, and nobody sends it back.
         step = verb.decode("ascii", "replace").lower()
         if line is None or len(line) + 2 > _LINES.get(step, _LINE):
+            self._hear(UNKNOWN)
             await self.say("500 5.5.2 Line too long")
             return True
         argument = rest.decode("utf-8", "backslashreplace").strip()
+        self._hear(*self._what_to_keep(step, argument))
         # RFC 5321 section 3.1: after a 554 for a greeting there is only QUIT.
         if not self._welcome and step != "quit":
             await self.say("503 5.5.1 There is no service here, QUIT")
@@ -85,6 +99,13 @@ class Session(Connection):
             await self.say("", fault)
             return True
         return await self._obey(step, argument, fault)
+
+    def _what_to_keep(self, step: str, argument: str) -> tuple[str, str]:
+        """Return a command without what may be a secret in it."""
+        if step == "auth":
+            return "AUTH", argument.partition(" ")[0]
+        known = step in self._dialogue.verbs or step == "bdat"
+        return (step.upper(), argument) if known else (UNKNOWN, "")
 
     async def _obey(self, step: str, argument: str, fault: Fault | None) -> bool:
         """Answer a command that no fault refuses, and keep the reply's promise."""
@@ -155,6 +176,7 @@ class Session(Connection):
             return
         fault = await self._swallow(Dotted(self._reader), transaction.kept)
         early = fault is not None
+        self._hear(".")
         fault = fault or self._pick("eod")
         if fault is not None and fault.refuses:
             self._dialogue.transaction = None
@@ -197,6 +219,7 @@ class Session(Connection):
         await arrival(self._reader)
         fault = self._pick("body")
         if fault is not None and fault.reply is not None:
+            self._hear("BODY")
             await self.say("", fault)
         elif fault is not None:
             await self.suffer(fault)
