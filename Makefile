@@ -28,8 +28,10 @@ types: $(VENV)/.test
 layers: $(VENV)/.test
 	$(BIN)/lint-imports
 
+# A file stays in one worker, and with it its servers; the browsers get the machine alone.
 unit: $(VENV)/.test
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile -m "not browser"
+	$(BIN)/pytest -m browser
 
 # The order of the cells is the notebook: pytest-randomly must keep away.
 notebooks: $(VENV)/.test

@@ -275,6 +275,7 @@ def test_a_folder_and_der_are_read(tmp_path: Path) -> None:
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "no cert"),
         (CA.der[:50], "."),
     ],
+    ids=["no file", "empty", "text", "no PEM", "a key", "half"],
 )
 def test_what_is_no_ca_is_told_by_check(
     content: bytes | None, why: str, tmp_path: Path
