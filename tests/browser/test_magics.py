@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.browser.lab import Lab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 LOOP = """%smtp connect sandbox;
 %smtp ehlo;
