@@ -295,10 +295,11 @@ class Connection:
 
     def _hello(self, engine: Engine, limit: float | None) -> Steps[None]:
         """Say EHLO, or HELO to a server that does not know it, before a message."""
-        hello = self._hello_of(Ehlo, None)
+        identity = self._identity_said  # on an earlier connection, or under no TLS
+        hello = self._hello_of(Ehlo, identity)
         reply = yield from engine.execute(hello, limit)
         if reply.code in {500, 502}:  # RFC 5321 section 3.2
-            hello = self._hello_of(Helo, None)
+            hello = self._hello_of(Helo, identity)
             reply = yield from engine.execute(hello, limit)
         if not reply.ok:
             raise LocalProtocolError(
@@ -310,16 +311,22 @@ class Connection:
         self, engine: Engine, policy: TlsPolicy, name: str, limit: float | None
     ) -> Steps[Reply]:
         reply = yield from engine.starttls(policy, name, limit)
-        self._starttls_said = {"server_hostname": name, "policy": policy}
+        self._starttls_said = {"policy": policy, "name": name}
         return reply
 
     def _connect_again(self) -> None:
-        """Do once more what `connect` and `starttls` did."""
+        """Do once more what `connect`, EHLO and `starttls` did.
+
+        Where TLS is not offered any more it ends in clear; who asks looks at that.
+        """
         identity, secured = self._identity_said, self._starttls_said
         self.connect(**self._dialled)
-        if secured is not None and identity is not None:
-            engine = self._connected()
-            self._run("ehlo", engine.execute(Ehlo(identity)))
+        self._identity_said = identity
+        engine = self._connected()
+        if secured is None or engine.session.state is not State.CONNECTED:
+            return
+        self._run("ehlo", engine.execute(self._hello_of(Ehlo, identity)))
+        if "STARTTLS" in engine.session.capabilities:
             self._run("starttls", self._starttls(engine, **secured, limit=None))
 
     # How a verb runs

@@ -39,6 +39,13 @@ class Reservation(Protocol):
     guest: int | None
     """The thread that may say verbs all the same (it connects again)."""
 
+    latest: float | None
+    """When whatever that thread says must be done; absolute."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody cancelled: no new connection may begin."""
+
     def cancelled(self) -> None:
         """Somebody cancelled while nothing ran; the client is held meanwhile."""
 
@@ -95,12 +102,16 @@ class Owner:
             driver = self._driver = Driver(self.token)
         shield.token = driver.token
         driver.on_tick = self.on_tick
+        held = self.reservation
+        driver.latest = None if held is None else held.latest
         return driver
 
     def begin(self, shield: Shield) -> None:
         """A new connection begins: a new token, before anything takes time."""
         self.token = shield.token = CancelToken()
         self._driver = None
+        if self.reservation is not None and self.reservation.stopped:
+            self.token.cancel()
 
     def opened(self, engine: Engine) -> None:
         """Take the engine of a new connection."""
@@ -128,7 +139,7 @@ class Owner:
         octets = engine.prepared(command)
         driver = self.driver(shield)
         fd = engine.quiet_fd
-        if fd < 0 or self.on_tick is not None or not driver.quiet(fd):
+        if fd < 0 or not driver.is_plain or not driver.quiet(fd):
             return driver.run(engine.converse(command, octets, limit), shield)
         try:
             deadline = engine.leave_now(command, octets, limit)
@@ -153,8 +164,7 @@ class Owner:
                 f"another thread is in {self._verb or 'a verb'}; one verb at a time "
                 "(cancel() may come from any thread); nothing was sent"
             )
-        held = self.reservation
-        if held is None or held is by or held.guest == threading.get_ident():
+        if self._may_speak(by):
             self._verb = verb
             return
         self._busy.release()
@@ -162,6 +172,14 @@ class Owner:
             "a stream of messages is under way: exhaust it or close() it first; "
             "nothing was sent"
         )
+
+    def _may_speak(self, by: Reservation | None) -> bool:
+        held = self.reservation
+        if held is None:
+            return True
+        if held is by:
+            return held.guest is None  # else its connection is still being made
+        return held.guest == threading.get_ident()
 
     def _release(self) -> None:
         self._give_back()

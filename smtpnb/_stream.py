@@ -7,6 +7,9 @@ something with it the client is reserved, no deadline runs, and `cancel()` still
 Where `reconnect` was given, messages that were not tried - because the server had taken
 as many as it takes (421), or as many as `per_connection` says - go on over a new
 connection. Only those: what may have been taken is never sent again by itself.
+
+Whatever ends a stream, each message that was taken is told once; of a list also those
+behind it, where the server or the new connection would take no more.
 """
 
 from __future__ import annotations
@@ -16,16 +19,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from smtpnb._reconnect import Standing, connect_again
 from smtpnb.message.delivery import Delivery
 from smtpnb.protocol.errors import (
     Cancelled,
+    ConnectionLost,
+    DeadlineExceeded,
     LocalProtocolError,
     SmtpError,
     TlsError,
+    TransportError,
 )
 from smtpnb.protocol.session import State
 from smtpnb.transfer import choose
-from smtpnb.transfer.plan import Source
+from smtpnb.transfer.plan import Source, not_tried
 from smtpnb.wire.wait import Call, Wait, now
 
 if TYPE_CHECKING:
@@ -35,16 +42,14 @@ if TYPE_CHECKING:
 
     from smtpnb._connection import Connection
     from smtpnb.transfer.choose import Overlap
-    from smtpnb.transfer.plan import Way
     from smtpnb.wire.drive import Shield
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
-# How often in a row a new connection may bring nothing before the rest is given up, and
-# the seconds before the second attempt; doubled each time, up to the last.
+# How many connections in a row may take nothing before the rest is given up, and the
+# seconds before the next one; doubled each time.
 MAX_FRUITLESS: Final = 5
 FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
 
 
 class Deliveries(Iterator[Delivery]):
@@ -67,6 +72,7 @@ class Deliveries(Iterator[Delivery]):
     Attributes:
         unread: After `close()`, the deliveries that nobody had asked for.
         guest: The thread that may say verbs meanwhile: it connects again.
+        latest: When it must be done; absolute, or None.
     """
 
     def __init__(
@@ -84,6 +90,10 @@ class Deliveries(Iterator[Delivery]):
     ) -> None:
         self.unread: tuple[Delivery, ...] = ()
         self.guest: int | None = None
+        self.latest: float | None = None
+        self._begun = self._ended = False
+        self._steps: Steps[None] | None = None
+        self._stopped: BaseException | None = None
         self._client = client
         self._owner = client._owner  # noqa: SLF001  # the two are one
         self._source = Source(messages)
@@ -94,19 +104,25 @@ class Deliveries(Iterator[Delivery]):
         self._left = timeout  # seconds, counted while we run
         self._per_connection = per_connection
         self._reconnect = reconnect or None
-        self._steps: Steps[None] | None = None
-        self._way: Way | None = None
-        self._begun = self._ended = False
-        self._stopped: BaseException | None = None
+        self._standing: Standing | None = None
+        self._has_more = False
+        self._tells_rest = self._reconnect is not None
         self._fruitless = 0
 
     # Taking deliveries
 
     def __next__(self) -> Delivery:
-        while not self._ended:
-            delivery: Delivery | None = self._run(self._advance)
+        taken: list[Delivery] = []
+
+        def work(shield: Shield) -> None:
+            delivery = self._advance(shield)
             if delivery is not None:
-                return delivery
+                taken.append(delivery)
+
+        while not self._ended:
+            self._run(work, taken)
+            if taken:
+                return taken[0]
             self._go_on()
         raise StopIteration
 
@@ -136,15 +152,11 @@ class Deliveries(Iterator[Delivery]):
                 self._run(work)
                 self._go_on()
         except BaseException as error:
+            self._abort()
             rest = getattr(error, "deliveries", ())
-            for delivery in rest:
-                with suppress(Exception):  # one error is told already
-                    if on_delivery is not None:
-                        on_delivery(delivery)
-            given: Any = error
-            given.deliveries = deliveries = (*told, *rest)
-            if len(deliveries) == 1 and getattr(error, "outcome", None) is None:
-                given.outcome = deliveries[0].outcome
+            _attach(error, (*told, *rest))
+            if on_delivery is not None:
+                _tell_all(on_delivery, rest, error)
             raise
         return told
 
@@ -172,17 +184,22 @@ class Deliveries(Iterator[Delivery]):
 
     # Running
 
-    def _run(self, work: Callable[[Shield], Any]) -> Any:
-        """Run some of the stream while nobody else may."""
+    def _run(
+        self, work: Callable[[Shield], None], taken: Iterable[Delivery] = ()
+    ) -> None:
+        """Run some of the stream while nobody else may.
+
+        Args:
+            work: What to do.
+            taken: What it took, and nobody will see if it ends with an error.
+        """
         started = now()
         try:
-            return self._owner.run("stream", work, self)
+            self._owner.run("stream", work, self)
         except BaseException as error:
             # Refused before anything was done (a second thread, say): nothing ends.
             if error is self._stopped or not isinstance(error, LocalProtocolError):
-                self._finish()
-            if isinstance(error, (SmtpError, Cancelled)):
-                error.transcript = self._client.transcript
+                self._end_by(error, taken)
             raise
         finally:
             if self._left is not None:
@@ -192,51 +209,76 @@ class Deliveries(Iterator[Delivery]):
         """Run until a delivery is settled; None if this connection has no more."""
         if self._stopped is not None:
             raise self._stopped
-        if self._steps is None:
-            self._begin()
-        assert self._steps is not None  # noqa: S101  # it has begun
         try:
-            delivery: Delivery = self._owner.driver(shield).advance(self._steps, shield)
+            steps = self._steps or self._begin()
+            delivery: Delivery = self._owner.driver(shield).advance(steps, shield)
         except StopIteration:
             return None
         except BaseException as error:
-            self._stopped = error
+            if self._begun:
+                self._stopped = error
             raise
         return delivery
 
-    def _begin(self) -> None:
+    def _begin(self) -> Steps[None]:
         engine = self._client._connected()  # noqa: SLF001  # the two are one
         engine.exchange.require_connection()
-        if engine.session.state is not State.CONNECTED:
+        state = engine.session.state
+        if state is not State.CONNECTED and not (
+            self._reconnect and state is State.CLOSING
+        ):
             engine.require_ready()
-        self._steps = self._send(engine)
+        if self._owner.reservation not in {None, self}:
+            raise LocalProtocolError("reconnect= connects; it sends no messages")
+        self._standing = Standing.of(engine)
+        self._has_more = False
+        self._steps = steps = self._send(engine)
         self._begun = True
         self._owner.reservation = self
+        return steps
 
     def _send(self, engine: Engine) -> Steps[None]:
-        client = self._client
+        """Send as many as this connection takes."""
         limit = None if self._left is None else now() + self._left
-        if engine.session.state is State.CONNECTED:
-            yield from client._hello(engine, limit)  # noqa: SLF001
-        self._way = way = choose.way(
-            engine,
-            overlap=self._overlap,
-            pipelining=client.pipelining,
-            chunking=client.chunking,
-            window=self._window,
-            limit=limit,
-            pausing=True,
-            most=self._per_connection,
-            quits=self._quits and self._overlap is not None,
-            convert=self._convert,
-            progress=client.on_progress,
-        )
-        keep = self._reconnect is not None
-        yield from way.send(self._source, keep_untried=keep)
-        if self._quits or way.is_full:
+        goes_on = self._reconnect is not None
+        n_settled = 0
+        if (yield from self._is_open(engine, limit)):
+            way = choose.way(
+                engine,
+                overlap=self._overlap,
+                pipelining=self._client.pipelining,
+                chunking=self._client.chunking,
+                window=self._window,
+                limit=limit,
+                pausing=True,
+                most=self._per_connection,
+                quits=self._quits and self._overlap is not None,
+                convert=self._convert,
+                progress=self._client.on_progress,
+            )
+            yield from way.send(self._source, goes_on=goes_on)
+            limit, n_settled = way.limit, way.n_settled
+        self._fruitless = 0 if n_settled else self._fruitless + 1
+        if goes_on and self._source.error is None:
+            self._has_more = yield from self._source.has_more()
+        if self._quits or self._has_more:
             # Who does not answer QUIT changes nothing of what was answered before.
             with suppress(SmtpError):
-                yield from self._say_goodbye(engine, way.limit)
+                yield from self._say_goodbye(engine, limit)
+
+    def _is_open(self, engine: Engine, limit: float | None) -> Steps[bool]:
+        """Say EHLO if nothing was said; False if the server takes no messages (421)."""
+        try:
+            if engine.session.state is State.CONNECTED:
+                yield from self._client._hello(engine, limit)  # noqa: SLF001
+        except (LocalProtocolError, ConnectionLost):
+            if not (self._reconnect and engine.exchange.said_421):
+                raise
+        if engine.connected and engine.session.state is not State.CLOSING:
+            return True
+        if engine.connected:
+            engine.end("421")
+        return False
 
     @staticmethod
     def _say_goodbye(engine: Engine, limit: float | None) -> Steps[None]:
@@ -246,10 +288,12 @@ class Deliveries(Iterator[Delivery]):
         elif engine.connected:
             yield from engine.quit(limit)
 
-    def _finish(self) -> None:
-        self._ended = True
-        if self._owner.reservation is self:
-            self._owner.reservation = None
+    # Cancel
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more may be sent, nor a connection begun."""
+        return self._stopped is not None
 
     def cancelled(self) -> None:
         """Somebody cancelled between two messages: end what is under way."""
@@ -266,57 +310,71 @@ class Deliveries(Iterator[Delivery]):
     def _go_on(self) -> None:
         """End, or connect again, where one connection has no more."""
         self._steps = None
-        way, error = self._way, self._source.error
-        if way is None or error is not None or not (self._reconnect and way.has_more):
-            self._finish()
-            if error is not None:
-                raise error
-            return
-        self._fruitless = 0 if way.n_settled else self._fruitless + 1
-        if self._fruitless == MAX_FRUITLESS:
-            self._reconnect, self._steps = None, way.hand_out_untried()
-            return
-        self._source.give_back(way.untried)
         try:
-            self._connect_again()
+            if self._has_more and self._reconnect and self._connect_again():
+                return
+            self._tells_rest = True
+            rest = not_tried(self._source, self._client.reply)
+            first = next(rest, None)
         except BaseException as error:
-            self._finish()
-            given: Any = error
-            given.deliveries = tuple(map(Delivery, way.untried))
+            self._end_by(error)
             raise
+        if first is not None:
+            self._steps = _one_by_one(first, rest)
+            return
+        self._finish()
+        if self._source.error is not None:
+            raise self._source.error
 
-    def _connect_again(self) -> None:
-        client, before = self._client, self._client.tls
-        if self._fruitless:
-            pause = min(FIRST_PAUSE * 2 ** (self._fruitless - 1), LONGEST_PAUSE)
-            self._owner.run("stream", lambda shield: self._wait(pause, shield), self)
+    def _connect_again(self) -> bool:
+        """Connect; False if the last of some connections in a row took nothing."""
+        started = now()
+        self.latest = None if self._left is None else started + self._left
+        try:
+            while self._fruitless < MAX_FRUITLESS:
+                if self._fruitless:
+                    self._pause(FIRST_PAUSE * 2 ** (self._fruitless - 1))
+                if self._has_connected():
+                    return True
+                self._fruitless += 1
+        finally:
+            self.latest = None
+            if self._left is not None:
+                self._left -= now() - started
+        return False
+
+    def _has_connected(self) -> bool:
+        assert self._reconnect is not None  # noqa: S101  # it was asked
+        assert self._standing is not None  # noqa: S101  # something was sent
         self.guest = threading.get_ident()
         try:
-            if callable(self._reconnect):
-                self._reconnect()
-            else:
-                client._connect_again()  # noqa: SLF001  # the two are one
+            connected = connect_again(self._client, self._reconnect, self._standing)
+        except Exception as error:
+            if self._stopped is not None:  # whatever else came of it
+                raise self._stopped from error
+            if not self._is_worth_a_pause(error):
+                raise
+            connected = False
         finally:
             self.guest = None
         if self._stopped is not None:
             raise self._stopped
-        self._check_not_weaker(before)
+        if self.latest is not None and self.latest <= now():
+            raise DeadlineExceeded("the time was up before messages could go on")
+        return connected
 
-    def _wait(self, seconds: float, shield: Shield) -> None:
-        self._owner.begin(shield)
-        self._owner.drive(_pause(now() + seconds), shield)
+    def _is_worth_a_pause(self, error: Exception) -> bool:
+        """Whether nobody answered, and may soon; the user's function has the word."""
+        nobody = isinstance(error, TransportError) and not isinstance(error, TlsError)
+        last = self._fruitless + 1 == MAX_FRUITLESS
+        return nobody and self._reconnect is True and not last
 
-    def _check_not_weaker(self, before: dict[str, Any] | None) -> None:
-        """A new connection may not know less of whom it talks to than the first."""
-        after = self._client.tls
-        if before is None or (after and (after["verified"] or not before["verified"])):
-            return
-        self._client.disconnect()
-        raise TlsError(
-            "the new connection is not as safe as the first one: "
-            f"{'it is in clear' if after is None else 'its certificate did not verify'}"
-            "; nothing was sent over it"
-        )
+    def _pause(self, seconds: float) -> None:
+        def work(shield: Shield) -> None:
+            self._owner.begin(shield)
+            self._owner.drive(_passing(now() + seconds), shield)
+
+        self._owner.run("stream", work, self)
 
     # The end
 
@@ -343,13 +401,57 @@ class Deliveries(Iterator[Delivery]):
 
     def _abort(self) -> None:
         """Let go at once: what is under way is reset."""
-        steps = self._steps
-        if steps is None or self._ended:
+        if self._ended or not self._begun:
             return
-        with suppress(LocalProtocolError):  # it runs in another thread
-            self._owner.run("stream", lambda _: steps.close(), self)
+        steps = self._steps
+        if steps is not None:
+            with suppress(LocalProtocolError):  # it runs in another thread
+                self._owner.run("stream", lambda _: steps.close(), self)
         self._finish()
 
+    def _finish(self) -> None:
+        self._ended = True
+        if self._owner.reservation is self:
+            self._owner.reservation = None
 
-def _pause(deadline: float) -> Steps[None]:
+    def _end_by(self, error: BaseException, taken: Iterable[Delivery] = ()) -> None:
+        """End with an error, which tells what became of every message."""
+        self._finish()
+        # A cancel that came in between has ended them; an interrupt takes its place.
+        told = getattr(error, "deliveries", ())
+        if not told and self._stopped is not None:
+            told = getattr(self._stopped, "deliveries", ())
+        if not self._tells_rest:
+            self._source.stop()  # of a list only what was taken
+        _attach(error, (*taken, *told, *not_tried(self._source, self._client.reply)))
+        if isinstance(error, (SmtpError, Cancelled)):
+            error.transcript = self._client.transcript
+
+
+def _attach(error: Any, deliveries: tuple[Delivery, ...]) -> None:
+    error.deliveries = deliveries
+    if len(deliveries) == 1 and getattr(error, "outcome", None) is None:
+        error.outcome = deliveries[0].outcome
+
+
+def _tell_all(
+    on_delivery: Callable[[Delivery], object],
+    deliveries: Iterable[Delivery],
+    error: BaseException,
+) -> None:
+    try:
+        for delivery in deliveries:
+            with suppress(Exception):  # one error is told already
+                on_delivery(delivery)
+    except BaseException as interrupt:
+        _attach(interrupt, error.deliveries)  # type: ignore[attr-defined]
+        raise
+
+
+def _one_by_one(first: Delivery, rest: Iterator[Delivery]) -> Steps[None]:
+    yield first
+    yield from rest
+
+
+def _passing(deadline: float) -> Steps[None]:
     yield Wait((), deadline)

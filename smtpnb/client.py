@@ -476,7 +476,8 @@ class SmtpClient(Connection):
 
         Raises:
             SmtpError, Cancelled: The connection failed. `deliveries` of the error has
-                the outcome of every message that was taken.
+                the outcome of every message that was taken; with `reconnect`, of every
+                message of a list.
         """
         deliveries = self._deliveries(
             messages,
@@ -528,17 +529,24 @@ class SmtpClient(Connection):
             convert: As for `send`.
             timeout: Seconds inside `next()`, all together; None for those of each step.
             per_connection: After so many messages go on over a new connection.
-            reconnect: How to get one: a callable that connects and authenticates this
-                client; or True to do once more what `connect` and `starttls` did, where
-                no AUTH was used. It serves after a 421, too. Only messages that were
-                not tried go on. After five connections in a row that took nothing
-                (with pauses of 1 to 30 s) the rest is not tried.
+            reconnect: How to get one: a function that connects and authenticates this
+                client; or True to do once more what `connect`, EHLO and `starttls` did,
+                where no AUTH was used. It serves after a 421, too. Only messages that
+                were not tried go on; the one that was answered 421 is refused. What
+                had TLS, a verified certificate or AUTH goes on only over what has it
+                again. A connection that takes nothing (421 to all) is tried again after
+                1, 2, 4 and 8 seconds, with True also where nobody answers; then the
+                rest of a list is not tried. What the function raises ends the call.
+                `cancel()` and `timeout` hold for all of it.
 
         Raises:
             LocalProtocolError: Not connected, or a word that is none; nothing was sent.
+            SmtpError, Cancelled: From `next()`: the connection failed. `deliveries` of
+                the error are those that you were not given yet; `list(client.stream())`
+                loses the others, so call `send_all` if you want a list.
 
         Example:
-            >>> with client.send_all(messages) as deliveries:
+            >>> with client.stream(messages) as deliveries:
             ...     for delivery in deliveries:
             ...         print(delivery.mail.forward_paths, delivery.outcome)
         """
@@ -564,16 +572,12 @@ class SmtpClient(Connection):
         reconnect: Callable[[], object] | bool | None,
         **given: bool,
     ) -> Deliveries:
+        from smtpnb._reconnect import check_how  # these two when first used
+        from smtpnb._stream import Deliveries
+
         choose.check(overlap, window)
-        session = self._connected().session
-        if (per_connection is not None and not reconnect) or (
-            reconnect is True and session.authenticated
-        ):
-            raise LocalProtocolError(
-                "say how to connect again: reconnect= is a function that connects and "
-                "authenticates, or True where no AUTH was used; nothing was sent"
-            )
-        from smtpnb._stream import Deliveries  # when first used
+        authenticated = self._connected().session.authenticated
+        check_how(reconnect, authenticated=authenticated, per_connection=per_connection)
 
         return Deliveries(
             self,

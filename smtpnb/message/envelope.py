@@ -77,6 +77,7 @@ class MailObject:
         "_facts",
         "_held",
         "_is_held",
+        "_read",
         "_reading",
         "_start",
         "_whole",
@@ -120,7 +121,7 @@ class MailObject:
         self._is_held = None if self._held is None else True  # None: not known yet
         self._whole: Whole | None = None
         self._facts: Facts | None = None
-        self._claimed = False
+        self._claimed = self._read = False
         self._start: int | None = None  # where a file was when it was first sent
         self._reading: Reading | None = None
 
@@ -259,6 +260,14 @@ class MailObject:
                 self._facts = None  # it was looked at when it was another one
         self._claimed = True
 
+    def unclaim(self) -> None:
+        """Note that it was not sent after all: it may be claimed once more.
+
+        Not so an iterator, or a file that cannot be read again, of which reading has
+        begun.
+        """
+        self._claimed = self._claimed and self._read
+
     def pieces(self) -> Iterable[bytes]:
         """Return the content piece by piece, a file from where it was at first.
 
@@ -270,6 +279,7 @@ class MailObject:
         if octets is not None:
             self._check(octets)
             return (octets,)
+        self._read = True
         if self._reading is None:
             return pieces_of(self.content)
         if self._start is not None:

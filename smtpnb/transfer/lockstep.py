@@ -50,7 +50,7 @@ class LockStep(Way):
         yield from self.envelope(job)
         if not self.over():
             yield from self.content(job)
-        job.settled = True
+        job.settled = not self.over()
         yield from self.hand_out()
 
     def envelope(self, job: Job) -> Steps[None]:

@@ -55,12 +55,12 @@ class Turns(Pipelined):
             yield from self.read_all()
             if granted is not None:
                 granted.settled = True
+            if self.over():
+                return
             goes_on = self.session.state is State.DATA
             if job is not None:
                 job.settled = not goes_on
             yield from self.hand_out()
-            if self.over():
-                return
             granted, job = (job if goes_on else None), following
 
     def _departures(

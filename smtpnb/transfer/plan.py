@@ -38,9 +38,10 @@ from smtpnb.wire.exchange import Departure
 from smtpnb.wire.wait import Call, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from smtpnb.protocol.group import Group
+    from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.transaction import Transaction
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
@@ -60,41 +61,67 @@ class Source:
 
     Attributes:
         error: What the user's own code raised: no more messages come then.
+
+    Raises:
+        LocalProtocolError: There is nothing to iterate over.
     """
 
     def __init__(self, mails: Iterable[Any]) -> None:
-        self._mails = iter(mails)
+        try:
+            self._mails = iter(mails)
+        except TypeError:
+            kind = type(mails).__name__
+            raise LocalProtocolError(
+                f"messages come from a list or an iterator, not {kind}; "
+                "nothing was sent"
+            ) from None
         self._held = isinstance(mails, (list, tuple))
         self._again: deque[Any] = deque()
-        self._stopped = False
+        self._exhausted = self._stopped = False
         self.error: Exception | None = None
 
     def following(self) -> Steps[Any]:
         """Return the next one, or NO_MORE."""
+        if self._stopped:
+            return NO_MORE
         if self._again:
             return self._again.popleft()
-        if self._stopped:
+        if self._exhausted:
             return NO_MORE
         if self._held:
             return next(self._mails, NO_MORE)
         try:
-            return (yield Call(next, self._mails, NO_MORE))
+            given = yield Call(next, self._mails, NO_MORE)
         except Exception as error:  # noqa: BLE001  # raised again when all is settled
             self.stop(error)
             return NO_MORE
+        self._exhausted = given is NO_MORE
+        return given
+
+    def has_more(self) -> Steps[bool]:
+        """Tell whether another one will come."""
+        given = yield from self.following()
+        if given is not NO_MORE:
+            self.give_back([given])
+        return given is not NO_MORE
 
     def stop(self, error: Exception | None = None) -> None:
         """Let nothing more come."""
         self._stopped = True
         self.error = self.error or error
 
-    def rest(self) -> list[Any]:
-        """Return what is left of a list; nothing of what runs code of the user's."""
-        again, self._again = list(self._again), deque()
-        return again + list(self._mails) if self._held else again
+    def rest(self) -> Iterator[Any]:
+        """Take what is left without being sent: what came back, and more of a list.
+
+        Nothing of what runs code of the user's, and of a list nothing after `stop`.
+        """
+        while self._again:
+            yield self._again.popleft()
+        if self._held and not self._stopped:
+            yield from self._mails
 
     def give_back(self, mails: Iterable[Any]) -> None:
-        """Let some come once more: nothing of them was tried."""
+        """Let some come once more, in this order: nothing of them was tried."""
         self._again.extendleft(reversed(list(mails)))
 
 
@@ -123,9 +150,17 @@ class Job:
         """The replies to it."""
         return self.delivery.transaction
 
+    def unsent(self) -> MailObject:
+        """Return the message as it was given: nothing of it was taken."""
+        self.mail.unclaim()
+        given: MailObject = self.delivery.mail
+        return given
+
 
 def _untried(given: Any, error: LocalProtocolError | None = None) -> Job:
     """Return a message that nobody will look at any more, and why."""
+    if isinstance(given, Job):
+        return given
     try:
         job = Job(Delivery(given if error is not None else mail_object(given)))
     except LocalProtocolError as other:
@@ -133,6 +168,21 @@ def _untried(given: Any, error: LocalProtocolError | None = None) -> Job:
     job.delivery.error = error
     job.settled = True
     return job
+
+
+def not_tried(source: Source, reply: Reply | None) -> Iterator[Delivery]:
+    """Tell of every message that is left that it was not tried.
+
+    Args:
+        source: Where they would have come from.
+        reply: The last of the server; if it is a refusal, it is the reason.
+    """
+    why = reply.octets if reply is not None and not reply.ok else None
+    for given in source.rest():
+        delivery = _untried(given).delivery
+        if delivery.error is None:
+            delivery.transaction.why = why
+        yield delivery
 
 
 class Way(ABC):
@@ -149,11 +199,9 @@ class Way(ABC):
         progress: Called with the octets of a large content sent so far.
 
     Attributes:
-        n_taken: How many messages were taken.
+        n_taken: How many messages were taken that can be sent.
         n_settled: How many were handed out and had been tried.
         is_full: As many as were to be sent were taken, and there are more.
-        has_more: A new connection would have something to send.
-        untried: What was taken and not tried, because the server would take no more.
     """
 
     def __init__(
@@ -178,9 +226,6 @@ class Way(ABC):
         self.n_taken = 0
         self.n_settled = 0
         self.is_full = False
-        self.has_more = False
-        self._exhausted = False
-        self.untried: list[Any] = []
         self._pausing = pausing
         self._most = most
         self._convert = convert
@@ -188,14 +233,16 @@ class Way(ABC):
         self._open: deque[Job] = deque()
         self._source = Source(())
 
-    def send(self, source: Source, *, keep_untried: bool = False) -> Steps[None]:
+    def send(self, source: Source, *, goes_on: bool = False) -> Steps[None]:
         """Send messages until there are no more, or no more may be sent.
+
+        What was taken and not tried, because the server would take no more, goes back
+        to the source.
 
         Args:
             source: Where they come from.
-            keep_untried: What was not tried, because the server would take no more, is
-                not handed out: what was taken goes into `untried`, the rest stays in
-                the source.
+            goes_on: A server that had said 421 before the first message is one that
+                takes no more; else it is a lost connection.
 
         Yields:
             Besides waits, each delivery as soon as it is settled, in order.
@@ -209,17 +256,13 @@ class Way(ABC):
             yield from self.engine.guard(None, self.run(), message=True)
             self.exchange.refuse_unread()
         except ConnectionLost as error:
-            if not self._was_goodbye:
+            if not self._was_goodbye(goes_on=goes_on):
                 self._attach(error)
                 raise
         except BaseException as error:
             self._attach(error)
             raise
-        if keep_untried:
-            yield from self._keep_untried()
-        else:
-            self._take_the_rest()
-        self._turn_away()
+        self._put_back()
         for job in self._open:
             job.settled = True
         yield from self.hand_out()
@@ -228,11 +271,11 @@ class Way(ABC):
     def run(self) -> Steps[None]:
         """Send the messages, in order."""
 
-    @property
-    def _was_goodbye(self) -> bool:
+    def _was_goodbye(self, *, goes_on: bool) -> bool:
         """Whether the server had said 421, and no message is unknown for it."""
         fates = {job.delivery.outcome for job in self._open}
-        return self.exchange.said_421 and UNKNOWN not in fates
+        begun = goes_on or self.n_settled or fates != {NOT_TRIED}
+        return self.exchange.said_421 and bool(begun) and UNKNOWN not in fates
 
     def _attach(self, error: BaseException) -> None:
         deliveries = [job.delivery for job in self._open]
@@ -242,42 +285,18 @@ class Way(ABC):
             given.outcome = worst(delivery.outcome for delivery in deliveries)
         self._open.clear()
 
-    def _turn_away(self) -> None:
-        """Say why messages that were taken were not tried."""
-        reply = self.exchange.last_reply
+    def _put_back(self) -> None:
+        """Give back what was not tried; what stands behind it is told behind it."""
+        back: list[Any] = []
+        told: deque[Job] = deque()
         for job in self._open:
-            untried = job.delivery.outcome == NOT_TRIED and job.delivery.error is None
-            if untried and reply is not None:
-                job.transaction.why = reply.octets
-
-    def _take_the_rest(self) -> None:
-        """Of a list, tell of every message; from an iterator nothing more is taken."""
-        if not (self._exhausted or self.is_full):
-            for given in self._source.rest():
-                self._open.append(_untried(given))
-
-    def _keep_untried(self) -> Steps[None]:
-        kept = [
-            job
-            for job in self._open
-            if job.delivery.outcome == NOT_TRIED and job.delivery.error is None
-        ]
-        self.untried = [job.mail for job in kept]
-        self._open = deque([job for job in self._open if job not in kept])
-        if not (self._exhausted or self.is_full):
-            given = yield from self._source.following()
-            self._exhausted = given is NO_MORE
-            if not self._exhausted:
-                self._source.give_back([given])
-        self.has_more = bool(self.untried) or not self._exhausted
-
-    def hand_out_untried(self) -> Steps[None]:
-        """Hand out, as not tried, what was kept."""
-        reply = self.exchange.last_reply
-        for mail in self.untried:
-            delivery = Delivery(mail)
-            delivery.transaction.why = None if reply is None else reply.octets
-            yield delivery
+            faulty = job.delivery.error is not None
+            if job.delivery.outcome != NOT_TRIED or (faulty and not back):
+                told.append(job)
+            else:
+                back.append(job if faulty else job.unsent())
+        self._open = told
+        self._source.give_back(back)
 
     # Taking messages, handing out deliveries
 
@@ -289,21 +308,22 @@ class Way(ABC):
         while not self.is_full:
             given = yield from self._source.following()
             if given is NO_MORE:
-                self._exhausted = True
                 return None
             if self.n_taken == self._most:
                 self.is_full = True
                 self._source.give_back([given])
                 return None
-            self.n_taken += 1
             job = self._made(given)
             self._open.append(job)
             if not job.settled:
+                self.n_taken += 1
                 return job
             yield from self.hand_out()
         return None
 
     def _made(self, given: Any) -> Job:
+        if isinstance(given, Job):  # it could not be made on an earlier connection
+            return given
         try:
             mail = mail_object(given)
         except LocalProtocolError as error:

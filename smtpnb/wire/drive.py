@@ -21,7 +21,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from smtpnb.protocol.errors import Cancelled
+from smtpnb.protocol.errors import Cancelled, DeadlineExceeded
 from smtpnb.wire.wait import LONGEST_PAUSE, READ, Call, Ready, Steps, Wait, now
 
 if TYPE_CHECKING:
@@ -127,13 +127,15 @@ class Driver:
     Attributes:
         on_tick: Called about ten times a second while waiting (a live line in a
             notebook); it must not block.
+        latest: When whatever runs must be done, whatever it waits for; or None.
     """
 
-    __slots__ = ("_fds", "_poll", "_wake", "on_tick", "token")
+    __slots__ = ("_fds", "_poll", "_wake", "latest", "on_tick", "token")
 
     def __init__(self, token: CancelToken) -> None:
         self.token = token
         self.on_tick: Callable[[], None] | None = None
+        self.latest: float | None = None
         self._wake = token.fileno()
         self._poll = select.poll()
         if self._wake >= 0:  # else it is closed, and so is the connection
@@ -177,23 +179,28 @@ class Driver:
                 return asked
             if self.token.requested:
                 asked = steps.throw(Cancelled("cancelled"))
+            elif self.latest is not None and self.latest <= now():
+                asked = steps.throw(DeadlineExceeded("the time is up"))
             else:
                 asked = steps.send(answer)
 
     def block(self, wait: Wait, tick: _Ticker | None = None) -> Ready:
-        """Wait until a descriptor is ready, the token is set or the deadline passes."""
+        """Wait until a descriptor is ready, the token is set or a deadline passes."""
         if wait.fds != self._fds:
             self._watch(wait.fds)
+        deadline = wait.deadline
+        if self.latest is not None:
+            deadline = min(deadline, self.latest)
         while True:
             # A peer that trickles octets must not keep the tick from coming.
-            pause = min(max(wait.deadline - now(), 0.0), LONGEST_PAUSE)
+            pause = min(max(deadline - now(), 0.0), LONGEST_PAUSE)
             if tick is not None:
                 pause = min(pause, tick.left())
             # poll() counts whole milliseconds: round up, or it spins at the end.
             events = self._poll.poll(int(pause * 1000) + 1 if pause else 0)
             if events or self.token.requested:
                 return tuple([fd for fd, _ in events if fd != self._wake])
-            if wait.deadline <= now():
+            if deadline <= now():
                 return ()
 
     def _watch(self, fds: tuple[tuple[int, int], ...]) -> None:
@@ -205,6 +212,11 @@ class Driver:
 
     # One line and its reply, without steps (see `Engine.say`)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but the reply, its deadline and a cancel is waited for."""
+        return self.on_tick is None and self.latest is None
+
     def quiet(self, fd: int) -> bool:
         """Tell whether nothing has come in, and nobody has cancelled."""
         fds = ((fd, READ),)
@@ -215,10 +227,8 @@ class Driver:
     def answered(self, fd: int, deadline: float) -> bool:
         """Wait until something came in; False if anything else ended the wait.
 
-        `quiet` was asked for the same descriptor before.
+        The driver `is_plain`, and `quiet` was asked for the same descriptor before.
         """
-        if self.on_tick is not None:
-            return False
         pause = deadline - now()
         if not 0 < pause < LONGEST_PAUSE:
             return False

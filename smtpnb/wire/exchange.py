@@ -280,8 +280,7 @@ class Exchange:
         self._last = octets
         reply = Reply(octets)
         self.session.received(reply)
-        if octets.startswith(b"421"):
-            self.said_421 = True
+        self._heed_421((octets,))
         return reply
 
     def write(
@@ -551,9 +550,13 @@ class Exchange:
             for octets in replies:
                 self._heed_early(octets)
                 session.received(Reply(octets))
+        self._heed_421(replies)
+
+    def _heed_421(self, replies: tuple[bytes, ...]) -> None:
+        """Note whether the server says that it is closing, and what it says then."""
         if self.said_421:
             self.replies_after_421 += len(replies)
-        elif session.state is State.CLOSING and any(map(is_421, replies)):
+        elif self.session.state is State.CLOSING and any(map(is_421, replies)):
             self.said_421 = True
             self.replies_after_421 = _behind_421(replies)
 
@@ -602,6 +605,7 @@ class Exchange:
         self.unread = len(self._parser)
         if unsolicited is not None and unsolicited.code == 421:
             self._last = unsolicited.octets
+            self.said_421 = True
             raise ConnectionLost("the server had ended the session before this")
         shown = surplus[:200]
         raise RemoteProtocolError(

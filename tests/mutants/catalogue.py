@@ -130,7 +130,7 @@ _REPLIES: Final = (
         "the direct path does not look before it speaks",
         "the direct path takes the same looks as the long one",
         within="Owner._say",
-        find="fd < 0 or self.on_tick is not None or not ANY_driver.quiet(fd)",
+        find="fd < 0 or not ANY_driver.is_plain or not ANY_driver.quiet(fd)",
         put="fd < 0 or self.on_tick is not None",
         tests="tests/hostile/test_replies.py",
         expression="late or thinks",

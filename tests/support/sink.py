@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Sink:
         pipelining: Offer PIPELINING.
         chunking: Offer CHUNKING.
         refuse: What a command line or a content may hold, and the reply to it.
+        sessions: The same, of the first connections, one by one; "greeting" is one.
+        most: How many messages a connection takes; 421 stands behind the last reply.
         hang_up: What a line or content may hold that makes the server hang up before
             it replies; "421" replies said before still leave.
         reset: Hang up by a reset.
@@ -66,6 +68,8 @@ class Sink:
         pipelining: bool = True,
         chunking: bool = True,
         refuse: Mapping[bytes, bytes] | None = None,
+        sessions: Sequence[Mapping[bytes, bytes]] = (),
+        most: int = 0,
         hang_up: bytes = b"",
         reset: bool = False,
         lenient: bool = False,
@@ -76,6 +80,9 @@ class Sink:
         self.offers = [b"sink.example", b"SIZE 100000000", b"8BITMIME", b"SMTPUTF8"]
         self.offers += [b"PIPELINING"] * pipelining + [b"CHUNKING"] * chunking
         self.refuse = dict(refuse or {})
+        self.sessions = sessions
+        self.most = most
+        self.n_connections = 0
         self.hang_up = hang_up
         self.reset = reset
         self.lenient = lenient
@@ -98,6 +105,7 @@ class Sink:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._connections.append(connection)
                 serve = _Connection(self, connection).serve
+                self.n_connections += 1
                 thread = threading.Thread(target=serve, name="sink")
                 self._threads.append(thread)
                 thread.start()
@@ -131,10 +139,14 @@ class _Connection:
         self.input = b""
         self.output = b""
         self.transaction: _Transaction | None = None
+        own = sink.sessions[sink.n_connections :]
+        self.own = own[0] if own else {}
+        self.n_accepted = 0
 
     def serve(self) -> None:
-        self.say(b"220 sink.example ESMTP")
         with suppress(HangUp, OSError):
+            if not self.refused(b"greeting"):
+                self.say(b"220 sink.example ESMTP")
             while self.answer(self.line()):
                 pass
             self.flush()
@@ -190,7 +202,7 @@ class _Connection:
         if self.sink.hang_up and self.sink.hang_up in octets:
             self.flush()
             raise HangUp
-        for mark, reply in self.sink.refuse.items():
+        for mark, reply in {**self.sink.refuse, **self.own}.items():
             if mark in octets:
                 self.say(reply)
                 if reply.startswith(b"421"):
@@ -276,6 +288,11 @@ class _Connection:
             accepted = Accepted(transaction.reverse_path, to, transaction.content)
             sink.accepted.append(accepted)
         self.say(b"250 2.0.0 Ok: queued as %d" % sink.n_accepted)
+        self.n_accepted += 1
+        if self.n_accepted == sink.most:
+            self.say(b"421 4.7.0 enough for one connection")
+            self.flush()
+            raise HangUp
 
     def statistics(self) -> None:
         """Answer as the sink of the benchmarks does, without connections and octets."""
