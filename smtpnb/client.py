@@ -86,6 +86,12 @@ class SmtpClient(Connection):
         """Send HELO, for a server that does not know EHLO."""
         return self._execute(self._hello_of(commands.Helo, identity), timeout)
 
+    def lhlo(
+        self, identity: str | None = None, *, timeout: float | None = None
+    ) -> Reply:
+        """Send LHLO, the EHLO of LMTP (RFC 2033 section 4.1)."""
+        return self._execute(self._hello_of(commands.Lhlo, identity), timeout)
+
     def starttls(
         self,
         *,

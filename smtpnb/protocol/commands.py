@@ -144,6 +144,14 @@ class Helo(_Hello):
     step = "ehlo"
 
 
+class Lhlo(_Hello):
+    """LHLO: LMTP's EHLO (RFC 2033 section 4.1)."""
+
+    __slots__ = ()
+    verb = "LHLO"
+    step = "ehlo"
+
+
 class StartTls(Command):
     """STARTTLS (RFC 3207)."""
 
@@ -489,13 +497,12 @@ class AuthCancel(Command):
 _STEP_OF: Final[Mapping[str, str]] = {
     kind.verb: kind.step
     for kind in (
-        *(Ehlo, Helo, StartTls, Auth, Mail, Rcpt, Data),
+        *(Ehlo, Helo, Lhlo, StartTls, Auth, Mail, Rcpt, Data),
         *(Rset, Noop, Vrfy, Expn, Help, Quit),
     )
 }
 _STEP_OF_EVENT: Final[Mapping[str, str]] = {
     **_STEP_OF,
-    "LHLO": "ehlo",
     ".": "eod",
     "BDAT": "body",
     "BDAT LAST": "eod",

@@ -45,7 +45,7 @@ from smtpnb.protocol.commands import (
 )
 from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.transaction import ENDS, Follower, Transaction
+from smtpnb.protocol.transaction import ENDS, Follower, Transaction, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,12 +124,22 @@ TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
     S.DATA: {".": {2: S.READY, 4: S.READY, 5: S.READY}},
     S.CLOSING: _CLOSING_ONLY,
 }
+# LMTP differs in its greeting alone (RFC 2033 section 4.1), and in how often the end
+# of a message is answered.
+LMTP_TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
+    state: {
+        "LHLO" if verb == "EHLO" else verb: moves
+        for verb, moves in row.items()
+        if verb != "HELO"
+    }
+    for state, row in TABLE.items()
+}
 
 # What a verb does where it is in order: the best guess at what it did out of order,
 # when it was sent so on purpose (`lax`, Custom) or in a pipelined group (RCPT all
 # refused and DATA answered 354), and the server took it all the same.
 _USUAL: Final[Mapping[str, Mapping[int, State]]] = {
-    "LHLO": _HELLO,  # LMTP's EHLO (RFC 2033 section 4.1)
+    **dict.fromkeys(("EHLO", "HELO", "LHLO"), _HELLO),
     "STARTTLS": TABLE[S.READY]["STARTTLS"],
     "AUTH": TABLE[S.READY]["AUTH"],
     "MAIL": TABLE[S.READY]["MAIL"],
@@ -160,6 +170,17 @@ DOORS: Final[Mapping[str, tuple[int, ...]]] = {
     "*": (235, 334),
 }
 _KNOWN: Final = frozenset(verb for row in TABLE.values() for verb in row) | {"LHLO"}
+# What greets a server of the other protocol (RFC 2033 section 4.1).
+_HELLOS: Final = {
+    "LHLO": (
+        'LHLO is for LMTP: connect(..., protocol="lmtp"); an SMTP server is greeted '
+        "with EHLO"
+    ),
+    **{
+        verb: f"{verb} is not said in LMTP, LHLO is (RFC 2033 section 4.1)"
+        for verb in ("EHLO", "HELO")
+    },
+}
 # Events of our own making: nobody can be told to say them.
 _NOT_SAID: Final = frozenset({"greeting", "tls"})
 # RFC 2920 section 3.1 and RFC 3030 section 4.2; every other command ends its group.
@@ -197,6 +218,8 @@ def reply_class(reply: Reply) -> int:
 class Owed:
     """Replies that are owed to commands that left together. Mutable.
 
+    The last command may be the end of a message; it may have more replies than one.
+
     Attributes:
         events: What was sent, in the words of the table.
         transaction: The mail transaction that they belong to; None for the one that is
@@ -204,9 +227,10 @@ class Owed:
         path: Of a single MAIL or RCPT, the path.
         n_done: How many were answered.
         deadline: When the last of them is due; absolute, written by who waits.
+        is_limited: The deadline is that of a whole call.
     """
 
-    __slots__ = ("deadline", "events", "n_done", "path", "transaction")
+    __slots__ = ("deadline", "events", "is_limited", "n_done", "path", "transaction")
 
     def __init__(
         self,
@@ -219,6 +243,7 @@ class Owed:
         self.path = path
         self.n_done = 0
         self.deadline = 0.0
+        self.is_limited = False
 
 
 class Session:
@@ -227,6 +252,7 @@ class Session:
     Args:
         lax: Send commands out of order and extensions that were not offered.
         encrypted: The connection begins inside TLS (implicit TLS).
+        lmtp: It speaks LMTP (RFC 2033).
 
     Attributes:
         state: Where the session is.
@@ -235,12 +261,19 @@ class Session:
         follower: The mail transaction, as the replies tell it.
         queue: The replies that are owed, oldest first.
         begun_by_verb: Whether the user's own MAIL began the open transaction.
+        answers_each: The end of a message may have more replies than one: LHLO was
+            granted, or PRDR was said.
+        greeting: The greeting; None before it.
         lifted: Why the last command was only sent because of `lax`; "" if it was in
             order.
     """
 
-    def __init__(self, *, lax: bool = False, encrypted: bool = False) -> None:
+    def __init__(
+        self, *, lax: bool = False, encrypted: bool = False, lmtp: bool = False
+    ) -> None:
         self.state = State.GREETING
+        self.lmtp = lmtp
+        self.table = LMTP_TABLE if lmtp else TABLE
         self.lax = lax
         self.encrypted = encrypted
         self.capabilities = Capabilities()
@@ -249,6 +282,8 @@ class Session:
         self.follower = Follower()
         self.queue: deque[Owed] = deque()
         self.begun_by_verb = False
+        self.answers_each = False
+        self.greeting: Reply | None = None
         self._assumed_smtputf8: bool | None = None  # inside a group that is checked
 
     @property
@@ -270,15 +305,15 @@ class Session:
     @property
     def most_at_once(self) -> int:
         """How many replies may be taken together: the finals of LMTP one by one."""
-        return 1 if self.follower.lmtp and self.awaited in ENDS else self.owed
-
-    @property
-    def _more_finals(self) -> int:
-        """Finals beyond one that LMTP owes, when they are next (RFC 2033 4.2)."""
-        transaction = self.queue[0].transaction or self.follower.current
-        if not self.follower.lmtp or self.awaited not in ENDS or transaction is None:
-            return 0
-        return max(transaction.n_accepted - len(transaction.finals) - 1, 0)
+        if not self.answers_each:
+            return self.owed
+        n = 0
+        for owed in self.queue:
+            n += len(owed.events) - owed.n_done
+            transaction = owed.transaction or self.follower.current
+            if transaction and transaction.is_separate and owed.events[-1] in ENDS:
+                return max(n - 1, 1)
+        return n
 
     def allowed(self) -> tuple[str, ...]:
         """Return the verbs that are in order now, for views and messages."""
@@ -288,7 +323,9 @@ class Session:
             "*": "the cancel (*)",
         }
         return tuple(
-            names.get(verb, verb) for verb in TABLE[self.state] if verb not in _NOT_SAID
+            names.get(verb, verb)
+            for verb in self.table[self.state]
+            if verb not in _NOT_SAID
         )
 
     def check(self, command: Command) -> None:
@@ -313,7 +350,7 @@ class Session:
 
     def _objection(self, command: Command) -> str:
         verb, event = command.verb, command.event
-        if event not in TABLE[self.state]:
+        if event not in self.table[self.state]:
             return self._out_of_order(event)
         if verb == "STARTTLS" and self.encrypted:
             return "STARTTLS: the session is inside TLS already"
@@ -339,7 +376,9 @@ class Session:
     def _out_of_order(self, verb: str) -> str:
         if self.state is State.CLOSED:
             return "not connected; connect() first"
-        if not any(verb in row for row in TABLE.values()):
+        if verb in _HELLOS and verb not in self.table[State.CONNECTED]:
+            return _HELLOS[verb]
+        if not any(verb in row for row in self.table.values()):
             return f"{verb} is not a verb of the table"
         name = "end of data" if verb == "." else verb
         allowed = ", ".join(self.allowed()) or "nothing"
@@ -405,7 +444,7 @@ class Session:
 
     def _assume(self, command: Command) -> None:
         """Move as if the command had been granted."""
-        moves = TABLE[self.state].get(command.event, _STAY)
+        moves = self.table[self.state].get(command.event, _STAY)
         self.state = moves.get(2, moves.get(3, self.state))
         if isinstance(command, Mail):
             self._assumed_smtputf8 = command.says("SMTPUTF8")
@@ -416,7 +455,7 @@ class Session:
         """Note that commands left, so that their replies are owed."""
         for command in commands:
             begun = self.begun_by(command)
-            self.queue.append(Owed((command.event,), begun, command.path_said))
+            self.owe(Owed((command.event,), begun, command.path_said))
 
     def begun_by(self, command: Command) -> Transaction | None:
         """Return the transaction that a command begins if it is granted, or None."""
@@ -427,10 +466,13 @@ class Session:
             smtputf8=command.says("SMTPUTF8"),
             binary=command.says("BODY=BINARYMIME"),
             lmtp=self.follower.lmtp,
+            prdr=command.says("PRDR"),
         )
 
     def owe(self, owed: Owed) -> None:
         """Note that commands of a transaction left together."""
+        if owed.transaction is not None and owed.transaction.is_separate:
+            self.answers_each = True
         self.queue.append(owed)
 
     def received_all(self, replies: Sequence[bytes]) -> None:
@@ -453,7 +495,7 @@ class Session:
     def _received_run(self, replies: Sequence[bytes], start: int) -> int:
         """Match the run that `replies` begin with, if all of it was granted; else 0."""
         owed = self.queue[0] if self.queue else None
-        if owed is None or owed.transaction is None or self.follower.lmtp:
+        if owed is None or owed.transaction is None or self.answers_each:
             return 0
         done, transaction = owed.n_done, owed.transaction
         n = min(len(replies) - start, len(owed.events) - done)
@@ -501,13 +543,16 @@ class Session:
         owed = self.queue[0]
         event, in_auth = owed.events[owed.n_done], self.state is State.AUTH
         # Whatever the line said, the server read it as the response.
-        self._judge("" if in_auth and event not in TABLE[State.AUTH] else event, reply)
-        self._follow(owed, event, reply)
-        self._move(event, reply)
+        said = "" if in_auth and event not in TABLE[State.AUTH] else event
+        self._judge(said, reply, owed.transaction or self.follower.current)
+        decisive = self._follow(owed, event, reply)
+        if decisive is not None:
+            self._move(event, decisive)
         if reply_class(reply) != 2:
             return event
         if event in {"EHLO", "LHLO"}:
             self.capabilities = Capabilities.from_reply(reply)
+            self.answers_each = event == "LHLO"
         elif event == "HELO":
             domain = reply.text.split(" ", 1)[0]
             self.capabilities = Capabilities(domain=domain, known=True)
@@ -518,9 +563,14 @@ class Session:
             self.authenticated = True
         return event
 
-    def _judge(self, event: str, reply: Reply) -> None:
+    def _judge(
+        self, event: str, reply: Reply, transaction: Transaction | None = None
+    ) -> None:
         if may_answer(event, reply.code):
             return
+        if reply.code == 353 and event in ENDS and transaction is not None:
+            if transaction.may_begin_finals:  # draft-hall-prdr section 4
+                return
         name = _NAMES.get(event, event)
         doors = " or ".join(map(str, DOORS.get(event, ()))) or "2yz"
         raise RemoteProtocolError(
@@ -528,11 +578,16 @@ class Session:
             "to it (RFC 5321 section 4.3.2)"
         )
 
-    def _follow(self, owed: Owed, event: str, reply: Reply) -> None:
-        """Tell the transaction, and take the reply off the queue."""
+    def _follow(self, owed: Owed, event: str, reply: Reply) -> Reply | None:
+        """Tell the transaction, and take the reply off the queue.
+
+        Returns:
+            The reply that moves the session: this one, but of several replies to the
+            end of a message a yes, if there was any; None if more must come before.
+        """
         if event in ENDS and owed.transaction is None:
             owed.transaction = self.follower.current
-        transaction, more = owed.transaction, self._more_finals
+        transaction = owed.transaction
         if transaction is None or event == "MAIL":
             if reply_class(reply) == 2:
                 self.begun_by_verb = owed.path is not None
@@ -541,8 +596,14 @@ class Session:
             transaction.answered(event, reply.octets)
             if event in ENDS:
                 self.follower.over()
-        if not more:
+        if transaction is None or event not in ENDS:
             self._done(owed, 1)
+            return reply
+        if transaction.owes_more:
+            return reply if reply.code == 421 else None
+        self._done(owed, 1)
+        taken = [octets for octets in transaction.finals if not refused(octets)]
+        return Reply(taken[0]) if taken and transaction.lmtp else reply
 
     def greeted(self, reply: Reply) -> None:
         """Take the greeting.
@@ -551,6 +612,7 @@ class Session:
             RemoteProtocolError: It says neither yes nor no.
         """
         self._judge("greeting", reply)
+        self.greeting = reply
         self._move("greeting", reply)
 
     def encrypted_now(self) -> None:
@@ -559,6 +621,7 @@ class Session:
         self.authenticated = False
         self.capabilities = Capabilities()
         self.follower = Follower()
+        self.answers_each = False
         self.state = TABLE[State.TLS]["tls"][2]
 
     def closed(self) -> None:
@@ -573,7 +636,7 @@ class Session:
         if reply.code == 421:
             self.state = State.CLOSING
             return
-        row = TABLE[self.state]
+        row = self.table[self.state]
         if self.state is State.AUTH and verb not in row:
             verb = ""  # whatever the line said, the server read it as the response
         moves = row.get(verb, _STAY)
@@ -589,7 +652,9 @@ class Session:
         elif self.state is State.AUTH:
             self._move("", reply)
             self.authenticated = reply_class(reply) == 2
-        elif self.state is State.DATA or reply.code == 421:
-            if self.state is State.DATA:
-                self.follower.answered(".", reply.octets)
+        elif self.state is State.DATA:
+            ended = self.follower.answered(".", reply.octets)
+            if reply.code == 421 or ended is None or not ended.owes_more:
+                self._move(".", reply)
+        elif reply.code == 421:
             self._move(".", reply)

@@ -70,13 +70,17 @@ class Transaction:
         smtputf8: Whether MAIL asked for SMTPUTF8 (RFC 6531).
         binary: Whether MAIL said BODY=BINARYMIME (RFC 3030 section 3).
         lmtp: Whether the session speaks LMTP (RFC 2033).
+        prdr: Whether MAIL said PRDR (draft-hall-prdr): the end may have a reply for
+            each accepted recipient there, too.
 
     Attributes:
         mail: The reply to MAIL, or None.
         rcpts: The replies to RCPT, in order.
         data: The reply to DATA, or None.
         chunk: The first refusal of a chunk (BDAT) that was not the last, or None.
-        finals: The replies to the end: one, or one an accepted recipient (RFC 2033).
+        prelude: With PRDR, the 353 that says: a reply for each recipient follows.
+        finals: The replies to the end: one; or one an accepted recipient (RFC 2033);
+            or, behind the 353, one an accepted recipient and one for all of it.
         number: Of the transactions of its session, 1.. in the order of MAIL; 0 outside.
         end_at: The count of octets sent beyond which the server may have the end.
         fate: What became of it where no reply decided: unknown, aborted, not tried.
@@ -95,6 +99,8 @@ class Transaction:
         "lmtp",
         "mail",
         "number",
+        "prdr",
+        "prelude",
         "rcpts",
         "reverse_path",
         "smtputf8",
@@ -110,16 +116,19 @@ class Transaction:
         smtputf8: bool = False,
         binary: bool = False,
         lmtp: bool = False,
+        prdr: bool = False,
     ) -> None:
         self.reverse_path = reverse_path
         self.forward_paths = forward_paths
         self.smtputf8 = smtputf8
         self.binary = binary
         self.lmtp = lmtp
+        self.prdr = prdr
         self.mail: bytes | None = None
         self.rcpts: list[bytes] = []
         self.data: bytes | None = None
         self.chunk: bytes | None = None
+        self.prelude: bytes | None = None
         self.finals: list[bytes] = []
         self.number = 0
         self.end_at: int | None = None
@@ -139,6 +148,8 @@ class Transaction:
             self.mail = octets
         elif event == "DATA":
             self.data = octets
+        elif event in ENDS and self.may_begin_finals and octets.startswith(b"353"):
+            self.prelude = octets
         elif event in ENDS:
             self.finals.append(octets)
         elif event == "BDAT" and self.chunk is None and refused(octets):
@@ -153,16 +164,18 @@ class Transaction:
             left: Whether its end has left.
             begun: Whether anything of it has left.
             turned_away: The server had said 421, and closed without another word. Then
-                it has looked at nothing that stood behind.
+                it has looked at nothing that stood behind; but of a message whose end
+                it had begun to answer nobody knows what it did for the others.
         """
-        if turned_away or not begun:
+        looked_at = bool(self.finals or self.prelude)
+        if (turned_away and not looked_at) or not begun:
             self.fate = NOT_TRIED
         else:
             self.fate = UNKNOWN if left else ABORTED
 
     def disbelieve(self) -> None:
         """Forget the replies: what seemed to answer it may have answered anything."""
-        self.mail = self.data = self.chunk = None
+        self.mail = self.data = self.chunk = self.prelude = None
         self.rcpts, self.finals = [], []
         self.fate = UNKNOWN
 
@@ -172,6 +185,36 @@ class Transaction:
     def n_accepted(self) -> int:
         """How many recipients were accepted so far."""
         return len(self.rcpts) - sum(map(refused, self.rcpts))
+
+    @property
+    def is_separate(self) -> bool:
+        """Whether the end may have a reply for each accepted recipient."""
+        return self.lmtp or self.prdr
+
+    @property
+    def may_begin_finals(self) -> bool:
+        """Whether the next reply to the end may be the 353 of PRDR."""
+        return self.prdr and self.prelude is None and not self.finals
+
+    @property
+    def owes_more(self) -> bool:
+        """Whether more replies to its end are due.
+
+        LMTP owes one for each accepted recipient, and one where there is none or a
+        chunk was refused before (503, RFC 2033 sections 4.2 and 4.3). Behind its 353
+        PRDR owes one for each accepted recipient, and one for all of it.
+        """
+        n = 1
+        if self.prelude is not None:
+            n = self.n_accepted + 1
+        elif self.lmtp and self.chunk is None:
+            n = max(self.n_accepted, 1)
+        return len(self.finals) < n
+
+    @property
+    def leaves_unknown(self) -> bool:
+        """Whether nobody knows what became of it for at least one recipient."""
+        return self.fate == UNKNOWN and self.reason is None and self.owes_more
 
     @property
     def wanted(self) -> bool:
@@ -201,24 +244,47 @@ class Transaction:
         return None if self.fate == UNKNOWN else said_421
 
     @property
+    def _own_finals(self) -> list[bytes]:
+        """The replies to the end, without the one for all of it that PRDR has."""
+        return self.finals if self.prelude is None else self.finals[: self.n_accepted]
+
+    @property
+    def _last_final(self) -> bytes | None:
+        """With PRDR, the reply for all of it, which alone takes the message."""
+        n = self.n_accepted
+        return self.finals[n] if self.prelude and len(self.finals) > n else None
+
+    @property
     def _final_refusal(self) -> bytes | None:
         """The first reply to the end, if nobody will get the message."""
-        complete = not self.lmtp or len(self.finals) >= self.n_accepted
-        return self.finals[0] if complete and all(map(refused, self.finals)) else None
+        own, last = self._own_finals, self._last_final
+        if last is not None and refused(last) and not all(map(refused, own)):
+            return last
+        separate = self.prelude is not None or (self.lmtp and self.chunk is None)
+        complete = not separate or len(own) >= self.n_accepted
+        return self.finals[0] if complete and all(map(refused, own)) else None
+
+    @property
+    def _is_taken(self) -> bool:
+        """Whether the server has taken it for at least one recipient."""
+        if self.prelude is not None and self._last_final is None:
+            return False
+        return not all(map(refused, self._own_finals))
 
     @property
     def outcome(self) -> str:
         """What became of it: accepted if it was for at least one recipient."""
         if self.reason is not None:
             return REFUSED
-        return self.fate if all(map(refused, self.finals)) else ACCEPTED
+        return ACCEPTED if self._is_taken else self.fate
 
     def of_recipients(self) -> list[tuple[str, bytes | None]]:
         """Return for each recipient what became of it, and the reply that decided."""
         n, rcpts = len(self.forward_paths), self.rcpts
         if self.mail is not None and refused(self.mail):
             return [(REFUSED, self.mail)] * n
-        if self.lmtp and self.finals and self.chunk is None:
+        separate = self.prelude is not None or (self.lmtp and self.chunk is None)
+        if separate and self.finals:
             return self._by_own_finals()
         final = self.finals[0] if self.finals else self.why
         rest = self.outcome, self.reason or final
@@ -226,11 +292,13 @@ class Transaction:
         return fates + [rest] * (n - len(fates))
 
     def _by_own_finals(self) -> list[tuple[str, bytes | None]]:
-        """LMTP answers the end once an accepted recipient (RFC 2033 section 4.2)."""
+        """The end is answered once an accepted recipient (RFC 2033 section 4.2)."""
         fates: list[tuple[str, bytes | None]] = []
-        finals = iter(self.finals)
+        finals = iter(self._own_finals)
         for own in self.rcpts[: len(self.forward_paths)]:
             final = own if refused(own) else next(finals, None)
+            if final is not None and not refused(final) and self.prelude is not None:
+                final = self._last_final  # its own yes is a promise
             if final is None:
                 fates.append((self.fate, None))
             else:
@@ -251,7 +319,8 @@ class Transaction:
     def replies(self) -> tuple[bytes, ...]:
         """The replies to MAIL, each RCPT, DATA, a refused chunk and the end."""
         head = () if self.mail is None else (self.mail,)
-        middle = [octets for octets in (self.data, self.chunk) if octets is not None]
+        parts = self.data, self.chunk, self.prelude
+        middle = [octets for octets in parts if octets is not None]
         return (*head, *self.rcpts, *middle, *self.finals)
 
     def __repr__(self) -> str:

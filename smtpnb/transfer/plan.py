@@ -329,6 +329,7 @@ class Way(ABC):
         except LocalProtocolError as error:
             return _untried(given, error)
         job = Job(Delivery(mail))
+        job.transaction.lmtp = self.session.follower.lmtp
         try:
             job.mail = mail = bearable(mail, self.engine, convert=self._convert)
             job.whole = whole = mail.whole(LARGE)

@@ -179,8 +179,10 @@ class _Attempt:
         try:
             if not code:
                 # Else the small last write (".") can wait 40 ms for a delayed ACK.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._note(str(sock.getsockname()[0]), None)
+                local = "" if self.address.is_unix else str(sock.getsockname()[0])
+                if not self.address.is_unix:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._note(local, None)
                 return
         except OSError as error:  # some systems refuse options of a reset connection
             code = error.errno or errno.EINVAL
@@ -193,7 +195,5 @@ class _Attempt:
         self._note(None, self.failure)
 
     def _note(self, local: str | None, error: str | None) -> None:
-        host, port, *_ = self.address.sockaddr
-        self._log.add(
-            record.CONNECT, self._started, clock(), str(host), port, local, error
-        )
+        host, port = self.address.host, self.address.port
+        self._log.add(record.CONNECT, self._started, clock(), host, port, local, error)

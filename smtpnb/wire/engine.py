@@ -42,12 +42,12 @@ from smtpnb.protocol.group import chunk, of_commands
 from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Session, State
-from smtpnb.protocol.transaction import ENDS, Transaction, worst
+from smtpnb.protocol.transaction import ENDS, UNKNOWN, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
 from smtpnb.wire.exchange import Departure, Exchange
 from smtpnb.wire.record import clock
-from smtpnb.wire.resolve import resolve
+from smtpnb.wire.resolve import is_unix, resolve
 from smtpnb.wire.sentences import explain
 from smtpnb.wire.stream import Stream
 
@@ -84,14 +84,17 @@ class Engine:
         log: Where everything that happens is written.
         timeouts: How long each phase may take.
         lax: See `Session`.
+        lmtp: See `Session`.
 
     Attributes:
         exchange: Through which all octets pass.
         facts: What TLS negotiated, or None.
     """
 
-    def __init__(self, log: Record, timeouts: Timeouts, *, lax: bool = False) -> None:
-        self.exchange = Exchange(log, timeouts, lax=lax)
+    def __init__(
+        self, log: Record, timeouts: Timeouts, *, lax: bool = False, lmtp: bool = False
+    ) -> None:
+        self.exchange = Exchange(log, timeouts, lax=lax, lmtp=lmtp)
         self.facts: dict[str, Any] | None = None
         self._secrets = SecretLines(self.exchange.redactor)
         self._raw_unread = False
@@ -110,8 +113,9 @@ class Engine:
 
     @property
     def peer(self) -> str:
-        """The host and port as the user named them."""
-        return f"{self.log.host}:{self.log.port}"
+        """The host and port as the user named them; or "unix:" and a path."""
+        host, port = self.log.host, self.log.port
+        return host if is_unix(host) else f"{host}:{port}"
 
     @property
     def connected(self) -> bool:
@@ -512,7 +516,8 @@ class Engine:
             left = exchange.has_left(transaction)
             transaction.settle(left=left, turned_away=silent and (lost or not left))
             if not transaction.told:
-                outcomes.append(transaction.outcome)
+                unsure = transaction.leaves_unknown
+                outcomes.append(UNKNOWN if unsure else transaction.outcome)
         return worst(outcomes)
 
     def _fail(

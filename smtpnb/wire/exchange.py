@@ -85,6 +85,7 @@ class Exchange:
         log: Where everything that happens is written.
         timeouts: How long each phase may take.
         lax: See `Session`.
+        lmtp: See `Session`.
 
     Attributes:
         session: State, capabilities, and the replies that are owed.
@@ -97,10 +98,12 @@ class Exchange:
         unread: How many octets came that were not read as a reply yet.
     """
 
-    def __init__(self, log: Record, timeouts: Timeouts, *, lax: bool = False) -> None:
+    def __init__(
+        self, log: Record, timeouts: Timeouts, *, lax: bool = False, lmtp: bool = False
+    ) -> None:
         self.log = log
         self.timeouts = timeouts
-        self.session = Session(lax=lax)
+        self.session = Session(lax=lax, lmtp=lmtp)
         self.stream: Stream | None = None
         self.number = 0
         self.redactor = Redactor()
@@ -108,6 +111,8 @@ class Exchange:
         self._parser = ReplyParser(self.redactor)
         self.unread = 0
         self._last: bytes | None = None
+        self._last_number = 0  # the exchange that it answered
+        self._before_last: tuple[bytes, ...] = ()  # more replies of that exchange
         self._received_at = 0
         self._first_at = 0  # when the first octet of what is being parsed came
         self._receives = 0
@@ -122,6 +127,15 @@ class Exchange:
     def last_reply(self) -> Reply | None:
         """The last reply that was read, or None."""
         return None if self._last is None else Reply(self._last)
+
+    @property
+    def last_replies(self) -> tuple[Reply, ...]:
+        """All replies of the last exchange: the end of a message may have many."""
+        return (
+            ()
+            if self._last is None
+            else (*map(Reply, self._before_last), Reply(self._last))
+        )
 
     @property
     def silent(self) -> bool:
@@ -205,7 +219,7 @@ class Exchange:
         """
         if limit is not None:
             for each in owed:
-                each.deadline = limit
+                each.deadline, each.is_limited = limit, True
             return
         timeouts = self.timeouts
         seconds = 0.0
@@ -269,6 +283,7 @@ class Exchange:
         if (
             octets is None
             or self.redactor
+            or self.session.answers_each
             or octets.count(b"\n") != 1
             or octets.count(b"\r") != 1
             or not is_one_line(octets)
@@ -277,7 +292,7 @@ class Exchange:
             return None
         at = self._received_at = clock()
         self.log.add(record.REPLY, at, at, self.number, 1, octets)
-        self._last = octets
+        self._last, self._last_number, self._before_last = octets, self.number, ()
         reply = Reply(octets)
         self.session.received(reply)
         self._heed_421((octets,))
@@ -465,9 +480,13 @@ class Exchange:
 
     def read(self) -> Steps[None]:
         """Wait for the oldest reply that is owed; match what is complete."""
-        session = self.session
-        steps = self.replies(session.most_at_once, session.queue[0].deadline)
+        session, owed, before = self.session, self.session.queue[0], now()
+        steps = self.replies(session.most_at_once, owed.deadline)
         self.match((yield from steps))
+        if session.queue and session.queue[0] is owed and not owed.is_limited:
+            # Of several replies to one end each has the time of a reply of its own.
+            if owed.n_done == len(owed.events) - 1 and owed.events[-1] in ENDS:
+                self.pause(now() - before)
 
     def read_all(self) -> Steps[None]:
         """Read until no reply is owed, or nothing more may leave."""
@@ -525,6 +544,7 @@ class Exchange:
             return ()
         self.unread = len(self._parser)
         number = self.number - self.session.owed + 1 if self.session.queue else 0
+        self._remember(replies, number or self.number)
         if len(replies) == 1 and most == 1:
             self.log.add(
                 record.REPLY,
@@ -538,8 +558,13 @@ class Exchange:
             self.log.add(record.REPLIES, first, last, number, b"".join(replies))
         self._receives = 0
         self._first_at = last
-        self._last = replies[-1]
         return replies
+
+    def _remember(self, replies: tuple[bytes, ...], number: int) -> None:
+        """Keep the replies to the last exchange that was answered."""
+        same = len(replies) == 1 and number == self._last_number and self._last
+        self._before_last = (*self._before_last, self._last) if same else ()
+        self._last, self._last_number = replies[-1], number + len(replies) - 1
 
     def match(self, replies: tuple[bytes, ...]) -> None:
         """Match replies to the commands that await one, first in first out."""

@@ -77,8 +77,9 @@ class Stream:
 
     @property
     def local_host(self) -> str:
-        """The local address in use."""
-        return str(self._sock.getsockname()[0])
+        """The local address in use; "" over a unix socket, which has none."""
+        name = self._sock.getsockname()
+        return "" if isinstance(name, (str, bytes)) else str(name[0])
 
     # Reading
 
