@@ -8,11 +8,11 @@ This module knows nothing of the verbs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from smtpnb._owner import Owner
 from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.commands import Ehlo, Helo
+from smtpnb.protocol.commands import Ehlo, Helo, Lhlo
 from smtpnb.protocol.errors import (
     Cancelled,
     LocalProtocolError,
@@ -22,6 +22,7 @@ from smtpnb.protocol.names import address_literal, host_name
 from smtpnb.protocol.session import State
 from smtpnb.wire.engine import Engine
 from smtpnb.wire.record import Record
+from smtpnb.wire.resolve import is_unix, unix_path
 from smtpnb.wire.tls import TlsPolicy
 from smtpnb.wire.wait import INTERACTIVE, checked_timeout, now
 
@@ -38,10 +39,17 @@ if TYPE_CHECKING:
     from smtpnb.wire.wait import Steps, Timeouts
 
 _T = TypeVar("_T")
+Hello = Ehlo | Helo | Lhlo
+
+
+Spoken = Literal["smtp", "lmtp"]
 
 
 class Target(Protocol):
-    """What `connect` takes instead of a host: an address that knows its own CA."""
+    """What `connect` takes instead of a host: an address that knows its own CA.
+
+    It may have a `protocol` as well, "smtp" or "lmtp".
+    """
 
     @property
     def host(self) -> str:
@@ -108,8 +116,9 @@ class Connection:
     def connect(
         self,
         host: str | Target = "localhost",
-        port: int = 25,
+        port: int | None = None,
         *,
+        protocol: Spoken | None = None,
         implicit_tls: bool = False,
         server_hostname: str | None = None,
         verify: Verify | None = None,
@@ -119,9 +128,14 @@ class Connection:
         """Connect and read the greeting.
 
         Args:
-            host: A name, an address, or a `Target` such as a `Sandbox`, which knows
-                its host, port and CA.
-            port: The port; 25 relays, 587 submits, 465 submits with implicit TLS.
+            host: A name, an address, "unix:" and the path of a socket, or a `Target`
+                such as a `Sandbox`, which knows its host, port and CA.
+            port: The port; 25 relays, 587 submits, 465 submits with implicit TLS. None
+                for 25; LMTP has no port of its own, and is never at 25 (RFC 2033
+                section 5). A unix socket has none.
+            protocol: "smtp" or "lmtp" (RFC 2033): then `lhlo()` greets, and the end of
+                a message has a reply for each accepted recipient (`replies`). None for
+                SMTP, and for LMTP over a unix socket.
             implicit_tls: Speak TLS from the first octet.
             server_hostname: The name that the certificate must carry; None for the
                 host. For a tunnel, or a server that is named by its address.
@@ -136,21 +150,27 @@ class Connection:
             The greeting. A 554 greeting is an answer like any other.
 
         Raises:
-            LocalProtocolError: Already connected, or not a host and port.
+            LocalProtocolError: Already connected, or not a host, port and protocol.
             ResolveError, ConnectError, TlsError: As they say.
             ConnectionLost, RemoteProtocolError, DeadlineExceeded, Cancelled: As ever.
+
+        Example:
+            >>> client.connect("mx.example.net")
+            >>> client.connect("store.example.net", 24, protocol="lmtp")
+            >>> client.connect("unix:/run/dovecot/lmtp")
         """
         if not isinstance(host, str):
             target = host
             ca = target.ca if ca is None else ca
             host, port, implicit_tls = target.host, target.port, target.implicit_tls
-        number: Any = port  # whatever it is
-        if type(number) is not int or not 0 < number < 65536:
-            raise LocalProtocolError(f"{port!r} is not a port (1 to 65535)")
+            protocol = protocol or getattr(target, "protocol", None)
+        protocol = protocol or ("lmtp" if is_unix(host) else "smtp")
+        port = port_of(host, port, protocol)
         limit = limit_of(timeout)
         dialled = {
             "host": host,
-            "port": port,
+            "port": port or None,
+            "protocol": protocol,
             "implicit_tls": implicit_tls,
             "server_hostname": server_hostname,
             "verify": verify,
@@ -166,19 +186,25 @@ class Connection:
             self._owner.begin(shield)  # first of all: a cancel must find it
             trust = self._policy.with_(verify=verify, ca=ca)
             trust.check()  # a bad CA file is told before anything is tried
-            name = host_name(server_hostname or host)
+            name = self._certified(server_hostname, host)
             self._trust, self._dialled = trust, dialled
             self._starttls_said = self._identity_said = None
-            engine = self._new_engine(host, port)
+            engine = self._new_engine(host, port, lmtp=protocol == "lmtp")
             policy = trust if implicit_tls else None
             return self._owner.drive(engine.open(policy, name, limit), shield)
 
         return self._guarded("connect", work)
 
-    def _new_engine(self, host: str, port: int) -> Engine:
+    @staticmethod
+    def _certified(server_hostname: str | None, host: str) -> str:
+        """Return the name that the certificate must carry."""
+        name = server_hostname or ("localhost" if is_unix(host) else host)
+        return host_name(name)
+
+    def _new_engine(self, host: str, port: int, *, lmtp: bool) -> Engine:
         log = Record(host, port)
         self._records.append(log)
-        engine = Engine(log, self.timeouts, lax=self._lax)
+        engine = Engine(log, self.timeouts, lax=self._lax, lmtp=lmtp)
         self._owner.opened(engine)
         return engine
 
@@ -236,8 +262,13 @@ class Connection:
 
     @property
     def replies(self) -> tuple[Reply, ...]:
-        """All replies of the last exchange; SMTP gives one."""
-        return (self.reply,) if self.reply is not None else ()
+        """All replies of the last exchange.
+
+        SMTP gives one. LMTP answers the end of a message once for each accepted
+        recipient (RFC 2033 section 4.2); with PRDR there are a 353, one for each of
+        them, and one for all of it.
+        """
+        return self._engine.exchange.last_replies if self._engine else ()
 
     @property
     def reply_code(self) -> int | None:
@@ -289,22 +320,28 @@ class Connection:
 
     # What is said before a message, and after a new connection
 
-    def _hello_of(self, kind: type[Ehlo | Helo], identity: str | None) -> Ehlo | Helo:
+    def _hello_of(self, kind: type[Hello], identity: str | None) -> Hello:
         self._identity_said = self._named(identity)
         return kind(self._identity_said)
 
     def _hello(self, engine: Engine, limit: float | None) -> Steps[None]:
-        """Say EHLO, or HELO to a server that does not know it, before a message."""
+        """Say EHLO, or HELO to a server that does not know it, before a message.
+
+        LMTP has LHLO and nothing else (RFC 2033 section 4.1).
+        """
         identity = self._identity_said  # on an earlier connection, or under no TLS
-        hello = self._hello_of(Ehlo, identity)
+        lmtp = engine.session.lmtp
+        hello = self._hello_of(Lhlo if lmtp else Ehlo, identity)
         reply = yield from engine.execute(hello, limit)
-        if reply.code in {500, 502}:  # RFC 5321 section 3.2
+        if reply.code in {500, 502} and not lmtp:  # RFC 5321 section 3.2
             hello = self._hello_of(Helo, identity)
             reply = yield from engine.execute(hello, limit)
         if not reply.ok:
+            engine.note_suspicion()
+            other = engine.session.suspicion
             raise LocalProtocolError(
                 f"{hello.verb} was refused, and without it no message can be sent: "
-                f"{reply}; nothing was sent"
+                f"{reply}; {other}{'; ' if other else ''}nothing was sent"
             )
 
     def _starttls(
@@ -325,7 +362,8 @@ class Connection:
         engine = self._connected()
         if secured is None or engine.session.state is not State.CONNECTED:
             return
-        self._run("ehlo", engine.execute(self._hello_of(Ehlo, identity)))
+        kind = Lhlo if engine.session.lmtp else Ehlo
+        self._run("ehlo", engine.execute(self._hello_of(kind, identity)))
         if "STARTTLS" in engine.session.capabilities:
             self._run("starttls", self._starttls(engine, **secured, limit=None))
 
@@ -353,7 +391,8 @@ class Connection:
         stream = self._connected().exchange.stream
         if stream is None:
             return "[127.0.0.1]"  # never sent: the session is closed
-        return address_literal(stream.local_host)
+        # Over a unix socket there is no address, but this machine.
+        return address_literal(stream.local_host or "127.0.0.1")
 
     def __enter__(self) -> Self:
         return self
@@ -374,6 +413,29 @@ class Connection:
         if self.tls is not None and self.state is not State.CLOSED:
             words.append(str(self.tls["version"]))
         return f"<{' '.join(word for word in words if word)}>"
+
+
+def port_of(host: str, port: object, protocol: object) -> int:
+    """Return the port to connect to; 0 for a unix socket.
+
+    Raises:
+        LocalProtocolError: Not a port, not a protocol, or no place for it.
+    """
+    if protocol not in ("smtp", "lmtp"):
+        raise LocalProtocolError(f'protocol is "smtp" or "lmtp", not {protocol!r}')
+    if is_unix(host):
+        if port is not None:
+            raise LocalProtocolError(f"{host!r} is a unix socket, and has no port")
+        unix_path(host)
+        return 0
+    if port is None and protocol == "lmtp":
+        raise LocalProtocolError("LMTP has no port of its own: say which (often 24)")
+    number: Any = 25 if port is None else port  # whatever it is
+    if type(number) is not int or not 0 < number < 65536:
+        raise LocalProtocolError(f"{port!r} is not a port (1 to 65535)")
+    if number == 25 and protocol == "lmtp":
+        raise LocalProtocolError("LMTP is never spoken at port 25 (RFC 2033 section 5)")
+    return number
 
 
 def limit_of(timeout: object) -> float | None:

@@ -29,7 +29,6 @@ from smtpnb.protocol.errors import (
     LocalProtocolError,
     SmtpError,
 )
-from smtpnb.protocol.names import host_name
 from smtpnb.protocol.sasl import Mechanism
 from smtpnb.protocol.session import State
 from smtpnb.transfer import choose
@@ -46,6 +45,7 @@ from smtpnb.wire.wait import checked_timeout
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from smtpnb._connection import Hello
     from smtpnb._stream import Deliveries
     from smtpnb.dialogues.converse import Dialogue, Said
     from smtpnb.message.content import Content
@@ -78,19 +78,31 @@ class SmtpClient(Connection):
                 literal of the local address (RFC 5321 section 4.1.3).
             timeout: Seconds until the reply is complete.
         """
-        return self._execute(self._hello_of(commands.Ehlo, identity), timeout)
+        return self._greet(commands.Ehlo, identity, timeout)
 
     def helo(
         self, identity: str | None = None, *, timeout: float | None = None
     ) -> Reply:
         """Send HELO, for a server that does not know EHLO."""
-        return self._execute(self._hello_of(commands.Helo, identity), timeout)
+        return self._greet(commands.Helo, identity, timeout)
 
     def lhlo(
         self, identity: str | None = None, *, timeout: float | None = None
     ) -> Reply:
-        """Send LHLO, the EHLO of LMTP (RFC 2033 section 4.1)."""
-        return self._execute(self._hello_of(commands.Lhlo, identity), timeout)
+        """Send LHLO, the EHLO of LMTP (RFC 2033 section 4.1).
+
+        Example:
+            >>> client.connect("unix:/run/dovecot/lmtp")
+            >>> client.lhlo()
+        """
+        return self._greet(commands.Lhlo, identity, timeout)
+
+    def _greet(
+        self, kind: type[Hello], identity: str | None, timeout: float | None
+    ) -> Reply:
+        reply = self._execute(self._hello_of(kind, identity), timeout)
+        self._connected().note_suspicion()
+        return reply
 
     def starttls(
         self,
@@ -117,7 +129,7 @@ class SmtpClient(Connection):
         limit = limit_of(timeout)
         policy = self._trust.with_(verify=verify, ca=ca)
         engine = self._connected()
-        name = host_name(server_hostname or engine.log.host)
+        name = self._certified(server_hostname, engine.log.host)
         return self._run("starttls", self._starttls(engine, policy, name, limit))
 
     def auth(
@@ -217,7 +229,8 @@ class SmtpClient(Connection):
 
         Returns:
             The final reply; or that of DATA if it was refused (nothing was sent), or
-            if no content was given (354).
+            if no content was given (354). LMTP has a final reply for each accepted
+            recipient: this is the last one, and `replies` has all of them.
 
         Raises:
             LocalProtocolError: The server could not bear it: it holds NUL, octets over
@@ -270,7 +283,11 @@ class SmtpClient(Connection):
         return self._run("send_lines", steps)
 
     def end_data(self, *, timeout: float | None = None) -> Reply:
-        """Send the end of data (the final dot) and return the final reply."""
+        """Send the end of data (the final dot) and return the final reply.
+
+        LMTP has one for each accepted recipient: this is the last one, and `replies`
+        has all of them, in the order of RCPT (RFC 2033 section 4.2).
+        """
         return self._run("end_data", self._content().end(limit_of(timeout)))
 
     def _content(self) -> Body:
@@ -375,7 +392,7 @@ class SmtpClient(Connection):
             case commands.Bdat():
                 raise LocalProtocolError("a dialogue sends no chunks: client.bdat()")
             case commands.StartTls():
-                name = host_name(engine.log.host)
+                name = self._certified(None, engine.log.host)
                 return self._starttls(engine, self._trust, name, None)
             case commands.EndOfData():
                 return self._content().end(None)

@@ -31,6 +31,7 @@ This module knows nothing of octets on a socket, nor of time.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -245,6 +246,14 @@ class Owed:
         self.deadline = 0.0
         self.is_limited = False
 
+    @property
+    def has_begun_to_end(self) -> bool:
+        """Whether some of the replies to the end of its message have come."""
+        transaction = self.transaction
+        return transaction is not None and bool(
+            transaction.finals or transaction.prelude
+        )
+
 
 class Session:
     """The state of one connection, and the commands that await their replies.
@@ -264,6 +273,7 @@ class Session:
         answers_each: The end of a message may have more replies than one: LHLO was
             granted, or PRDR was said.
         greeting: The greeting; None before it.
+        refused_hello: EHLO, HELO or LHLO, if the server said that it does not know it.
         lifted: Why the last command was only sent because of `lax`; "" if it was in
             order.
     """
@@ -284,6 +294,7 @@ class Session:
         self.begun_by_verb = False
         self.answers_each = False
         self.greeting: Reply | None = None
+        self.refused_hello = ""
         self._assumed_smtputf8: bool | None = None  # inside a group that is checked
 
     @property
@@ -326,6 +337,27 @@ class Session:
             names.get(verb, verb)
             for verb in self.table[self.state]
             if verb not in _NOT_SAID
+        )
+
+    @property
+    def suspicion(self) -> str:
+        """Say that the server seems to speak the other protocol; "" if it does not.
+
+        An LMTP server must refuse EHLO and HELO (RFC 2033 section 4.1), and an SMTP
+        server does not know LHLO. Where the greeting does not say LMTP, a refused hello
+        is a sign and no proof.
+        """
+        if self.refused_hello == "":
+            return ""
+        if self.lmtp:
+            return "this is no LMTP server, it seems: an SMTP server is greeted by EHLO"
+        greeting = "" if self.greeting is None else self.greeting.text.upper()
+        says = "LMTP" in re.findall(r"\w+", greeting)
+        if says:
+            return 'this is LMTP, as its greeting says: connect(..., protocol="lmtp")'
+        return (
+            f"{self.refused_hello} is not known there: if this is LMTP, "
+            'connect(..., protocol="lmtp")'
         )
 
     def check(self, command: Command) -> None:
@@ -548,6 +580,8 @@ class Session:
         decisive = self._follow(owed, event, reply)
         if decisive is not None:
             self._move(event, decisive)
+        if event in _HELLOS:
+            self.refused_hello = event if reply.code in {500, 502} else ""
         if reply_class(reply) != 2:
             return event
         if event in {"EHLO", "LHLO"}:
@@ -568,9 +602,9 @@ class Session:
     ) -> None:
         if may_answer(event, reply.code):
             return
-        if reply.code == 353 and event in ENDS and transaction is not None:
-            if transaction.may_begin_finals:  # draft-hall-prdr section 4
-                return
+        begins = event in ENDS and transaction and transaction.may_begin_finals
+        if begins and reply.code == 353:  # PRDR: a reply for each recipient follows
+            return
         name = _NAMES.get(event, event)
         doors = " or ".join(map(str, DOORS.get(event, ()))) or "2yz"
         raise RemoteProtocolError(

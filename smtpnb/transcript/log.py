@@ -370,7 +370,7 @@ class Derivation:
         known, paths = entry[3:], self._shapes.paths
         if known not in paths:
             facts = {"address": address, "port": port, "local": local, "error": error}
-            text = error or f"{address} port {port}"
+            text = error or (f"{address} port {port}" if port else address)
             paths[known] = self._shapes.beside("connect", "connect", text, **facts)
         before, self._peer = self._peer, address
         self._move()

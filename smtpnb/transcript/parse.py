@@ -22,6 +22,7 @@ _QUEUE_IDS: Final = (
     # Postfix and many others; Yandex names its host before it
     re.compile(r"\bqueued (?:on \S{1,255} )?as <?(\w[\w.-]*)", re.IGNORECASE),
     re.compile(r"\bMessage Queued \((\w[\w.-]+)\)"),  # Haraka
+    re.compile(r"\A<[^>]{1,256}> (\S{1,80}) Saved\b"),  # Dovecot's LMTP
     re.compile(r"\bqueued with id (\w[\w.-]*)", re.IGNORECASE),  # Stalwart
     re.compile(r"\bids?=(\w[\w.-]*)"),  # Exim, KumoMTA
     re.compile(r"\[InternalId=(\d+)"),  # Exchange

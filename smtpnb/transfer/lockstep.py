@@ -95,6 +95,13 @@ class LockStep(Way):
         transaction, whole = job.transaction, job.whole
         if transaction.mail is not None and refused(transaction.mail):
             raise RemoteProtocolError("MAIL was refused, and DATA answered 354")
+        if not transaction.wanted and transaction.lmtp:
+            # A dot would be answered once for each accepted recipient, of whom there
+            # are none: nobody knows how often.
+            raise RemoteProtocolError(
+                "no recipient was accepted, and DATA answered 354: LMTP wants 503 "
+                "(RFC 2033 section 4.2)"
+            )
         if not transaction.wanted:  # RFC 2920 section 3.1: a lone dot
             return (Departure(end_of_data(b"", None), transaction),)
         encoder = encoder_of(job.mail, self.session, stuff=True)

@@ -179,9 +179,10 @@ class _Attempt:
         try:
             if not code:
                 # Else the small last write (".") can wait 40 ms for a delayed ACK.
-                local = "" if self.address.is_unix else str(sock.getsockname()[0])
+                local = None
                 if not self.address.is_unix:
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    local = str(sock.getsockname()[0])
                 self._note(local, None)
                 return
         except OSError as error:  # some systems refuse options of a reset connection

@@ -248,6 +248,11 @@ class Engine:
             exchange.note_line(started, command, octets)
         return (yield from exchange.reply())
 
+    def note_suspicion(self) -> None:
+        """Note that the server seems to speak the other protocol, if it does."""
+        if self.session.suspicion:
+            self.log.note("protocol", self.session.suspicion)
+
     def failed(self, phase: str, error: SmtpError) -> None:
         """End the connection because of an error on the direct path."""
         if error is not self._fault:

@@ -483,10 +483,10 @@ class Exchange:
         session, owed, before = self.session, self.session.queue[0], now()
         steps = self.replies(session.most_at_once, owed.deadline)
         self.match((yield from steps))
-        if session.queue and session.queue[0] is owed and not owed.is_limited:
-            # Of several replies to one end each has the time of a reply of its own.
-            if owed.n_done == len(owed.events) - 1 and owed.events[-1] in ENDS:
-                self.pause(now() - before)
+        # Of several replies to one end each has the time of a reply of its own.
+        same = bool(session.queue) and session.queue[0] is owed
+        if same and owed.has_begun_to_end and not owed.is_limited:
+            self.pause(now() - before)
 
     def read_all(self) -> Steps[None]:
         """Read until no reply is owed, or nothing more may leave."""
@@ -562,8 +562,8 @@ class Exchange:
 
     def _remember(self, replies: tuple[bytes, ...], number: int) -> None:
         """Keep the replies to the last exchange that was answered."""
-        same = len(replies) == 1 and number == self._last_number and self._last
-        self._before_last = (*self._before_last, self._last) if same else ()
+        last, same = self._last, len(replies) == 1 and number == self._last_number
+        self._before_last = (*self._before_last, last) if same and last else ()
         self._last, self._last_number = replies[-1], number + len(replies) - 1
 
     def match(self, replies: tuple[bytes, ...]) -> None:

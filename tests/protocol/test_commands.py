@@ -23,6 +23,7 @@ from smtpnb.protocol.commands import (
     Expn,
     Helo,
     Help,
+    Lhlo,
     Mail,
     Noop,
     Quit,
@@ -42,6 +43,7 @@ LINES: list[tuple[Command, str]] = [
     (Ehlo("[127.0.0.1]"), "EHLO [127.0.0.1]"),
     (Ehlo("[IPv6:::1]"), "EHLO [IPv6:::1]"),
     (Helo("me.example"), "HELO me.example"),
+    (Lhlo("me.example"), "LHLO me.example"),
     (StartTls(), "STARTTLS"),
     (Mail(""), "MAIL FROM:<>"),
     (Mail("<>"), "MAIL FROM:<>"),
@@ -104,6 +106,7 @@ def test_a_command_is_exactly_this_line(command: Command, expected: str) -> None
 STEPS = [
     (Ehlo("a"), "ehlo"),
     (Helo("a"), "ehlo"),
+    (Lhlo("a"), "ehlo"),
     (StartTls(), "starttls"),
     (Auth("PLAIN"), "auth"),
     (AuthResponse(memoryview(b"")), "auth"),
@@ -241,6 +244,7 @@ def test_a_line_may_be_long_but_not_endless() -> None:
 ARGUMENTS: dict[str, tuple[Callable[[str], Command], str, str]] = {
     "EHLO": (Ehlo, "EHLO ", ""),
     "HELO": (Helo, "HELO ", ""),
+    "LHLO": (Lhlo, "LHLO ", ""),
     "NOOP": (Noop, "NOOP ", ""),
     "HELP": (Help, "HELP ", ""),
     "VRFY": (Vrfy, "VRFY ", ""),

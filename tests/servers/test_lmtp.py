@@ -1,13 +1,19 @@
-"""What the LMTP server of the tests does, as Python's own client sees it."""
+"""LMTP with Dovecot: a final reply for each accepted recipient (RFC 2033)."""
 
 from __future__ import annotations
 
 import smtplib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from smtpnb import LocalProtocolError, SmtpClient
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smtpnb.message.delivery import Delivery
+    from smtpnb.transfer.choose import Overlap
     from tests.servers.dovecot_lmtp import DovecotLmtp
 
 pytestmark = pytest.mark.servers
@@ -34,3 +40,87 @@ def test_each_recipient_has_a_final_reply_of_its_own(
         finals = [client.getreply()[0] for _ in range(3)]
     assert finals == [250, 552, 250]
     assert lmtp.mail("ok-1").wait_for(stored + 1)[-1].endswith(_STORED)
+
+
+NAMES: Final = ("ok-1", "over-1", "no-1", "ok-2")
+PATHS: Final = [f"{name}@example.test" for name in NAMES]
+OUTCOMES: Final = ["accepted", "refused", "refused", "accepted"]
+CODES: Final = [250, 552, 550, 250]
+WORDS: Final = ["delivered", "rejected", "rejected", "delivered"]
+CONTENT: Final = b"Subject: %b\r\n\r\n.dot\r\n"
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def client(lmtp: DovecotLmtp, request: pytest.FixtureRequest) -> Iterator[SmtpClient]:
+    with SmtpClient() as made:
+        if request.param == "tcp":
+            made.connect(lmtp.host, lmtp.port, protocol="lmtp")
+        else:
+            made.connect(f"unix:{lmtp.path}")
+        yield made
+
+
+def told(delivery: Delivery) -> tuple[list[str], list[int | None]]:
+    rows = delivery.recipients
+    assert [row.forward_path for row in rows] == PATHS
+    codes = [None if row.reply is None else row.reply.code for row in rows]
+    return [row.outcome for row in rows], codes
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lock-step"])
+@pytest.mark.parametrize("overlap", [None, "turn", "window"])
+def test_four_recipients_two_of_them_accepted(
+    client: SmtpClient, lmtp: DovecotLmtp, overlap: Overlap, pipelining: bool
+) -> None:
+    client.pipelining = pipelining
+    before = len(lmtp.mail("ok-1").look())
+    mails = [("a@client.example", PATHS, CONTENT % b"%d" % n) for n in range(3)]
+    deliveries = client.send_all(mails, overlap=overlap)
+    for delivery in deliveries:
+        assert told(delivery) == (OUTCOMES, CODES)
+        assert delivery.outcome == "accepted"
+        assert not delivery.ok
+    frame = client.transcript.transactions()
+    assert frame["rcpt_to"].tolist() == PATHS * 3
+    assert frame["outcome"].tolist() == WORDS * 3
+    assert frame["final_code"].tolist() == CODES * 3
+    kept = lmtp.mail("ok-1").wait_for(before + 3)[before:]
+    assert all(each.endswith(b"\n\n.dot\n") for each in kept)
+
+
+@pytest.mark.parametrize("by", ["data", "bdat"])
+def test_verbs_give_all_finals(client: SmtpClient, by: str) -> None:
+    client.lhlo()
+    client.mail_from("a@client.example")
+    assert [client.rcpt_to(path).code for path in PATHS] == [250, 250, 550, 250]
+    if by == "data":
+        client.data(CONTENT)
+    else:
+        assert client.bdat(CONTENT).ok
+        assert len(client.replies) == 1
+        client.bdat(b"more\r\n", last=True)
+    assert [reply.code for reply in client.replies] == [250, 552, 250]
+    assert client.state.name == "READY"
+    assert client.noop().ok
+    assert client.transcript.transactions()["outcome"].tolist() == WORDS
+
+
+def test_without_a_recipient_data_gets_one_refusal(client: SmtpClient) -> None:
+    delivery = client.send(CONTENT, "a@client.example", ["no-1@example.test"])
+    assert delivery.outcome == "refused"
+    assert delivery.recipients[0].reply is not None
+    client.rset()
+    client.lax = True
+    client.mail_from("a@client.example")
+    assert client.data().code == 503
+    assert len(client.replies) == 1
+    assert client.noop().ok
+
+
+def test_who_says_ehlo_is_told_what_it_is(lmtp: DovecotLmtp) -> None:
+    with SmtpClient() as client:
+        client.connect(lmtp.host, lmtp.port)
+        assert not client.ehlo().ok
+        assert "lmtp" in client.transcript.text().lower().partition("ehlo")[2]
+        with pytest.raises(LocalProtocolError, match='protocol="lmtp"'):
+            client.send(CONTENT, "a@client.example", PATHS)

@@ -115,7 +115,7 @@ def _of_shapes(kinds: Sequence[Any], shape: Any) -> dict[str, Any]:
 def _of_places(spots: Sequence[Any], place: Any) -> dict[str, Any]:
     return {
         "host": col.words([spot.host for spot in spots], place),
-        "port": col.numbers([spot.port for spot in spots], place, np.int32),
+        "port": col.numbers([spot.port or None for spot in spots], place, np.int32),
         "peer_ip": col.words([spot.peer_ip for spot in spots], place),
         "tls": col.flags([spot.tls for spot in spots], place),
     }

@@ -188,7 +188,8 @@ def _take(row: Row, facts: Row, event: str, step: str, text: Any, *rest: Any) ->
     match event:
         case "connect" if not facts.get("error") and isinstance(peer_ip, str):
             row["peer_ip"] = peer_ip
-            row["ip_version"] = 6 if ":" in peer_ip else 4
+            if not peer_ip.startswith("/"):  # the path of a unix socket
+                row["ip_version"] = 6 if ":" in peer_ip else 4
             row["local_ip"] = facts.get("local")
         case "tls":
             _take_tls(row, facts)
