@@ -13,8 +13,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: outputs lab test lint types layers unit notebooks legs bench mutants fuzz pictures capture format clean
 
+# The address that it prints, and opens, is that of the notebook; the README is beside it.
+FIRST := notebooks/01-first-session.ipynb
 lab: $(VENV)/.lab
-	$(BIN)/jupyter lab --allow-root notebooks/01-first-session.ipynb
+	@echo "smtpnb: starting JupyterLab; the address of $(FIRST) follows"
+	$(BIN)/jupyter lab --allow-root --LabApp.default_url=/lab/tree/$(FIRST)
 
 test: lint types layers unit notebooks legs
 
@@ -94,10 +97,12 @@ clean:
 	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
 
 $(VENV)/bin/python:
+	@echo "smtpnb: making $(VENV), a Python of its own"
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.lab: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[lab]'
+	@echo "smtpnb: installing it and JupyterLab into $(VENV), once: about 130 packages"
+	$(BIN)/python -m pip install --editable '.[lab]'
 	touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python

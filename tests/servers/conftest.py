@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers.aio import running_aiosmtpd
 from tests.servers.dovecot import Dovecot, running_dovecot
+from tests.servers.dovecot_auth import running_dovecot_auth
 from tests.servers.dovecot_lmtp import DovecotLmtp, running_dovecot_lmtp
 from tests.servers.exim import USER, Exim, find_exim, running_exim
 from tests.servers.postfix import Postfix, running_postfix
@@ -23,6 +24,20 @@ def postfix() -> Iterator[Postfix]:
     if os.geteuid() != 0:
         do_without("Postfix starts as root only")
     with running_postfix(command) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def submission() -> Iterator[Postfix]:
+    """A Postfix with STARTTLS and AUTH: ann has the password of `dovecot_auth`."""
+    command = require_tool("postfix")
+    dovecot = require_tool("dovecot")
+    if os.geteuid() != 0:
+        do_without("Postfix starts as root only")
+    with (
+        running_dovecot_auth(dovecot) as port,
+        running_postfix(command, sasl=port) as server,
+    ):
         yield server
 
 

@@ -1,7 +1,7 @@
 """A Postfix of our own: its own configuration, queue and data, on a loopback port.
 
 The system's Postfix is neither read nor touched, and nothing leaves this machine:
-every transport but the maildir is an error.
+every transport but the maildir is an error, or ends in the maildir as well.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ alias_database =
 local_recipient_maps =
 virtual_mailbox_domains = example.test
 virtual_mailbox_base = {home}/mail
-virtual_mailbox_maps = inline:{{ {{bob@example.test = bob/}}, {{slow@example.test = bob/}}, {{later@example.test = bob/}} }}, regexp:{{ {{/^(ok|slow)-.*@example[.]test$$/ many/}} }}
+virtual_mailbox_maps = inline:{{ {{bob@example.test = bob/}}, {{slow@example.test = bob/}}, {{later@example.test = bob/}}, {{bob@example.net = bob/}} }}, regexp:{{ {{/^(ok|slow)-.*@example[.]test$$/ many/}} }}
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
 relayhost =
-default_transport = error:nothing leaves
+default_transport = {elsewhere}
 relay_transport = error:nothing leaves
 maillog_file = {home}/data/maillog
 maillog_file_prefixes = {home}
-smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions =
+smtpd_relay_restrictions = {permit} reject_unauth_destination
+smtpd_recipient_restrictions = {permit}
     check_recipient_access inline:{{ {{later@example.test = 450 4.2.0 Mailbox busy}}, {{slow@example.test = sleep 1}} }},
     check_recipient_access regexp:{{ {{/^later-/ 450 4.2.0 Mailbox busy}}, {{/^slow-/ sleep 1}} }},
     reject_unauth_destination
@@ -62,6 +62,13 @@ smtpd_tls_security_level = may
 smtpd_tls_chain_files = {home}/etc/tls.pem
 smtpd_tls_session_cache_database =
 """  # noqa: E501  # one table a line
+# Who has logged in may relay; nobody else may, and nobody may log in without TLS.
+_SASL = """\
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = inet:127.0.0.1:{port}
+smtpd_tls_auth_only = yes
+"""
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
 postlog   unix-dgram n - n - 1 postlogd
@@ -92,7 +99,8 @@ class Postfix:
     Attributes:
         port: Where its smtpd listens.
         ca: PEM text of the CA of its certificate, whose name is localhost.
-        bob: What it delivered to bob@, slow@ and later@example.test.
+        bob: What it delivered to bob@, slow@ and later@example.test, and to
+            bob@example.net, to which only who has logged in may send.
         mail: What it delivered to names that begin with ok- or slow-.
     """
 
@@ -115,17 +123,19 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(command: str, *names: str) -> Iterator[Postfix]:
+def running_postfix(command: str, *names: str, sasl: int = 0) -> Iterator[Postfix]:
     """Start a Postfix, and stop it with everything it started.
 
     Args:
         command: The path of the `postfix` command.
         names: Of its certificate, beside localhost.
+        sasl: The port of a Dovecot that knows who may log in; then only who has
+            logged in may send to other domains.
     """
     # Not tmp_path: Postfix wants a folder that others may enter, all the way up.
     home = Path(tempfile.mkdtemp(prefix="smtpnb-postfix-"))
     try:
-        port, ca = _configure(home, names)
+        port, ca = _configure(home, names, sasl)
         start = [command, "-c", str(home / "etc")]
         done = subprocess.run(
             [*start, "start"], capture_output=True, text=True, check=False, timeout=30
@@ -142,7 +152,7 @@ def running_postfix(command: str, *names: str) -> Iterator[Postfix]:
         shutil.rmtree(home)
 
 
-def _configure(home: Path, names: tuple[str, ...]) -> tuple[int, str]:
+def _configure(home: Path, names: tuple[str, ...], sasl: int) -> tuple[int, str]:
     home.chmod(0o755)
     owner, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
     for name in ("etc", "queue", "data", "mail"):
@@ -159,7 +169,11 @@ def _configure(home: Path, names: tuple[str, ...]) -> tuple[int, str]:
         uid=nobody.pw_uid,
         gid=nobody.pw_gid,
         daemons="/usr/lib/postfix/sbin",
+        permit="permit_sasl_authenticated," if sasl else "",
+        elsewhere="virtual" if sasl else "error:nothing leaves",
     )
+    if sasl:
+        main += _SASL.format(port=sasl)
     (home / "etc" / "main.cf").write_text(main)
     (home / "etc" / "master.cf").write_text(_MASTER.format(port=port))
     return port, ca.cert_pem.bytes().decode()
