@@ -155,9 +155,12 @@ class Connection:
             ConnectionLost, RemoteProtocolError, DeadlineExceeded, Cancelled: As ever.
 
         Example:
-            >>> client.connect("mx.example.net")
-            >>> client.connect("store.example.net", 24, protocol="lmtp")
-            >>> client.connect("unix:/run/dovecot/lmtp")
+            >>> client = SmtpClient()
+            >>> client.connect("mx.example.net", 25).code
+            220
+            >>> store = SmtpClient()
+            >>> store.connect("unix:/run/dovecot/lmtp").code  # LMTP
+            220
         """
         if not isinstance(host, str):
             target = host
@@ -213,6 +216,11 @@ class Connection:
 
         Raises:
             LocalProtocolError: A verb is running in another thread; `cancel()` it.
+
+        Example:
+            >>> client.disconnect()
+            >>> client.state.name
+            'CLOSED'
         """
         self._guarded("disconnect", self._disconnect)
 
@@ -226,12 +234,29 @@ class Connection:
         Safe from any thread, from a signal handler and from a callback, any number
         of times; returns at once. The running verb raises `Cancelled`. Connect again
         afterwards.
+
+        Example:
+            >>> from threading import Timer
+            >>> sandbox.fault("noop", stall=True)
+            Fault('noop', stall=True)
+            >>> Timer(0.1, client.cancel).start()
+            >>> try:
+            ...     client.noop()
+            ... except Cancelled as error:
+            ...     print(error.phase)
+            noop
         """
         self._owner.cancel()
 
     @property
     def on_tick(self) -> Callable[[], None] | None:
-        """Called about ten times a second while a verb waits; it must not block."""
+        """Called about ten times a second while a verb waits; it must not block.
+
+        Example:
+            >>> client.on_tick = lambda: None
+            >>> client.noop().ok
+            True
+        """
         return self._owner.on_tick
 
     @on_tick.setter
@@ -244,7 +269,13 @@ class Connection:
 
     @property
     def lax(self) -> bool:
-        """Whether commands go out of order and without the extension offered."""
+        """Whether commands go out of order and without the extension offered.
+
+        Example:
+            >>> client.lax = True
+            >>> client.rcpt_to("bob@sandbox.example").code  # before MAIL
+            503
+        """
         return self._lax
 
     @lax.setter
@@ -257,7 +288,12 @@ class Connection:
 
     @property
     def reply(self) -> Reply | None:
-        """The last reply of the present or last connection."""
+        """The last reply of the present or last connection.
+
+        Example:
+            >>> client.noop() == client.reply
+            True
+        """
         return self._engine.exchange.last_reply if self._engine else None
 
     @property
@@ -267,32 +303,69 @@ class Connection:
         SMTP gives one. LMTP answers the end of a message once for each accepted
         recipient (RFC 2033 section 4.2); with PRDR there are a 353, one for each of
         them, and one for all of it.
+
+        Example:
+            >>> client.noop().ok
+            True
+            >>> [reply.code for reply in client.replies]
+            [250]
         """
         return self._engine.exchange.last_replies if self._engine else ()
 
     @property
     def reply_code(self) -> int | None:
-        """The code of the last reply."""
+        """The code of the last reply.
+
+        Example:
+            >>> client.vrfy("bob").ok
+            True
+            >>> client.reply_code
+            252
+        """
         return self.reply.code if self.reply is not None else None
 
     @property
     def reply_text(self) -> str:
-        """The text of the last reply, lines joined by newlines; "" if none."""
+        """The text of the last reply, lines joined by newlines; "" if none.
+
+        Example:
+            >>> client.noop().ok
+            True
+            >>> client.reply_text
+            '2.0.0 Nothing done'
+        """
         return self.reply.text if self.reply is not None else ""
 
     @property
     def state(self) -> State:
-        """Where the session is."""
+        """Where the session is.
+
+        Example:
+            >>> client.mail_from("ann@client.example").ok
+            True
+            >>> client.state.name
+            'MAIL'
+        """
         return self._engine.session.state if self._engine else State.CLOSED
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """The verbs that are in order now."""
+        """The verbs that are in order now.
+
+        Example:
+            >>> "MAIL" in client.allowed, "DATA" in client.allowed
+            (True, False)
+        """
         return self._engine.session.allowed() if self._engine else ()
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the last EHLO offered; empty before, and after TLS began."""
+        """What the last EHLO offered; empty before, and after TLS began.
+
+        Example:
+            >>> "CHUNKING" in client.capabilities
+            True
+        """
         return self._engine.session.capabilities if self._engine else Capabilities()
 
     @property
@@ -301,17 +374,36 @@ class Connection:
 
         Keys: version, cipher, alpn, server_hostname, verified, findings, cert_subject,
         cert_issuer, cert_san, cert_not_before, cert_not_after, cert_sha256, cert_key.
+
+        Example:
+            >>> client.tls
+            >>> client.starttls().ok
+            True
+            >>> client.tls["verified"]
+            True
         """
         return self._engine.facts if self._engine else None
 
     @property
     def peer(self) -> str:
-        """The "host:port" of the present or last connection; "" if none."""
+        """The "host:port" of the present or last connection; "" if none.
+
+        Example:
+            >>> client.peer == f"{sandbox.host}:{sandbox.port}"
+            True
+        """
         return self._engine.peer if self._engine else ""
 
     @property
     def transcript(self) -> Transcript:
-        """What happened on every connection of this client, and goes on growing."""
+        """What happened on every connection of this client, and goes on growing.
+
+        Example:
+            >>> client.noop().ok
+            True
+            >>> print(client.transcript.text().splitlines()[-2])
+             -> NOOP
+        """
         if self._transcript is None:
             from smtpnb.transcript import Transcript
 

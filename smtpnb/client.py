@@ -66,6 +66,15 @@ class SmtpClient(Connection):
 
     Arguments are those of `Connection`. After each verb look at `reply_code` and
     `reply_text`, or at the `Reply` that it returned.
+
+    Example:
+        >>> with SmtpClient(identity="client.example") as client:
+        ...     client.connect(sandbox).code
+        ...     client.ehlo().code
+        ...     client.quit().code
+        220
+        250
+        221
     """
 
     def ehlo(
@@ -77,13 +86,24 @@ class SmtpClient(Connection):
             identity: Our name; None for the client's `identity`, or else the address
                 literal of the local address (RFC 5321 section 4.1.3).
             timeout: Seconds until the reply is complete.
+
+        Example:
+            >>> client.ehlo("client.example").ok
+            True
+            >>> "STARTTLS" in client.capabilities
+            True
         """
         return self._greet(commands.Ehlo, identity, timeout)
 
     def helo(
         self, identity: str | None = None, *, timeout: float | None = None
     ) -> Reply:
-        """Send HELO, for a server that does not know EHLO."""
+        """Send HELO, for a server that does not know EHLO.
+
+        Example:
+            >>> client.helo("client.example")
+            <Reply 250 sandbox.localhost>
+        """
         return self._greet(commands.Helo, identity, timeout)
 
     def lhlo(
@@ -92,8 +112,11 @@ class SmtpClient(Connection):
         """Send LHLO, the EHLO of LMTP (RFC 2033 section 4.1).
 
         Example:
-            >>> client.connect("unix:/run/dovecot/lmtp")
-            >>> client.lhlo()
+            >>> client = SmtpClient()
+            >>> client.connect("unix:/run/dovecot/lmtp").ok
+            True
+            >>> client.lhlo("client.example").ok
+            True
         """
         return self._greet(commands.Lhlo, identity, timeout)
 
@@ -125,6 +148,14 @@ class SmtpClient(Connection):
                 name; nothing was sent.
             TlsError: The handshake or the verification failed.
             RemoteProtocolError: Octets stood behind the 220 (an injection).
+
+        Example:
+            >>> client.starttls().code
+            220
+            >>> client.tls["version"], client.tls["verified"]
+            ('TLSv1.3', True)
+            >>> client.ehlo().ok
+            True
         """
         limit = limit_of(timeout)
         policy = self._trust.with_(verify=verify, ca=ca)
@@ -148,6 +179,12 @@ class SmtpClient(Connection):
 
         Raises:
             LocalProtocolError: Without TLS, over unverified TLS, or not offered.
+
+        Example:
+            >>> client.starttls().ok and client.ehlo().ok
+            True
+            >>> client.auth(Plain("ann", "sesame-open")).code
+            235
         """
         steps = authenticate(
             self._connected(),
@@ -180,6 +217,10 @@ class SmtpClient(Connection):
             envid: ENVID=, already as xtext.
             parameters: More parameters, as they stand on the wire.
             timeout: Seconds until the reply is complete.
+
+        Example:
+            >>> client.mail_from("ann@client.example", size=2000).code
+            250
         """
         command = commands.Mail(
             reverse_path,
@@ -209,6 +250,12 @@ class SmtpClient(Connection):
             orcpt: ORCPT=, already as xtext, such as "rfc822;a@b".
             parameters: More parameters, as they stand on the wire.
             timeout: Seconds until the reply is complete.
+
+        Example:
+            >>> client.mail_from("ann@client.example").ok
+            True
+            >>> client.rcpt_to("bob@sandbox.example").code
+            250
         """
         command = commands.Rcpt(
             forward_path, notify=notify, orcpt=orcpt, parameters=parameters
@@ -218,7 +265,7 @@ class SmtpClient(Connection):
     def data(
         self, content: Content | None = None, *, timeout: float | None = None
     ) -> Reply:
-        """Send DATA; with content, all of it and the end of data.
+        r"""Send DATA; with content, all of it and the end of data.
 
         Args:
             content: Octets, text (sent as UTF-8), an `EmailMessage`, a binary file, or
@@ -235,6 +282,14 @@ class SmtpClient(Connection):
         Raises:
             LocalProtocolError: The server could not bear it: it holds NUL, octets over
                 127 without 8BITMIME, or a line of more than 998 octets.
+
+        Example:
+            >>> client.mail_from("ann@client.example").ok
+            True
+            >>> client.rcpt_to("bob@sandbox.example").ok
+            True
+            >>> client.data("Subject: hello\n\n.a dot is doubled on its way\n").code
+            250
         """
         if content is None:
             return self._execute(commands.Data(), timeout)
@@ -261,7 +316,7 @@ class SmtpClient(Connection):
     def send_lines(
         self, octets: bytes | str, *, timeout: float | None = None
     ) -> Reply | None:
-        """Send a piece of the content, after `data()` was answered 354.
+        r"""Send a piece of the content, after `data()` was answered 354.
 
         Args:
             octets: Any piece; it need not end with a line.
@@ -276,6 +331,18 @@ class SmtpClient(Connection):
                 the piece: it holds NUL, octets over 127 without 8BITMIME, or a line of
                 more than 998 octets. Nothing of it was sent; only where such a line
                 began in an earlier piece, the connection is reset.
+
+        Example:
+            >>> client.mail_from("ann@client.example").ok
+            True
+            >>> client.rcpt_to("bob@sandbox.example").ok
+            True
+            >>> client.data().code
+            354
+            >>> client.send_lines("Subject: hello\n\n")
+            >>> client.send_lines("a piece at a time\n")
+            >>> client.end_data().code
+            250
         """
         piece, body = octets_of(octets), self._content()
         check_piece(piece, self._connected())
@@ -287,6 +354,16 @@ class SmtpClient(Connection):
 
         LMTP has one for each accepted recipient: this is the last one, and `replies`
         has all of them, in the order of RCPT (RFC 2033 section 4.2).
+
+        Example:
+            >>> client.mail_from("ann@client.example").ok
+            True
+            >>> client.rcpt_to("bob@sandbox.example").ok
+            True
+            >>> client.data().code
+            354
+            >>> client.end_data().code
+            250
         """
         return self._run("end_data", self._content().end(limit_of(timeout)))
 
@@ -301,7 +378,7 @@ class SmtpClient(Connection):
     def bdat(
         self, chunk: bytes | str, *, last: bool = False, timeout: float | None = None
     ) -> Reply:
-        """Send BDAT and a chunk of the message, as it is (RFC 3030).
+        r"""Send BDAT and a chunk of the message, as it is (RFC 3030).
 
         A refused chunk ends the message: RSET or QUIT comes next.
 
@@ -313,6 +390,16 @@ class SmtpClient(Connection):
         Raises:
             LocalProtocolError: As `send_lines`, where MAIL did not say BODY=BINARYMIME;
                 nothing was sent.
+
+        Example:
+            >>> client.mail_from("ann@client.example").ok
+            True
+            >>> client.rcpt_to("bob@sandbox.example").ok
+            True
+            >>> client.bdat(b"Subject: hello\r\n\r\n").code
+            250
+            >>> client.bdat(b"in two chunks\r\n", last=True).code
+            250
         """
         engine, octets = self._connected(), octets_of(chunk)
         check_piece(octets, engine)
@@ -320,23 +407,49 @@ class SmtpClient(Connection):
         return self._run("bdat", steps)
 
     def rset(self, *, timeout: float | None = None) -> Reply:
-        """Send RSET: the mail transaction is forgotten."""
+        """Send RSET: the mail transaction is forgotten.
+
+        Example:
+            >>> client.rset().code
+            250
+        """
         return self._execute(commands.Rset(), timeout)
 
     def noop(self, text: str = "", *, timeout: float | None = None) -> Reply:
-        """Send NOOP."""
+        """Send NOOP.
+
+        Example:
+            >>> client.noop().code
+            250
+        """
         return self._execute(commands.Noop(text), timeout)
 
     def vrfy(self, text: str, *, timeout: float | None = None) -> Reply:
-        """Send VRFY. 252 is a success: neither yes nor no."""
+        """Send VRFY. 252 is a success: neither yes nor no.
+
+        Example:
+            >>> client.vrfy("bob@sandbox.example").code
+            252
+        """
         return self._execute(commands.Vrfy(text), timeout)
 
     def expn(self, text: str, *, timeout: float | None = None) -> Reply:
-        """Send EXPN."""
+        """Send EXPN.
+
+        Example:
+            >>> reply = client.expn("staff")
+            >>> reply.code, reply.ok
+            (502, False)
+        """
         return self._execute(commands.Expn(text), timeout)
 
     def help(self, text: str = "", *, timeout: float | None = None) -> Reply:
-        """Send HELP."""
+        """Send HELP.
+
+        Example:
+            >>> client.help().code
+            214
+        """
         return self._execute(commands.Help(text), timeout)
 
     def quit(self, *, timeout: float | None = None) -> Reply:
@@ -345,6 +458,12 @@ class SmtpClient(Connection):
         Raises:
             ConnectionLost: The server closed without a word; it is closed all the
                 same, and what it accepted stays accepted.
+
+        Example:
+            >>> client.quit().code
+            221
+            >>> client.state.name
+            'CLOSED'
         """
         return self._run("quit", self._connected().quit(limit_of(timeout)))
 
@@ -355,18 +474,33 @@ class SmtpClient(Connection):
 
         Raises:
             LocalProtocolError: A control character, or not a verb.
+
+        Example:
+            >>> client.command("XYZZY", "now").code
+            500
         """
         return self._execute(commands.Custom(verb, argument), timeout)
 
     def raw(self, octets: bytes, *, timeout: float | None = None) -> None:
-        """Send octets as they are, with no check and no line end added.
+        r"""Send octets as they are, with no check and no line end added.
 
         What they did to the session is not known: read each reply with `read_reply`.
+
+        Example:
+            >>> client.raw(b"NOOP\r\nNOOP\r\n")
+            >>> [client.read_reply().code for _ in range(2)]
+            [250, 250]
         """
         self._run("raw", self._connected().raw(octets, limit_of(timeout)))
 
     def read_reply(self, *, timeout: float | None = None) -> Reply:
-        """Read one reply: to raw octets, or one that nobody asked for."""
+        r"""Read one reply: to raw octets, or one that nobody asked for.
+
+        Example:
+            >>> client.raw(b"NOOP\r\n")
+            >>> client.read_reply().code
+            250
+        """
         steps = self._connected().read_reply(limit_of(timeout))
         return self._run("read_reply", steps)
 
@@ -379,6 +513,15 @@ class SmtpClient(Connection):
 
         Raises:
             SmtpError, Cancelled: As verbs do; thrown into the dialogue first.
+
+        Example:
+            >>> from smtpnb.protocol.commands import Noop, Vrfy
+            >>> def ask(name):
+            ...     yield Noop()
+            ...     reply = yield Vrfy(name)
+            ...     return reply.code
+            >>> client.run(ask("bob"))
+            252
         """
         return self._run("run", converse(dialogue, self._say))
 
@@ -442,8 +585,8 @@ class SmtpClient(Connection):
                 the message. A refused greeting or EHLO is in the text.
 
         Example:
-            >>> client.send(b"Subject: hi\\r\\n\\r\\nhello\\r\\n", "a@x", ["b@y"])
-            <Delivery accepted for 1 of 1: 250 2.0.0 Ok: queued as ...>
+            >>> client.send("Subject: hi\n\nhello\n", "a@a.example", ["b@b.example"])
+            <Delivery accepted for 1 of 1: 250 2.6.0 Message 1 taken, ...>
         """
         from smtpnb.message.envelope import MailObject, addressed  # when first used
 
@@ -501,6 +644,14 @@ class SmtpClient(Connection):
             SmtpError, Cancelled: The connection failed. `deliveries` of the error has
                 the outcome of every message that was taken; with `reconnect`, of every
                 message of a list.
+
+        Example:
+            >>> mails = [
+            ...     MailObject("ann@a.example", [f"{name}@b.example"], "Subject: x")
+            ...     for name in ("bob", "carol")
+            ... ]
+            >>> [delivery.outcome for delivery in client.send_all(mails)]
+            ['accepted', 'accepted']
         """
         deliveries = self._deliveries(
             messages,
@@ -569,9 +720,15 @@ class SmtpClient(Connection):
                 loses the others, so call `send_all` if you want a list.
 
         Example:
-            >>> with client.stream(messages) as deliveries:
+            >>> mails = (
+            ...     MailObject("ann@a.example", [f"{name}@b.example"], "Subject: x")
+            ...     for name in ("bob", "carol")
+            ... )
+            >>> with client.stream(mails) as deliveries:
             ...     for delivery in deliveries:
             ...         print(delivery.mail.forward_paths, delivery.outcome)
+            ('bob@b.example',) accepted
+            ('carol@b.example',) accepted
         """
         return self._deliveries(
             messages,
@@ -631,6 +788,17 @@ class SmtpClient(Connection):
         Raises:
             LocalProtocolError: When the block ends: a command must not be sent, or the
                 server does not offer PIPELINING; nothing was sent.
+
+        Example:
+            >>> with client.pipeline() as group:
+            ...     group.mail_from("ann@client.example")
+            ...     group.rcpt_to("bob@sandbox.example")
+            ...     group.data()
+            0
+            1
+            2
+            >>> [reply.code for reply in group.replies]
+            [250, 250, 354]
         """
 
         def leave(group: tuple[commands.Command, ...]) -> tuple[Reply, ...]:

@@ -183,6 +183,15 @@ def conformance(
     Raises:
         ValueError: There is no such part.
         LocalProtocolError: EHLO is out of order now; nothing was sent.
+
+    Example:
+        >>> from smtpnb.analysis import lint
+        >>> client = SmtpClient()
+        >>> client.connect(sandbox).ok
+        True
+        >>> answers = client.run(conformance())
+        >>> lint(client.transcript)["verdict"].unique().tolist()
+        ['PASS']
     """
     if not 1 <= part <= PARTS:
         raise ValueError(f"there are parts 1 to {PARTS}, and no {part}")
@@ -223,6 +232,14 @@ def conformance_in_parts(
 
     Returns:
         The answers of all parts. A part whose connection failed was not asked.
+
+    Example:
+        >>> client = SmtpClient()
+        >>> def connect():
+        ...     client.connect(sandbox)
+        ...     return client
+        >>> print(conformance_in_parts(connect))
+        asked 17 of 17
     """
     answers: list[Answer] = []
     ended_by: list[str] = []

@@ -25,6 +25,11 @@ class Recipient(NamedTuple):
         forward_path: The recipient.
         outcome: As for `Delivery`.
         reply: The reply that decided; None if none did.
+
+    Example:
+        >>> delivery = client.send("Subject: x", "a@a.example", ["b@b.example"])
+        >>> [(each.forward_path, each.outcome) for each in delivery.recipients]
+        [('b@b.example', 'accepted')]
     """
 
     forward_path: str
@@ -47,6 +52,11 @@ class Delivery:
         mail: The same.
         error: Why it was not tried, if the fault is its own; else None.
         transaction: The replies, as the wire took them.
+
+    Example:
+        >>> delivery = client.send("Subject: x", "a@a.example", ["b@b.example"])
+        >>> delivery.outcome, delivery.ok, delivery.reply.code
+        ('accepted', True, 250)
     """
 
     __slots__ = ("error", "mail", "transaction")

@@ -95,39 +95,117 @@ class _Context(Exception):
 
 
 class SmtpError(_Context):
-    """A conversation failed, or was not allowed to begin."""
+    """A conversation failed, or was not allowed to begin.
+
+    Example:
+        >>> sandbox.fault("noop", drop=True)
+        Fault('noop', drop=True)
+        >>> try:
+        ...     client.noop()
+        ... except SmtpError as error:
+        ...     print(type(error).__name__, error.phase)
+        ConnectionLost noop
+    """
 
 
 class ReplyError(SmtpError):
-    """A reply said no, and the caller asked for that to raise."""
+    """A reply said no, and the caller asked for that to raise.
+
+    Example:
+        >>> try:
+        ...     client.expn("staff").raise_for_status()
+        ... except ReplyError as error:
+        ...     print(error.reply.code)
+        502
+    """
 
 
 class TransientReplyError(ReplyError):
-    """The reply was 4yz: try again later."""
+    """The reply was 4yz: try again later.
+
+    Example:
+        >>> sandbox.fault("noop", reply="451 4.3.0 Not now")
+        Fault('noop', reply='451 4.3.0 Not now')
+        >>> try:
+        ...     client.noop().raise_for_status()
+        ... except TransientReplyError as error:
+        ...     print(error.reply.enhanced)
+        4.3.0
+    """
 
 
 class PermanentReplyError(ReplyError):
-    """The reply was 5yz: do not repeat the command as it is."""
+    """The reply was 5yz: do not repeat the command as it is.
+
+    Example:
+        >>> try:
+        ...     client.expn("staff").raise_for_status()
+        ... except PermanentReplyError as error:
+        ...     print(error.reply.enhanced)
+        5.5.1
+    """
 
 
 class LocalProtocolError(SmtpError):
-    """We tried something that must not be sent; no octet left."""
+    """We tried something that must not be sent; no octet left.
+
+    Example:
+        >>> try:
+        ...     client.data("Subject: too early")
+        ... except LocalProtocolError as error:
+        ...     print("nothing was sent" in str(error))
+        True
+    """
 
 
 class RemoteProtocolError(SmtpError):
-    """The peer broke the protocol; the connection is closed."""
+    """The peer broke the protocol; the connection is closed.
+
+    Example:
+        >>> sandbox.fault("mail", reply="354 Go ahead")
+        Fault('mail', reply='354 Go ahead')
+        >>> try:
+        ...     client.mail_from("ann@client.example")
+        ... except RemoteProtocolError as error:
+        ...     print(error.phase, client.state.name)
+        mail CLOSED
+    """
 
 
 class TransportError(SmtpError, OSError):
-    """The network failed; the connection is closed."""
+    """The network failed; the connection is closed.
+
+    Example:
+        >>> try:
+        ...     SmtpClient().connect("127.0.0.1", 1)
+        ... except TransportError as error:
+        ...     print(type(error).__name__)
+        ConnectError
+    """
 
 
 class ResolveError(TransportError):
-    """The name has no address, or the resolver failed."""
+    """The name has no address, or the resolver failed.
+
+    Example:
+        >>> try:
+        ...     SmtpClient().connect("nowhere.invalid")
+        ... except ResolveError as error:
+        ...     print(error.phase)
+        resolve
+    """
 
 
 class ConnectError(TransportError):
-    """No address of the host accepted a connection."""
+    """No address of the host accepted a connection.
+
+    Example:
+        >>> try:
+        ...     SmtpClient().connect("127.0.0.1", 1)
+        ... except ConnectError as error:
+        ...     print(error.phase)
+        connect
+    """
 
 
 class TlsError(TransportError):
@@ -137,6 +215,16 @@ class TlsError(TransportError):
         findings: What verification found, a sentence each; empty for other failures.
         certificate: Facts of the certificate that did not verify (the keys of
             `client.tls` that begin with "cert_"), as far as it was seen; else None.
+
+    Example:
+        >>> stranger = SmtpClient()  # knows nothing of the sandbox's CA
+        >>> stranger.connect(sandbox.host, sandbox.port).ok and stranger.ehlo().ok
+        True
+        >>> try:
+        ...     stranger.starttls()
+        ... except TlsError as error:
+        ...     print(error.phase, len(error.findings) > 0)
+        tls True
     """
 
     findings: tuple[str, ...] = ()
@@ -144,12 +232,44 @@ class TlsError(TransportError):
 
 
 class ConnectionLost(TransportError):
-    """The peer closed or reset the connection."""
+    """The peer closed or reset the connection.
+
+    Example:
+        >>> sandbox.fault("noop", drop=True)
+        Fault('noop', drop=True)
+        >>> try:
+        ...     client.noop()
+        ... except ConnectionLost as error:
+        ...     print(error.phase)
+        noop
+    """
 
 
 class DeadlineExceeded(SmtpError, TimeoutError):
-    """The phase took longer than its deadline; the connection is closed."""
+    """The phase took longer than its deadline; the connection is closed.
+
+    Example:
+        >>> sandbox.fault("noop", stall=True)
+        Fault('noop', stall=True)
+        >>> try:
+        ...     client.noop(timeout=0.1)
+        ... except DeadlineExceeded as error:
+        ...     print(error.phase)
+        noop
+    """
 
 
 class Cancelled(_Context):
-    """cancel() ended the running command; the connection is closed."""
+    """cancel() ended the running command; the connection is closed.
+
+    Example:
+        >>> from threading import Timer
+        >>> sandbox.fault("noop", stall=True)
+        Fault('noop', stall=True)
+        >>> Timer(0.1, client.cancel).start()
+        >>> try:
+        ...     client.noop()
+        ... except Cancelled as error:
+        ...     print(isinstance(error, SmtpError))
+        False
+    """

@@ -40,11 +40,16 @@ class EnhancedStatus(str):
 
 
 class Reply:
-    """One complete reply of a server. Immutable, and a plain value.
+    r"""One complete reply of a server. Immutable, and a plain value.
 
     Attributes:
         code: The reply code, 200 to 599.
         octets: The reply as received, line ends included; an echoed secret is cut.
+
+    Example:
+        >>> reply = Reply(b"550 5.1.1 No such user\r\n")
+        >>> reply.code, str(reply.enhanced), reply.text, reply.ok
+        (550, '5.1.1', '5.1.1 No such user', False)
     """
 
     __slots__ = ("code", "octets")

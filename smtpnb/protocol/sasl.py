@@ -63,6 +63,10 @@ class Plain(Mechanism):
         password: The password, as text or Secret.
         identity: The authorization identity, if it differs.
         initial_response: Send it with AUTH, or wait for the server's 334.
+
+    Example:
+        >>> Plain("ann", "sesame-open")
+        Plain(...)
     """
 
     name = "PLAIN"
@@ -107,6 +111,12 @@ class Login(Mechanism):
         password: The password, as text or Secret.
         initial_response: Send the user name with AUTH. Strict servers refuse it, as
             LOGIN is a mechanism in which the server speaks first.
+
+    Example:
+        >>> client.starttls().ok and client.ehlo().ok
+        True
+        >>> client.auth(Login("ann", "sesame-open")).code
+        235
     """
 
     name = "LOGIN"

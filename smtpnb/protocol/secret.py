@@ -43,6 +43,10 @@ class Secret:
 
     Args:
         value: The secret as text, or another Secret.
+
+    Example:
+        >>> Secret("sesame-open")
+        Secret(***)
     """
 
     __slots__ = ("_octets",)

@@ -53,7 +53,14 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """Where a session is; the values are words for people."""
+    """Where a session is; the values are words for people.
+
+    Example:
+        >>> client.state is State.READY
+        True
+        >>> print(State.READY)
+        READY
+    """
 
     CLOSED = "not connected"
     GREETING = "connected; the greeting has not come"

@@ -64,6 +64,11 @@ class Fault:
 
     Raises:
         ValueError: An argument is out of range, or the fault would do nothing.
+
+    Example:
+        >>> with Sandbox(faults=[Fault("greeting", reply="554 No service")]) as closed:
+        ...     SmtpClient().connect(closed).code
+        554
     """
 
     step: str

@@ -59,6 +59,13 @@ class Sandbox:
     Raises:
         ValueError: An argument is not among those above.
         OSError: The port is taken.
+
+    Example:
+        >>> with Sandbox() as sandbox, SmtpClient() as client:
+        ...     reply = client.connect(sandbox)
+        ...     delivery = client.send("Subject: x", "ann@a.example", ["bob@b.example"])
+        ...     print(sandbox.inbox()["subject"][0])
+        x
     """
 
     def __init__(

@@ -202,6 +202,11 @@ class SavedTranscript(Views):
 
     Raises:
         ValueError: It is no events frame.
+
+    Example:
+        >>> path = client.transcript.save("monday.jsonl")
+        >>> load(path).text() == client.transcript.text()
+        True
     """
 
     def __init__(self, frame: Any) -> None:
@@ -245,6 +250,11 @@ def load(path: str | Path) -> SavedTranscript:
         FileNotFoundError: There is no such file.
         ValueError: It is no transcript of smtpnb, of another version of the schema,
             or larger than any honest one.
+
+    Example:
+        >>> path = client.transcript.save("monday.parquet")
+        >>> len(load(path)) == len(client.transcript)
+        True
     """
     from smtpnb.transcript.store import files  # loads pyarrow
 
@@ -266,6 +276,14 @@ def concat(sources: Iterable[Any]) -> Any:
 
     Raises:
         ValueError: There is none, or they are of different tables.
+
+    Example:
+        >>> other = SmtpClient()
+        >>> other.connect(sandbox).ok
+        True
+        >>> both = concat([client.transcript, other.transcript])
+        >>> len(both.sessions())
+        2
     """
     from smtpnb.transcript import door  # loads pandas
 
@@ -292,6 +310,10 @@ class Transcript(Views):
 
     Args:
         records: The records, by reference: connections added later are seen.
+
+    Example:
+        >>> client.transcript.exchanges()["verb"].dropna().to_list()
+        ['EHLO']
     """
 
     def __init__(self, records: Sequence[Record]) -> None:

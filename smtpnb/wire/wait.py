@@ -126,6 +126,13 @@ class Timeouts:
 
     Raises:
         LocalProtocolError: One of them is no number of seconds.
+
+    Example:
+        >>> patient = Timeouts(command=300.0)
+        >>> SmtpClient(timeouts=patient).timeouts.command
+        300.0
+        >>> RFC5321.eod, INTERACTIVE.command
+        (600.0, 60.0)
     """
 
     __slots__ = (

@@ -42,6 +42,12 @@ def to_csv(frame: pd.DataFrame, path: str | Path, *, overwrite: bool = False) ->
 
     Raises:
         FileExistsError: The file exists, or is no regular file; nothing was written.
+
+    Example:
+        >>> to_csv(client.transcript.exchanges(), "exchanges.csv")
+        >>> with open("exchanges.csv") as file:
+        ...     print("latency_ms" in file.readline())
+        True
     """
     with files.create(path, overwrite=overwrite) as file:
         file.write(csv_text(frame).encode())

@@ -62,6 +62,11 @@ def scan(
         FileNotFoundError: There is nothing.
         ValueError: A file is not ours, of another version or over a limit; or there
             is no such column.
+
+    Example:
+        >>> path = client.transcript.save("monday.parquet")
+        >>> scan(".", ["event", "verb"], event="reply")["verb"].dropna().to_list()
+        ['EHLO']
     """
     places = [path] if isinstance(path, (str, Path)) else list(path)
     found = list(dict.fromkeys(file for place in places for file in _files(place)))
