@@ -63,8 +63,17 @@ if TYPE_CHECKING:
         TransportError as TransportError,
     )
     from smtpnb.protocol.reply import Reply as Reply
+    from smtpnb.protocol.sasl import Anonymous as Anonymous
+    from smtpnb.protocol.sasl import CramMd5 as CramMd5
+    from smtpnb.protocol.sasl import DigestMd5 as DigestMd5
+    from smtpnb.protocol.sasl import External as External
+    from smtpnb.protocol.sasl import Gssapi as Gssapi
     from smtpnb.protocol.sasl import Login as Login
+    from smtpnb.protocol.sasl import Ntlm as Ntlm
+    from smtpnb.protocol.sasl import OAuthBearer as OAuthBearer
     from smtpnb.protocol.sasl import Plain as Plain
+    from smtpnb.protocol.sasl import Scram as Scram
+    from smtpnb.protocol.sasl import XOAuth2 as XOAuth2
     from smtpnb.protocol.secret import Secret as Secret
     from smtpnb.protocol.session import State as State
     from smtpnb.sandbox import Fault as Fault
@@ -93,6 +102,10 @@ _ERRORS: Final = (
     "PermanentReplyError RemoteProtocolError ReplyError ResolveError SmtpError "
     "TlsError TransientReplyError TransportError"
 )
+_MECHANISMS: Final = (
+    "Anonymous CramMd5 DigestMd5 External Gssapi Login Ntlm OAuthBearer Plain Scram "
+    "XOAuth2"
+)
 _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
     "smtpnb.dialogues.conformance": "conformance conformance_in_parts",
@@ -100,7 +113,7 @@ _HOMES: Final = {
     "smtpnb.message.delivery": "Delivery Recipient",
     "smtpnb.message.envelope": "MailObject",
     "smtpnb.protocol.reply": "Reply",
-    "smtpnb.protocol.sasl": "Login Plain",
+    "smtpnb.protocol.sasl": _MECHANISMS,
     "smtpnb.protocol.secret": "Secret",
     "smtpnb.protocol.session": "State",
     "smtpnb.sandbox": "Fault Sandbox",

@@ -29,7 +29,8 @@ from smtpnb.protocol.errors import (
     LocalProtocolError,
     SmtpError,
 )
-from smtpnb.protocol.sasl import Mechanism
+from smtpnb.protocol.sasl.mechanism import Mechanism
+from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
 from smtpnb.transfer import choose
 from smtpnb.transfer.bearable import (
@@ -39,7 +40,7 @@ from smtpnb.transfer.bearable import (
     encoder_of_pieces,
 )
 from smtpnb.transfer.body import Body
-from smtpnb.wire.auth import authenticate
+from smtpnb.wire.auth import authenticate, by_name
 from smtpnb.wire.wait import checked_timeout
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from smtpnb.message.delivery import Delivery
     from smtpnb.message.envelope import MailObject
     from smtpnb.protocol.reply import Reply
+    from smtpnb.protocol.sasl.oauth import Token
     from smtpnb.transfer.choose import Overlap
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps
@@ -165,29 +167,64 @@ class SmtpClient(Connection):
 
     def auth(
         self,
-        mechanism: Mechanism,
+        mechanism: Mechanism | str,
+        user: str = "",
+        password: str | Secret | None = None,
         *,
+        token: Token | None = None,
+        identity: str = "",
+        initial_response: bool | None = None,
         allow_cleartext_auth: bool = False,
         timeout: float | None = None,
     ) -> Reply:
-        """Authenticate: `auth(Plain("user", password))`.
+        """Authenticate: `auth("auto", "user", password)`, or `auth(Plain(...))`.
+
+        "auto" takes the strongest mechanism that is offered, once: after a refusal
+        nothing weaker is tried. What a server tells in a challenge - why it refuses a
+        token, say - is a note in the transcript.
 
         Args:
-            mechanism: `Plain`, `Login` or another mechanism.
+            mechanism: "auto", a name such as "scram-sha-256", or a `Mechanism`:
+                `Plain`, `Login`, `CramMd5`, `DigestMd5`, `Scram`, `XOAuth2`,
+                `OAuthBearer`, `Ntlm`, `Gssapi`, `External`, `Anonymous`.
+            user: With a name: the user name.
+            password: With a name: the password, as text or Secret.
+            token: With a name: the access token of XOAUTH2 and OAUTHBEARER, or a
+                callable that returns it; "auto" then takes one of these two.
+            identity: With a name: the authorization identity, if it differs.
+            initial_response: With a name: send the first response with AUTH, or wait
+                for the 334; None for what the mechanism does by itself.
             allow_cleartext_auth: Send the secret without TLS.
-            timeout: Seconds for the whole exchange.
+            timeout: Seconds for the whole exchange, a token's callable included.
 
         Raises:
-            LocalProtocolError: Without TLS, over unverified TLS, or not offered.
+            LocalProtocolError: Without TLS, over unverified TLS, out of order or not
+                offered; nothing was sent.
+            RemoteProtocolError: The server breaks the mechanism, or could not prove
+                that it knows the password; the connection is closed.
 
         Example:
             >>> client.starttls().ok and client.ehlo().ok
             True
-            >>> client.auth(Plain("ann", "sesame-open")).code
+            >>> client.auth("auto", "ann", "sesame-open").code
             235
         """
+        # From here on no local holds their text: an error may pass.
+        password = None if password is None else Secret(password)
+        token = Secret(token) if isinstance(token, str) else token
+        engine = self._connected()
+        if isinstance(mechanism, str):
+            mechanism = by_name(
+                engine,
+                mechanism,
+                user,
+                password,
+                token=token,
+                identity=identity,
+                initial_response=initial_response,
+            )
         steps = authenticate(
-            self._connected(),
+            engine,
             mechanism,
             allow_cleartext=allow_cleartext_auth,
             limit=limit_of(timeout),

@@ -120,9 +120,11 @@ class Redactor:
     not save it. The code and the line ends of a reply are never touched.
     """
 
-    __slots__ = ("_forms",)
+    __slots__ = ("_forms", "_uncut")
 
     def __init__(self) -> None:
+        # The last challenge from which something was cut, and how it came.
+        self._uncut = (b"", memoryview(b""))
         # Each form, folded, and how much of its start or end is enough.
         self._forms: list[tuple[memoryview, int]] = []
 
@@ -146,6 +148,16 @@ class Redactor:
     def forget(self) -> None:
         """Drop every secret (the connection is gone)."""
         self._forms.clear()
+        self._uncut = (b"", memoryview(b""))
+
+    def as_it_came(self, shown: bytes) -> bytes:
+        """Return a challenge (334) uncut: a mechanism could not answer it else.
+
+        Args:
+            shown: The octets of the reply, perhaps cut.
+        """
+        cut, came = self._uncut
+        return bytes(came) if cut == shown and cut else shown
 
     def cut(self, octets: bytes) -> bytes:
         """Return the octets with every known form replaced by a placeholder."""
@@ -161,7 +173,10 @@ class Redactor:
             for run in re.compile(_RUN).finditer(marks, text, frame.end(2)):
                 pieces += [octets[done : run.start()], placeholder(len(run[0]))]
                 done = run.end()
-        return b"".join([*pieces, octets[done:]])
+        cut = b"".join([*pieces, octets[done:]])
+        if pieces and octets.startswith(b"334"):
+            self._uncut = cut, memoryview(octets)
+        return cut
 
     def _mark_wrapped(
         self, octets: bytes, frames: list[re.Match[bytes]], marks: bytearray

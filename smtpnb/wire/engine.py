@@ -499,7 +499,7 @@ class Engine:
                 self._fail(phase, error, message=message)
             raise
 
-    def give_up(self, phase: str, error: SmtpError) -> NoReturn:
+    def give_up(self, phase: str, error: BaseException) -> NoReturn:
         """End the connection with an error found between two steps."""
         self._fault = error
         self._fail(phase, error)
