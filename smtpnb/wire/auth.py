@@ -277,8 +277,6 @@ def _too_long(name: str, initial: memoryview | bytes) -> bool:
     return len("AUTH  \r\n") + len(name) + len(_code(initial)) > _COMMAND_LINE
 
 
-
-
 def _check_privacy(engine: Engine, *, allow_cleartext: bool) -> None:
     if engine.facts is not None and not engine.facts["verified"]:
         raise LocalProtocolError(

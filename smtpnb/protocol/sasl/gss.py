@@ -34,6 +34,10 @@ class Ntlm(ClientFirst):
 
     Raises:
         LocalProtocolError: pyspnego is not installed.
+
+    Example:
+        >>> Ntlm("ann@example.net", "sesame-open")
+        Ntlm(...)
     """
 
     name = "NTLM"
@@ -68,6 +72,10 @@ class Gssapi(ClientFirst):
 
     Raises:
         LocalProtocolError: pyspnego, or its part for Kerberos, is not installed.
+
+    Example:
+        >>> Gssapi("ann@EXAMPLE.NET")
+        Gssapi(...)
     """
 
     name = "GSSAPI"
