@@ -23,6 +23,7 @@ from smtpnb.client import SmtpClient
 from smtpnb.edges.text import for_terminal
 from smtpnb.notebook import expect, script
 from smtpnb.notebook.answers import Answer, after_content, delivery_html, delivery_text
+from smtpnb.notebook.commands import ACTIONS
 from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.grammar import Request, parse, usage
 from smtpnb.notebook.line import Word, expand
@@ -31,7 +32,7 @@ from smtpnb.notebook.messages import send_cell_whole
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.sessions import Sessions
 from smtpnb.notebook.showing import ShowEach, show
-from smtpnb.notebook.verbs import VERBS, send_cell
+from smtpnb.notebook.verbs import send_cell
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.reply import Reply
 
@@ -142,7 +143,7 @@ class SmtpMagics(Magics):
         if request.command in _QUIET:
             if wanted is not None:
                 raise UsageError(f"{request.command} has no reply to expect")
-            return VERBS[request.command](self.sessions, client, request)
+            return ACTIONS[request.command](self.sessions, client, request)
         if self.identity and client.identity is None:
             client.identity = self.identity
         lax, tls, began = client.lax, client.tls, time.monotonic()
@@ -152,7 +153,7 @@ class SmtpMagics(Magics):
             total = None if cell is None else len(cell.encode("utf-8", "replace"))
             with live(client, request.command, self._shell, limit=limit, total=total):
                 if cell is None:
-                    value = VERBS[request.command](self.sessions, client, request)
+                    value = ACTIONS[request.command](self.sessions, client, request)
                 else:
                     send = _OF_CELLS[request.command]
                     value = send(client, request, self._content(request, cell))

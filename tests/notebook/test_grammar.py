@@ -6,9 +6,9 @@ import pytest
 from IPython.core.error import UsageError
 
 from smtpnb.notebook import expect
+from smtpnb.notebook.commands import ACTIONS
 from smtpnb.notebook.grammar import COMMANDS, parse, usage
 from smtpnb.notebook.line import host_and_port
-from smtpnb.notebook.verbs import VERBS
 from smtpnb.protocol.reply import Reply
 
 
@@ -17,7 +17,7 @@ def evaluate(expression: str) -> Any:
 
 
 def test_every_command_of_the_grammar_has_a_verb_and_help() -> None:
-    assert set(VERBS) == set(COMMANDS)
+    assert set(ACTIONS) == set(COMMANDS)
     for name in COMMANDS:
         assert name in usage()
         assert usage(name).startswith(f"%smtp {name}")

@@ -1,0 +1,86 @@
+"""What is around a session of `%smtp`: the sandbox, other sessions, the panel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from smtpnb.notebook.connecting import target_of
+
+if TYPE_CHECKING:
+    from smtpnb.client import SmtpClient
+    from smtpnb.notebook.grammar import Request
+    from smtpnb.notebook.sessions import Sessions
+
+
+def sandbox(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Start, stop, look into or disturb the sandbox."""
+    what = request.words[0].text.lower() if request.words else ""
+    if what == "stop":
+        return sessions.stop_sandbox()
+    if what == "inbox":
+        return sessions.sandbox().inbox()
+    if what == "clear":
+        return sessions.sandbox().clear_faults()
+    if what == "fault":
+        return _fault(sessions, request)
+    if what:
+        raise UsageError(f"sandbox takes stop, inbox, fault or clear, not {what!r}")
+    given = {name: request.options.get(f"--{name}") for name in ("tls", "auth")}
+    return sessions.sandbox(**{name: value for name, value in given.items() if value})
+
+
+def _fault(sessions: Sessions, request: Request) -> Any:
+    if len(request.words) == 1:
+        raise UsageError("sandbox fault wants a STEP, such as rcpt")
+    step, *pattern = (word.text for word in request.words[1:])
+    times = request.number("--times")
+    settings = {
+        name: request.number(f"--{name}")
+        for name in ("delay", "drip", "probability")
+        if f"--{name}" in request.options
+    }
+    try:
+        return sessions.sandbox().fault(
+            step,
+            *pattern,
+            reply=request.options.get("--reply"),
+            drop="--drop" in request.options,
+            stall="--stall" in request.options,
+            eight_bit="--eight-bit" in request.options,
+            times=None if times is None else int(times),
+            **settings,  # type: ignore[arg-type]  # numbers, all of them
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpClient:
+    """Return the client behind the magic; with a name or a client, use that one."""
+    if not request.words:
+        return client
+    word = request.words[0]
+    if word.is_value and not isinstance(word.value, str):
+        return sessions.adopt(word.value, request.session)
+    name = word.text.removeprefix("@")
+    return sessions.use(name) if request.command == "use" else sessions.client(name)
+
+
+def list_sessions(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Return the table of sessions."""
+    return sessions.table()
+
+
+def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
+    """Return a panel for this session."""
+    from smtpnb.notebook.panel import Panel  # loads ipywidgets
+
+    name = request.session or sessions.current
+    if request.words:
+        sessions.targets[name] = target_of(sessions, request)
+    target, settings = sessions.targets.get(name, ("localhost", {}))
+    if isinstance(target, str):
+        target = f"{target}:{settings.get('port', 25)}"
+    # A later connect may give the name to another client.
+    return Panel(client, target, follow=lambda: sessions.look(name) or client)

@@ -1,0 +1,224 @@
+"""How `%smtp` connects, begins TLS, authenticates and closes."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+
+from smtpnb.notebook.line import bracketed, host_and_port
+from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
+from smtpnb.protocol.sasl import Login, Plain
+from smtpnb.protocol.secret import Secret
+from smtpnb.protocol.session import State
+
+if TYPE_CHECKING:
+    from smtpnb.client import SmtpClient
+    from smtpnb.notebook.grammar import Request
+    from smtpnb.notebook.sessions import Sessions
+    from smtpnb.protocol.reply import Reply
+    from smtpnb.protocol.sasl import Mechanism
+
+
+GOODBYE_S: Final = 5.0
+_TRUST: Final = {
+    "--verify": "verify",
+    "--ca": "ca",
+    "--server-name": "server_hostname",
+}
+
+
+def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Connect; an old connection ends once the new one is greeted, which is said.
+
+    Any fault or refusal before that changes nothing.
+    """
+    host, settings = target_of(sessions, request)
+    name = request.session or sessions.current
+    dialled = client if client.state is State.CLOSED else sessions.second(client)
+    last = (host, dict(settings))
+    try:
+        greeting = _dial(dialled, host, settings, request.number("--timeout"))
+    except BaseException:
+        if dialled is not client:
+            dialled.cancel()
+        raise
+    if dialled is not client:
+        dialled.on_tick = dialled.on_progress = None  # those of this command
+        if not greeting.ok:
+            dialled.disconnect()
+            return greeting
+        _end_old(client)
+        sessions.adopt_as(name, dialled)
+    sessions.targets[name] = last
+    return greeting
+
+
+def _dial(
+    client: SmtpClient, host: Any, settings: dict[str, Any], timeout: float | None
+) -> Reply:
+    """Connect; with `starttls` in the settings also EHLO, STARTTLS, EHLO.
+
+    Raises:
+        ReplyError: One of these three was refused.
+    """
+    settings = dict(settings)
+    starttls = settings.pop("starttls", False)
+    greeting = client.connect(host, **settings, timeout=timeout)
+    if starttls and greeting.ok:
+        name = settings.get("server_hostname")
+        client.ehlo().raise_for_status()
+        client.starttls(server_hostname=name).raise_for_status()
+        client.ehlo().raise_for_status()
+    return greeting
+
+
+def target_of(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]]:
+    """Return what to connect to, and how."""
+    if not request.words:
+        name = request.session or sessions.current
+        if name not in sessions.targets:
+            raise UsageError("connect wants HOST[:PORT], sandbox or {sandbox}")
+        host, last = sessions.targets[name]
+        return host, {**last, **_trust(host, request)}
+    word = request.words[0]
+    if word.is_value and not isinstance(word.value, str):
+        if not hasattr(word.value, "implicit_tls"):
+            raise UsageError(f"cannot connect to a {type(word.value).__name__}")
+        return word.value, _trust(word.value, request)
+    if word.text.lower() == "sandbox":
+        local = sessions.sandbox()
+        return local, _trust(local, request)
+    text = word.text
+    if len(request.words) == 2:  # as for telnet, nc and openssl
+        text = f"{bracketed(text)}:{request.words[1].text}"
+    host, port = host_and_port(text)
+    return host, {"port": port, **_trust(host, request)}
+
+
+def _trust(host: Any, request: Request) -> dict[str, Any]:
+    """Return what --verify, --ca and --tls mean for `SmtpClient.connect`."""
+    options = request.options
+    settings = {
+        argument: options[option]
+        for option, argument in _TRUST.items()
+        if option in options
+    }
+    if "--tls" in options:
+        implicit = options["--tls"] == "implicit"
+        if isinstance(host, str):
+            settings["implicit_tls"] = implicit
+        elif implicit != host.implicit_tls:
+            raise UsageError(f"{host!r} says itself whether TLS is implicit")
+        settings["starttls"] = options["--tls"] == "starttls"
+    return settings
+
+
+def _end_old(client: SmtpClient) -> None:
+    if client.state is State.CLOSED:
+        return
+    lost = client.state in (State.MAIL, State.RCPT, State.DATA)
+    peer = client.peer
+    try:
+        if State.DATA is client.state:
+            client.disconnect()  # QUIT would be a line of the message
+        else:
+            client.quit(timeout=GOODBYE_S)
+    except (SmtpError, Cancelled):  # the old one is closed either way
+        client.disconnect()
+    said = " in the middle of a mail transaction, which is lost" if lost else ""
+    print(f"ended the session with {peer}{said}")  # noqa: T201  # for the reader
+
+
+def disconnect(_: Sessions, client: SmtpClient, request: Request) -> None:
+    """Close without a word."""
+    client.disconnect()
+
+
+def cancel(_: Sessions, client: SmtpClient, request: Request) -> None:
+    """Stop what runs, and close."""
+    client.cancel()
+
+
+def starttls(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Begin TLS."""
+    return client.starttls(
+        **{name: request.options.get(option) for option, name in _TRUST.items()},
+        timeout=request.number("--timeout"),
+    )
+
+
+# AUTH
+
+
+def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Authenticate; the password never stands on the line."""
+    _check_before_asking(client)
+    name = request.options.get("--mechanism") or _preferred(client)
+    user, password = request.words[0].text, _password(request)
+    mechanism: Mechanism = (
+        Plain(user, password)
+        if name == "plain"
+        else Login(
+            user,
+            password,
+            initial_response="--no-initial-response" not in request.options,
+        )
+    )
+    return client.auth(
+        mechanism,
+        allow_cleartext_auth="--allow-cleartext-auth" in request.options,
+        timeout=request.number("--timeout"),
+    )
+
+
+def _check_before_asking(client: SmtpClient) -> None:
+    """Refuse what the client would refuse, before a password is asked for."""
+    if client.state is State.CLOSED:
+        raise LocalProtocolError("not connected; connect() first")
+    if client.lax:
+        return
+    if "AUTH" not in client.allowed:
+        raise LocalProtocolError(
+            f"AUTH is out of order: the session is {client.state}; nothing was sent"
+        )
+    if "AUTH" not in client.capabilities:
+        raise LocalProtocolError("the server does not offer AUTH; nothing was sent")
+
+
+def _preferred(client: SmtpClient) -> str:
+    """PLAIN, unless only LOGIN is offered."""
+    offered = client.capabilities.mechanisms
+    return "login" if "LOGIN" in offered and "PLAIN" not in offered else "plain"
+
+
+def _password(request: Request) -> Secret:
+    user = request.words[0].text
+    if len(request.words) > 1:
+        word = request.words[1]
+        if not word.is_value or not isinstance(word.value, (str, Secret)):
+            raise UsageError(
+                "never type a password on the line: IPython keeps its history; give "
+                "the USER alone and be asked, or {variable}, or --password-env NAME"
+            )
+        return Secret(word.value)
+    if variable := request.options.get("--password-env"):
+        if variable not in os.environ:
+            raise UsageError(f"there is no environment variable {variable}")
+        return Secret(os.environ[variable])
+    if service := request.options.get("--keyring"):
+        return _from_keyring(service, user)
+    return Secret(getpass.getpass(f"Password of {user}: "))
+
+
+def _from_keyring(service: str, user: str) -> Secret:
+    try:
+        import keyring
+    except ImportError:
+        raise UsageError("--keyring needs the package: pip install keyring") from None
+    password = keyring.get_password(service, user)
+    if password is None:
+        raise UsageError(f"the keyring has no password of {user} for {service}")
+    return Secret(password)
