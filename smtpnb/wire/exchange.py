@@ -118,6 +118,7 @@ class Exchange:
         self._receives = 0
         self._sent = 0  # on the stream that is gone
         self._writing = False
+        self._mismatched = False  # a reply came that nothing could be answered by
         # Seconds allowed to each of the few kinds of groups.
         self._seconds_of: dict[tuple[str, ...], float] = {}
         self.said_421 = False
@@ -567,7 +568,18 @@ class Exchange:
         self._last, self._last_number = replies[-1], number + len(replies) - 1
 
     def match(self, replies: tuple[bytes, ...]) -> None:
-        """Match replies to the commands that await one, first in first out."""
+        """Match replies to the commands that await one, first in first out.
+
+        Raises:
+            RemoteProtocolError: They do not match; nothing behind them is believed.
+        """
+        try:
+            self._match(replies)
+        except RemoteProtocolError:
+            self._mismatched = True
+            raise
+
+    def _match(self, replies: tuple[bytes, ...]) -> None:
         session = self.session
         if not self._writing:
             session.received_all(replies)
@@ -660,7 +672,7 @@ class Exchange:
                 size += fed
         self._writing = True  # a yes to an end that has not left is still a lie
         with suppress(RemoteProtocolError):
-            while self.session.queue:
+            while self.session.queue and not self._mismatched:
                 replies = self._complete(self.session.most_at_once)
                 if not replies:
                     break

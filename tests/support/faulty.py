@@ -31,7 +31,8 @@ class Plan:
     """What goes wrong, and where.
 
     Attributes:
-        at: The verb: MAIL, RCPT, DATA, end, BDAT or RSET; "" for nowhere.
+        at: The verb: MAIL, RCPT, DATA, end, BDAT or RSET; in LMTP "end" is the first
+            reply to the end, "final" the second; "" for nowhere.
         message: Of which message, 1.. in the order of MAIL.
         say: What is answered there in place of the right reply.
         then: What becomes of the connection: "on", "close", "reset", "half-close",
@@ -58,6 +59,8 @@ class Kept:
         ended: The end was seen.
         said_yes: The end was answered 2yz, or the server meant to when it failed.
         said_no: Anything of it was answered 4yz or 5yz.
+        taken: In LMTP, by recipient: whether the end was answered 2yz for it, or the
+            server meant to when it failed; nothing for those it never came to.
     """
 
     recipients: list[bytes] = field(default_factory=list)
@@ -65,6 +68,7 @@ class Kept:
     ended: bool = False
     said_yes: bool = False
     said_no: bool = False
+    taken: dict[bytes, bool] = field(default_factory=dict)
 
 
 @dataclass
@@ -160,6 +164,7 @@ class _Session:
         self.output = bytearray()
         self.n_mails = 0
         self.message: Kept | None = None
+        self.lmtp = False
 
     def serve(self) -> None:
         self.output += b"220 faulty ESMTP\r\n"
@@ -239,6 +244,10 @@ class _Session:
         self.output += b"".join([b"250-%b\r\n" % each for each in lines[:-1]])
         self.output += b"250 %b\r\n" % lines[-1]
 
+    def lhlo_(self, _: bytes) -> None:
+        self.lmtp = True
+        self.ehlo_(b"")
+
     def mail_(self, argument: bytes) -> None:
         self.n_mails += 1
         path = argument.partition(b"<")[2].partition(b">")[0]
@@ -291,9 +300,22 @@ class _Session:
     def end(self, kept: Kept) -> None:
         kept.ended = True
         self.books.n_behind += len(self.input)
-        reply = self.answer("end", b"250 2.0.0 taken")
-        kept.said_yes = reply[:1] == b"2"
+        if self.lmtp:
+            self.end_for_each(kept)
+        else:
+            reply = self.answer("end", b"250 2.0.0 taken")
+            kept.said_yes = reply[:1] == b"2"
         self.message = None
+
+    def end_for_each(self, kept: Kept) -> None:
+        """Answer the end once for each accepted recipient (RFC 2033 section 4.2)."""
+        refusing = self.plan.say[:1] in (b"4", b"5")
+        for n, path in enumerate(kept.recipients):
+            verb = ("end", "final")[n] if n < 2 else "a later one"
+            kept.taken[path] = not (verb == self.plan.at and refusing)
+            reply = self.answer(verb, b"250 2.0.0 taken")
+            kept.taken[path] = reply[:1] == b"2"
+            kept.said_yes |= kept.taken[path]
 
     def rset_(self, _: bytes) -> None:
         if self.answer("RSET", b"250 2.0.0 ok")[:1] == b"2":

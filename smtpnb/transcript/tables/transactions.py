@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from smtpnb.protocol.session import may_answer
 from smtpnb.protocol.transaction import (
     ABORTED,
     ACCEPTED,
+    ENDS,
     NOT_TRIED,
     REFUSED,
     UNKNOWN,
@@ -43,9 +45,11 @@ _FATES: Final = {UNKNOWN: 3, ABORTED: 4, NOT_TRIED: 5}
 # What a driver that aborted could still learn.
 _SETTLED: Final = {ACCEPTED: 0, REFUSED: 2, **_FATES}
 _EVENTS: Final = ("", "MAIL", "RCPT", "DATA", ".", "BDAT", "BDAT LAST")
-_ANSWERS: Final = (b"", b"", b"250", b"354", b"450", b"550", b"421")
+# What stands for a reply: of each class, and the two that mean more than theirs.
+_ANSWERS: Final = (0, 150, 250, 354, 450, 550, 421, 353)
 _REFUSED: Final = 4  # the digit, or 5
-_LAST_ANSWER: Final = 6  # 421
+_GOODBYE: Final = 6
+_PRELUDE: Final = 7  # PRDR: a reply for each recipient follows
 
 
 def frame(events: pd.DataFrame) -> pd.DataFrame:
@@ -165,7 +169,10 @@ class _Transactions:
         ends = self._step == "eod"
         finals = np.bincount(self._which[ends], minlength=self._n)
         heard = np.bincount(self._which[self._digit > 0], minlength=self._n)
-        self._lmtp = (lmtp[mine] | (finals > 1)).tolist()
+        # A 353 begins the many replies of PRDR, which is not LMTP.
+        code = self._rows["code"].fillna(0).to_numpy(np.int64)
+        preludes = np.bincount(self._which[ends & (code == 353)], minlength=self._n)
+        self._lmtp = (lmtp[mine] | ((finals > 1) & (preludes == 0))).tolist()
         self._away = ((heard == 0) & (last[mine] == 421)).tolist()
 
     def frame(self) -> pd.DataFrame:
@@ -260,7 +267,8 @@ class _Transactions:
         event[bdat & (self._step == "body")] = _EVENTS.index("BDAT")
         event[bdat & (self._step == "eod")] = _EVENTS.index("BDAT LAST")
         answer = np.clip(self._digit, 0, 5)
-        answer[(self._rows["code"] == 421).fillna(False).to_numpy(bool)] = _LAST_ANSWER
+        code = self._rows["code"].fillna(0).to_numpy(np.int64)
+        answer[code == 421], answer[code == 353] = _GOODBYE, _PRELUDE
         return (event * 8 + answer).astype(np.uint8)
 
     @staticmethod
@@ -299,12 +307,15 @@ def _judge(course: bytes, lmtp: bool, turned_away: bool) -> list[tuple[int, int]
     """
     said = [(_EVENTS[each // 8], each % 8) for each in course]
     n_recipients = sum(event == "RCPT" for event, _ in said)
-    judged = Transaction(None, [""] * n_recipients, lmtp=lmtp)
+    judged = Transaction(None, [""] * n_recipients, lmtp=lmtp, prdr=not lmtp)
     for place, (event, answer) in enumerate(said):
+        begins = answer == _PRELUDE and event in ENDS and judged.may_begin_finals
+        if event and answer and not (begins or may_answer(event, _ANSWERS[answer])):
+            break  # behind it nothing is believed
         if answer:
             # A reply whose text says which one it is.
-            judged.answered(event, b"%b %d" % (_ANSWERS[answer], place))
-    left = any(event in {".", "BDAT LAST"} for event, _ in said)
+            judged.answered(event, b"%d %d" % (_ANSWERS[answer], place))
+    left = any(event in ENDS for event, _ in said)
     judged.settle(left=left, turned_away=turned_away)
     if not n_recipients:
         reason = judged.reason or next(iter(judged.finals), None)
