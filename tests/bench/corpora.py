@@ -1,9 +1,11 @@
 """Records without a server: what a hundred thousand sessions would have left behind.
 
-Two kinds. *Lock-step*: many sessions of nineteen events each with many hosts, a message
-to two recipients, a tenth of them refused, one command at a time. *Pipelined*: one
-session that sends a stream of messages, the end of each and the start of the next in
-one group. Times vary as on a network; each accepted message has a queue id of its own.
+Three kinds. *Lock-step*: many sessions of nineteen events each with many hosts, a
+message to two recipients, a tenth of them refused, one command at a time. *Distinct*:
+the same, but no two sessions have a sender, a recipient or a reply to them in common,
+nor an address, and each has times of its own. *Pipelined*: one session that sends a
+stream of messages, the end of each and the start of the next in one group. Times vary
+as on a network; each accepted message has a queue id of its own.
 """
 
 from __future__ import annotations
@@ -57,20 +59,35 @@ def lock_step(n_events: int, seed: int = 1) -> list[Record]:
     return [_session(chance, chance.randrange(HOSTS)) for _ in number]
 
 
-def _session(chance: random.Random, site: int) -> Record:
+def distinct(n_events: int, seed: int = 3) -> list[Record]:
+    """Return records as `lock_step` does, with nothing said twice."""
+    chance = random.Random(seed)
+    n_sessions = max(n_events // EVENTS_OF_A_SESSION, 1)
+    hosts = max(n_sessions // 10, 1)
+    return [_session(chance, own % hosts, own) for own in range(n_sessions)]
+
+
+def _session(chance: random.Random, site: int, own: int | None = None) -> Record:
     host, address = f"mx{site}.example.test", f"192.0.{site // 256}.{site % 256}"
+    who = b"" if own is None else b"%d" % own
+    if own is not None:
+        address = f"10.{own >> 16}.{own >> 8 & 255}.{own & 255}"
     writer = _Writer(chance, host)
+    writer.record.wall_ns += (own or 0) * 1_234_567_891
     add = writer.record.add
     add(log.RESOLVE, writer.now, writer.later(3), host, (address,), None)
     add(log.CONNECT, writer.now, writer.later(20), address, 25, "198.51.100.7", None)
     writer.hear(b"220 %b ESMTP Postfix\r\n" % host.encode(), 0, 30)
     offer = b"250-%b\r\n" % host.encode() + _EHLO
     writer.say("ehlo", b"EHLO client.test\r\n", offer, 20)
-    writer.say("mail", b"MAIL FROM:<a@client.test>\r\n", b"250 2.1.0 Ok\r\n", 20)
-    refused = b"550 5.1.1 <no@example.test>: User unknown\r\n"
+    writer.say(
+        "mail", b"MAIL FROM:<a%b@client.test>\r\n" % who, b"250 2.1.0 Ok\r\n", 20
+    )
+    refused = b"550 5.1.1 <ok%b@example.test>: User unknown\r\n" % who
+    granted = b"250 2.1.5 Ok%b\r\n" % (who and b" (%b)" % who)
     for _ in range(2):
-        answer = refused if chance.random() < 0.1 else b"250 2.1.5 Ok\r\n"
-        writer.say("rcpt", b"RCPT TO:<ok@example.test>\r\n", answer, 25)
+        answer = refused if chance.random() < 0.1 else granted
+        writer.say("rcpt", b"RCPT TO:<ok%b@example.test>\r\n" % who, answer, 25)
     writer.say("data", b"DATA\r\n", b"354 End data with <CR><LF>.<CR><LF>\r\n", 20)
     octets = chance.randrange(500, 50_000)
     ended = writer.exchange + 1
