@@ -23,6 +23,7 @@ from smtpnb.analysis.hosts.plot_posture import describe_posture, plot_posture
 from smtpnb.analysis.hosts.posture import tls_posture, tls_rules
 from smtpnb.analysis.lint.lint import lint, lint_rules
 from smtpnb.analysis.lint.plot_lint import describe_lint, plot_lint
+from smtpnb.analysis.palettes import use_theme
 from smtpnb.analysis.replies.classify import classify
 from smtpnb.analysis.replies.codes import reply_codes
 from smtpnb.analysis.replies.plot_classify import describe_classify, plot_classify
@@ -40,9 +41,16 @@ from smtpnb.analysis.times.plot_latency import (
     plot_slowest,
 )
 from smtpnb.analysis.times.plot_slo import describe_slo, plot_slo
+from smtpnb.analysis.times.plot_spread import (
+    describe_latency_by_hour,
+    describe_latency_ecdf,
+    plot_latency_by_hour,
+    plot_latency_ecdf,
+)
 from smtpnb.analysis.times.plot_timeline import describe_timeline, plot_timeline
 from smtpnb.analysis.times.plot_waterfall import describe_waterfall, plot_waterfall
 from smtpnb.analysis.times.slo import slo
+from smtpnb.analysis.times.spread import latency_by_hour, latency_ecdf
 from smtpnb.analysis.times.timeline import timeline
 from smtpnb.analysis.times.waterfall import waterfall
 
@@ -59,6 +67,8 @@ __all__ = [
     "describe_compare",
     "describe_dialogue",
     "describe_latency",
+    "describe_latency_by_hour",
+    "describe_latency_ecdf",
     "describe_lint",
     "describe_posture",
     "describe_reply_codes",
@@ -69,6 +79,8 @@ __all__ = [
     "diff_dialogue",
     "explain",
     "latency",
+    "latency_by_hour",
+    "latency_ecdf",
     "lint",
     "lint_rules",
     "plot_anomalies",
@@ -76,6 +88,8 @@ __all__ = [
     "plot_classify",
     "plot_compare",
     "plot_latency",
+    "plot_latency_by_hour",
+    "plot_latency_ecdf",
     "plot_lint",
     "plot_posture",
     "plot_reply_codes",
@@ -94,5 +108,6 @@ __all__ = [
     "timeline",
     "tls_posture",
     "tls_rules",
+    "use_theme",
     "waterfall",
 ]

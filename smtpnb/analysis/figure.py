@@ -6,16 +6,19 @@ set up; this one needs neither. Loads matplotlib: import it only where one is dr
 
 from __future__ import annotations
 
+from base64 import b64encode
 from io import BytesIO
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from smtpnb.edges.text import for_html
+
 DPI = 110
 
 
 class ShownFigure(Figure):
-    """A figure with an alternative text.
+    """A figure with an alternative text, opaque on whatever ground it stands.
 
     Attributes:
         alt: What the figure shows, in words.
@@ -27,6 +30,13 @@ class ShownFigure(Figure):
         self, include: Any = None, exclude: Any = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         octets = BytesIO()
-        self.savefig(octets, format="png", dpi=DPI)
-        data = {"image/png": octets.getvalue(), "text/plain": self.alt}
+        ground = self.get_facecolor()
+        self.savefig(octets, format="png", dpi=DPI, facecolor=ground, transparent=False)
+        png = octets.getvalue()
+        words = for_html(self.alt)
+        # JupyterLab and nbconvert's page have no alternative text for an image/png,
+        # whatever its metadata say; in HTML it arrives. The image is for the others.
+        source = f"data:image/png;base64,{b64encode(png).decode()}"
+        html = f'<img alt="{words}" style="max-width:100%" src="{source}">'
+        data = {"text/html": html, "image/png": png, "text/plain": self.alt}
         return data, {"image/png": {"alt": self.alt}}

@@ -9,6 +9,7 @@ This module knows nothing of any question, nor of how things are drawn.
 
 from __future__ import annotations
 
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.text import for_terminal
@@ -50,6 +51,35 @@ def middle_cut(name: str, longest: int) -> str:
         return shown
     tail = (longest - 3) // 2
     return f"{shown[: longest - 3 - tail]}...{shown[len(shown) - tail :]}"
+
+
+def cut_apart(names: Iterable[object], longest: int) -> list[str]:
+    """Cut names in the middle; those that would look alike, around where they differ.
+
+    Args:
+        names: Any number of them.
+        longest: What each may be long, in characters.
+    """
+    known = [for_terminal(str(name)) for name in names]
+    shown = [middle_cut(name, longest) for name in known]
+    alike: dict[str, set[str]] = {}
+    for name, label in zip(known, shown, strict=True):
+        alike.setdefault(label, set()).add(name)
+    differ = {
+        label: len(commonprefix([*own]))  # noqa: RUF071  # no paths
+        for label, own in alike.items()
+        if len(own) > 1
+    }
+    return [
+        _around(name, differ[label], longest) if label in differ else label
+        for name, label in zip(known, shown, strict=True)
+    ]
+
+
+def _around(name: str, at: int, longest: int) -> str:
+    """Cut a name so that the part is seen by which it differs from others like it."""
+    third = (longest - 6) // 3
+    return f"{name[:third]}...{name[at : at + third]}...{name[-third:]}"
 
 
 def note(parts: Iterable[str]) -> str:

@@ -1,8 +1,8 @@
 """The colours of words in HTML: legible on the white and on the dark of JupyterLab.
 
 A colour only repeats what a word or a sign says. The colour-blind can tell blue, green
-and vermilion apart; amber and red stand only beside words. Pictures have white ground
-and colours of their own (`analysis.pictures.style`).
+and vermilion apart; amber and red stand only beside words. Pictures have a ground
+and colours of their own (`analysis.palettes`).
 
 This module knows nothing of what is coloured.
 """

@@ -17,7 +17,7 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Float, Unicode
+from traitlets import CaselessStrEnum, Float, Unicode, observe
 
 from smtpnb.client import SmtpClient
 from smtpnb.edges.text import for_terminal
@@ -78,6 +78,16 @@ class SmtpMagics(Magics):
     identity = Unicode(
         None, allow_none=True, help="What EHLO says, unless a word says."
     ).tag(config=True)
+
+    theme = CaselessStrEnum(
+        ["light", "dark"], "light", help="What pictures look like: light or dark."
+    ).tag(config=True)
+
+    @observe("theme")
+    def _theme_changed(self, change: Any) -> None:
+        from smtpnb.analysis.palettes import use_theme  # loads the analyses
+
+        use_theme(change["new"])
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)

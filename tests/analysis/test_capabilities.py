@@ -175,7 +175,7 @@ def test_of_many_hosts_those_that_lack_most_are_drawn_and_it_says_so() -> None:
     rows = [tick.get_text() for tick in ax.get_yticklabels()]
     assert len(rows) == 40
     assert rows[0] == "poor.test before TLS"
-    assert "40 of 300 hosts, those that lack most" in ax.get_xlabel()
+    assert "the 40 worst of 300 hosts: they lack most" in ax.get_xlabel()
     assert describe_capabilities(matrix).endswith("260 hosts are not drawn.")
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.text import Text
 
 from smtpnb import Transcript
-from smtpnb.analysis import compare, describe_compare, plot_compare, style
+from smtpnb.analysis import compare, describe_compare, plot_compare
 from smtpnb.analysis.compare import facts, volatile
+from smtpnb.analysis.palettes import LIGHT
 from tests.transcript.logs import (
     Log,
     opened,
@@ -273,7 +275,7 @@ def test_the_picture_lists_the_changes_and_draws_the_latencies(tmp_path: Path) -
     b = Transcript([_asked(b"450 4.2.0 no\r\n", wait=40.0, host="mx2.example.test")])
     figure = plot_compare(compare(a, b))
     figure.savefig(tmp_path / "compare.png")  # mathtext would raise
-    above, below = figure.axes
+    above, below = figure.axes[0].child_axes
     listed = [text.get_text() for text in above.texts]
     assert "n = 2 changes" in listed
     assert {"mx1.example.test", "mx2.example.test", "reply noop 250"} <= set(listed)
@@ -285,7 +287,7 @@ def test_the_two_sides_can_be_given_names(tmp_path: Path) -> None:
     days = [Transcript([_asked(b"250 Ok\r\n", wait=ms)]) for ms in (10.0, 40.0)]
     figure = plot_compare(compare(*days), "Monday $^$", "Tuesday")
     figure.savefig(tmp_path / "compare.png")  # mathtext would raise
-    above, below = figure.axes
+    above, below = figure.axes[0].child_axes
     listed = {text.get_text() for text in above.texts}
     assert {"Monday $^$", "Tuesday"} <= listed
     assert "Monday $^$ hollow, Tuesday full" in below.get_xlabel()
@@ -298,12 +300,12 @@ def test_of_many_steps_only_those_that_moved_are_drawn() -> None:
     b = Transcript(
         [_asked(b"250 Ok\r\n", wait=slow.get(host, 10.0), host=host) for host in hosts]
     )
-    _, below = plot_compare(compare(a, b)).axes
+    _, below = plot_compare(compare(a, b)).axes[0].child_axes
     assert [text.get_text() for text in below.get_yticklabels()] == [
         "noop, mx3.example.test"
     ]
     assert below.get_xlabel().endswith("steps about the same")
-    _, below = plot_compare(compare(a, a)).axes
+    _, below = plot_compare(compare(a, a)).axes[0].child_axes
     assert below.texts[0].get_text() == "latency is about the same"
 
 
@@ -337,7 +339,7 @@ def test_a_dollar_in_a_reply_is_no_formula(tmp_path: Path) -> None:
     b = Transcript([_asked(b"250 $x_{y}$\r\n")])
     figure = plot_compare(compare(a, b))
     figure.savefig(tmp_path / "compare.png")  # mathtext would raise
-    assert "$x_{y}$" in [text.get_text() for text in figure.axes[0].texts]
+    assert "$x_{y}$" in [text.get_text() for text in figure.findobj(Text)]
 
 
 def test_the_picture_takes_what_its_question_takes() -> None:
@@ -353,14 +355,15 @@ def test_the_picture_takes_what_its_question_takes() -> None:
 def test_a_refusal_that_came_is_not_green() -> None:
     a = _asked(b"250 2.0.0 Ok\r\n")
     b = _asked(b"450 4.2.0 no\r\n")
-    above, _ = plot_compare(Transcript([a]), Transcript([b])).axes
+    figure = plot_compare(Transcript([a]), Transcript([b]))
+    above, _ = figure.axes[0].child_axes
     rows = {
         text.get_text(): above.patches[round(text.get_position()[1])].get_facecolor()
         for text in above.texts
         if text.get_text().startswith("reply")
     }
-    assert rows["reply noop 450 4.2.0"] == to_rgba(style.PALE_ORANGE)
-    assert to_rgba(style.PALE_GREEN) not in rows.values()
+    assert rows["reply noop 450 4.2.0"] == to_rgba(LIGHT.bad)
+    assert to_rgba(LIGHT.good) not in rows.values()
 
 
 def test_a_host_that_moved_to_another_port_is_compared_with_itself() -> None:

@@ -216,8 +216,8 @@ def test_the_picture_takes_what_its_question_takes() -> None:
     transcript = Transcript([plain()])
     for given in (transcript, transcript.events(), slo(transcript)):
         (ax,) = plot_slo(given).axes
-        said = "2 recipients; target 0.99, budget left"
-        assert ax.get_title(loc="left").startswith(said)
+        said = "2 recipients; target 0.99 (dashed), missed in 1 of 1 windows (x);"
+        assert said in ax.get_xlabel()
         assert describe_slo(given).startswith("1 of 2 recipients: good (50.00%")
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -89,16 +89,17 @@ def test_each_host_has_a_strip_that_names_its_numbers(tmp_path: Path) -> None:
     records = [_at(plain(), 0), _at(_down(), 1), _at(opened("$b_{c}$.test").close(), 2)]
     figure = plot_timeline(timeline(Transcript(records)))
     figure.savefig(tmp_path / "timeline.png")  # mathtext would raise
-    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+    strips: list[Any] = figure.axes[0].child_axes
+    assert [ax.get_title(loc="left") for ax in strips] == [
         "mx1.example.test   n = 3, failed 2",
         "$b_{c}$.test   n = 1, failed 0",
     ]
-    assert [text.get_text() for ax in figure.axes for text in ax.texts] == ["1", "1"]
+    assert [text.get_text() for ax in strips for text in ax.texts] == ["1", "1"]
 
 
 def test_points_are_joined_only_from_one_bin_to_the_next() -> None:
     records = [_at(plain(), minutes) for minutes in (0, 1, 10)]
-    (ax,) = plot_timeline(timeline(Transcript(records))).axes
+    (ax,) = plot_timeline(timeline(Transcript(records))).axes[0].child_axes
     joined = [line for line in ax.lines if line.get_linestyle() == "-"]
     assert [len(line.get_xdata()) for line in joined] == [2]  # type: ignore[arg-type]
 
@@ -106,7 +107,7 @@ def test_points_are_joined_only_from_one_bin_to_the_next() -> None:
 def test_only_the_worst_hosts_are_drawn_and_the_words_say_so() -> None:
     records = [_at(opened(f"mx{n}.test").close(), n) for n in range(9)]
     frame = timeline(Transcript(records))
-    assert len(plot_timeline(frame).axes) == 6
+    assert len(plot_timeline(frame).axes[0].child_axes) == 6
     said = describe_timeline(frame)
     assert said.startswith("9 sessions without a recipient with 9 hosts from ")
     assert said.endswith("3 hosts with fewer failures are not drawn.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smtpnb import State
+from smtpnb.analysis.palettes import DARK, LIGHT, palette_of
 from smtpnb.protocol.errors import (
     ConnectionLost,
     DeadlineExceeded,
@@ -147,3 +148,14 @@ def test_the_settings_say_what_a_line_does_not(run: Callable[[str], Any]) -> Non
     with pytest.raises(DeadlineExceeded):
         run("%smtp noop")
     assert run("%smtp connect sandbox --timeout 9").code == 220
+
+
+def test_pictures_are_dark_when_the_settings_say_so(run: Callable[[str], Any]) -> None:
+    run("%config SmtpMagics.theme = 'dark'")
+    try:
+        assert palette_of(None) is DARK
+        run("%config SmtpMagics.theme = 'grey'")  # traitlets says what it takes
+        assert palette_of(None) is DARK
+    finally:
+        run("%config SmtpMagics.theme = 'light'")
+    assert palette_of(None) is LIGHT

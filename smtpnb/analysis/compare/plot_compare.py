@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis import style
 from smtpnb.analysis.compare.compare import NOISE_RATIO, compare
-from smtpnb.analysis.pictured import middle_cut, note
+from smtpnb.analysis.palettes import palette_on
+from smtpnb.analysis.pictured import cut_apart, note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,19 +23,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_ROWS: Final = 30
 MAX_SAME: Final = 12  # with more steps, those that stayed the same are left out
 _LATENCIES: Final = ("p50_ms", "p95_ms")
 _OF_TLS: Final = ("tls_", "cert_")
 _SIGNS: Final = {"added": "+", "removed": "\u2212", "changed": "\u2260"}
-_TINTS: Final = {
-    "added": style.PALE_GREEN,
-    "removed": style.PALE_ORANGE,
-    "changed": style.PALE_YELLOW,
-}
+# By the names of a palette.
+_TINTS: Final = {"added": "good", "removed": "bad", "changed": "half"}
 _REFUSAL: Final = re.compile(r"(?:reply|text) \S+ (?:[45]\d\d|refused)\b|no reply at ")
-_AT: Final = (0.005, 0.115, 0.42, 0.71)  # where the columns of the list begin
+_REFUSED: Final = re.compile(r"[45]\d\d\b|refused\b|no reply\b")
+_AT: Final = (0.005, 0.115, 0.5, 0.76)  # where the columns of the list begin
 
 
 class _Move(NamedTuple):
@@ -46,7 +46,14 @@ class _Move(NamedTuple):
     change: str
 
 
-def plot_compare(given: Source, a: Source | str = "", b: str = "") -> Figure:
+def plot_compare(
+    given: Source,
+    a: Source | str = "",
+    b: str = "",
+    *,
+    ax: Axes | None = None,
+    theme: Theme | None = None,
+) -> Figure:
     """Draw what changed between two servers or two days.
 
     Args:
@@ -56,12 +63,13 @@ def plot_compare(given: Source, a: Source | str = "", b: str = "") -> Figure:
         a: What to call the first, or the earlier; "" for its name in the frame, or "a".
             Or the other one that `compare` takes.
         b: What to call the other one.
+        ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
     """
-    from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
-
     frame, a = _answer(given, a)
     changes, every = list(_changes(frame)), list(_moves(frame))
     moves = every
@@ -70,16 +78,14 @@ def plot_compare(given: Source, a: Source | str = "", b: str = "") -> Figure:
         moves = sorted(moved, key=_factor, reverse=True)[:MAX_ROWS]
     n_lines = 1 + max(min(len(changes), MAX_ROWS), 1)
     parts = [style.ROW * n_lines + 0.2, style.ROW * max(len(moves), 1) + 0.9]
-    figure = ShownFigure(figsize=(style.WIDTH, sum(parts)), layout="constrained")
-    figure.alt = describe_compare(frame)
+    ax, _ = style.card(ax, theme, describe_compare(frame), sum(parts) + 0.5)
+    style.title(ax, "What changed")
     names = (a or _sides(frame)[0], b or _sides(frame)[1])
-    # Two of its own, so that the labels below do not narrow the list above.
-    two = figure.subfigures(2, 1, height_ratios=parts, squeeze=False)
-    above, below = two[:, 0]
-    _list(above.subplots(), changes[:MAX_ROWS], len(changes), names)
-    ax = below.subplots()
+    # The labels below do not narrow the list above.
+    above, below = style.stacked(ax, parts, 0.1, lefts=(0.0, 0.26))
+    _list(above, changes[:MAX_ROWS], len(changes), names)
     if moves:
-        _dumbbells(ax, moves)
+        _dumbbells(below, moves)
         same = sum(move.change != "changed" for move in every)
         drawn = sum(move.change != "changed" for move in moves)
         rest = len(every) - len(moves) - (same - drawn)
@@ -89,11 +95,11 @@ def plot_compare(given: Source, a: Source | str = "", b: str = "") -> Figure:
         ]
         hollow, full = (style.short(name, 20) for name in names)
         said = f"median latency by step: {hollow} hollow, {full} full"
-        ax.set_xlabel(note([said, *others]), parse_math=False)
+        style.remark(below, note([said, *others]))
     else:
         none = "latency is about the same" if every else "no latency on both sides"
-        style.nothing_to_show(ax, none)
-    return figure
+        style.nothing_to_show(below, none)
+    return style.figure_of(ax)
 
 
 def _answer(given: Source, other: Source | str) -> tuple[pd.DataFrame, str]:
@@ -118,7 +124,7 @@ def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
     What follows from another change is left out: without TLS on one side nothing is
     offered after it, and a reply that never came has no text.
     """
-    several = len(set(frame["by"])) > 1
+    named = _named(frame, 24)
     no_tls = set(frame["by"][_lost_tls(frame)])
     for by, item, a, b, change in _columns(frame):
         follows = item.startswith("text") and change != "changed"
@@ -132,7 +138,7 @@ def _changes(frame: pd.DataFrame) -> Iterator[tuple[str, str, str, str]]:
         kind, _, rest = item.partition(" ")
         if kind == "reply" and rest.endswith(" none"):
             item = f"no reply at {rest.removesuffix(' none')}"  # noqa: PLW2901  # in words
-        label = f"{item}, {middle_cut(by, 24)}" if several else item
+        label = f"{item}, {named[by]}" if named else item
         shown = [text if isinstance(text, str) else "" for text in (a, b)]
         yield change, label, shown[0], shown[1]
 
@@ -148,12 +154,20 @@ def _columns(frame: pd.DataFrame) -> Iterator[tuple[str, str, Any, Any, str]]:
         yield str(by), str(item), a, b, str(change)
 
 
+def _named(frame: pd.DataFrame, longest: int) -> dict[str, str]:
+    """What to call the groups that were compared; nothing if there is but one."""
+    names = [str(name) for name in frame["by"].unique()]
+    if len(names) < 2:
+        return {}
+    return dict(zip(names, cut_apart(names, longest), strict=True))
+
+
 def _moves(frame: pd.DataFrame) -> Iterator[_Move]:
-    several = len(set(frame["by"])) > 1
+    named = _named(frame, 30)
     rows = frame[frame["item"].str.startswith("p50_ms") & frame["delta"].notna()]
     for by, item, a, b, change in _columns(rows):
         step = item.partition(" ")[2]
-        label = f"{step}, {middle_cut(by, 30)}" if several else step
+        label = f"{step}, {named[by]}" if named else step
         yield _Move(label, float(a), float(b), change)
 
 
@@ -170,6 +184,7 @@ def _list(
     n: int,
     sides: tuple[str, str],
 ) -> None:
+    pen = palette_on(ax)
     ax.set_axis_off()
     ax.set_xlim(0, 1)
     ax.set_ylim(max(len(changes), 1) - 0.5, -1.5)
@@ -177,21 +192,29 @@ def _list(
     head = (f"n = {n} changes{more}", "", *sides)
     for x, text in zip(_AT, head, strict=True):
         shown = style.short(text, 44 if x == _AT[0] else 34)
-        ax.text(x, -1, shown, fontsize=9, va="center", weight="bold", parse_math=False)
+        _write(ax, x, -1, shown, fontsize=9, weight="bold")
     if not changes:
-        ax.text(_AT[0], 0, "nothing but latency changed", fontsize=9, va="center")
+        _write(ax, _AT[0], 0, "nothing but latency changed", fontsize=9)
     for y, (change, item, a, b) in enumerate(changes):
-        ax.axhspan(y - 0.46, y + 0.46, color=_tint(change, item), linewidth=0)
+        tint = getattr(pen, _tint(change, item, b))
+        ax.axhspan(y - 0.46, y + 0.46, color=tint, linewidth=0)
         texts = (f"{_SIGNS[change]} {change}", item, a, b)
-        for x, text, longest in zip(_AT, texts, (12, 42, 36, 36), strict=True):
+        for x, text, longest in zip(_AT, texts, (12, 50, 30, 30), strict=True):
             shown = style.short(text, longest)
-            ax.text(x, y, shown, fontsize=8, va="center", parse_math=False)
+            _write(ax, x, y, shown, fontsize=8)
 
 
-def _tint(change: str, item: str) -> str:
+def _write(ax: Axes, x: float, y: float, text: str, **how: Any) -> None:
+    ink = palette_on(ax).ink
+    ax.text(x, y, text, va="center", color=ink, parse_math=False, **how)
+
+
+def _tint(change: str, item: str, b: str) -> str:
     """Colour what changed: that there are refusals now is not good news."""
     if _REFUSAL.match(item):
-        return style.PALE_ORANGE if change == "added" else style.PALE_YELLOW
+        return "bad" if change == "added" else "half"
+    if change == "changed" and item.startswith(("reply", "text")) and _REFUSED.match(b):
+        return "bad"
     return _TINTS[change]
 
 
@@ -199,12 +222,15 @@ def _dumbbells(ax: Axes, moves: list[_Move]) -> None:
     # A step that took less than the clock can tell still has a place on the axis.
     least = style.LEAST_MS
     known = [m._replace(a=max(m.a, least), b=max(m.b, least)) for m in moves]
+    pen = palette_on(ax)
     for y, move in enumerate(known):
-        colour = style.GREY
+        colour = pen.grey
         if move.change == "changed":
-            colour = style.VERMILION if move.b > move.a else style.BLUE
+            colour = pen.vermilion if move.b > move.a else pen.blue
         ax.plot([move.a, move.b], [y, y], color=colour, linewidth=2.5)
-        ax.plot([move.a], [y], "o", color=colour, markerfacecolor="white", markersize=6)
+        ax.plot(
+            [move.a], [y], "o", color=colour, markerfacecolor=pen.ground, markersize=6
+        )
         ax.plot([move.b], [y], "o", color=colour, markersize=6)
         text = f"{style.took(move.a)} to {style.took(move.b)}, {_moved(move)}"
         style.beside_bar(ax, max(move.a, move.b) * 1.03, y, text)

@@ -13,16 +13,18 @@ from smtpnb.analysis import style
 from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.hosts.capabilities import AFTER, BEFORE, FACTS, capabilities
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, labels
-from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.pictured import answer_to, cut_apart, note
 from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_ROWS: Final = 40
 MAX_WORDS: Final = 16
@@ -30,40 +32,49 @@ MAX_WORDS: Final = 16
 _SHADES: Final = {"yes": 0.45, "new": 0.8, "gone": 0.2, "no": 0.0, "?": 0.0}
 
 
-def plot_capabilities(given: Source) -> Figure:
+def plot_capabilities(
+    given: Source, *, ax: Axes | None = None, theme: Theme | None = None
+) -> Figure:
     """Draw who offers what, before TLS and after it.
 
     Args:
         given: From `capabilities`, or what it takes. At most 40 rows and the 16
             keywords that most hosts offer are drawn; of more hosts those that lack
-            most of them.
+            most of them, the worst first.
+        ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
     """
     frame = _answer(given)
     words, rows, n_left_out = _drawn(frame)
-    height = 1.5 + style.ROW * max(len(rows), 1)
-    figure, ax = style.new_figure(describe_capabilities(frame), height=height)
+    height = 2.0 + style.ROW * max(len(rows), 1)
+    ax, pen = style.card(ax, theme, describe_capabilities(frame), height)
+    style.title(ax, "Who offers what, before TLS and after it")
     if not rows or not words:
         style.nothing_to_show(ax, "no answer to EHLO")
-        return figure
+        return style.figure_of(ax)
     texts = [cells for _, cells in rows]
     shades = [[_SHADES.get(cell, _SHADES["yes"]) for cell in line] for line in texts]
-    style.cells(ax, shades, texts, hue="blue")
+    style.cells(ax, shades, texts, ["counts"] * len(words))
     style.name_columns(ax, words, rotation=35)
-    style.name_rows(ax, [label for label, _ in rows], longest=48)
+    style.name_rows(ax, [label for label, _ in rows], longest=60)
     for at, (label, _) in enumerate(rows):
         if at and not label.endswith(AFTER):  # a line between one host and the next
-            ax.axhline(at - 0.5, color=style.BLACK, linewidth=0.8)
+            ax.axhline(at - 0.5, color=pen.ink, linewidth=0.8)
     ax.spines[:].set_visible(False)
     n = len(_ends(frame))
     said = [f"n = {n} {'host' if n == 1 else 'hosts'}"]
     if n_left_out:
-        said[0] = f"{n - n_left_out} of {n} hosts, those that lack most"
+        said[0] = f"the {n - n_left_out} worst of {n:,} hosts: they lack most"
     said += ["new: only after TLS", "gone: only before", "?: EHLO was not answered"]
-    ax.set_xlabel(note(said), fontsize=8)
-    return figure
+    left_out = len(frame.columns) - len(FACTS) - len(words)
+    if left_out > 0:
+        said.append(f"{left_out} keywords that fewer offer are not drawn")
+    style.remark(ax, note(said))
+    return style.figure_of(ax)
 
 
 def _answer(given: Source) -> pd.DataFrame:
@@ -89,7 +100,8 @@ def _drawn(
     words = [str(word) for word in counts.index[:MAX_WORDS]]
     by_host: dict[str, list[tuple[str, list[str]]]] = {}
     for name, phase, cells in _rows(frame, words):
-        by_host.setdefault(name, []).append((f"{middle_cut(name, 36)} {phase}", cells))
+        by_host.setdefault(name, []).append((phase, cells))
+    shown = dict(zip(by_host, cut_apart(by_host, 36), strict=True))
     names = list(by_host)
     if sum(map(len, by_host.values())) > MAX_ROWS:
         lacking = {
@@ -101,7 +113,7 @@ def _drawn(
     for n_drawn, name in enumerate(names):
         if len(rows) + len(by_host[name]) > MAX_ROWS:
             return words, rows, len(names) - n_drawn
-        rows += by_host[name]
+        rows += [(f"{shown[name]} {phase}", cells) for phase, cells in by_host[name]]
     return words, rows, 0
 
 

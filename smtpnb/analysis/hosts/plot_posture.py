@@ -12,59 +12,62 @@ from smtpnb.analysis import style
 from smtpnb.analysis.frames import plain_rows
 from smtpnb.analysis.hosts.endpoints import ends_of, labels
 from smtpnb.analysis.hosts.posture import SOON, strong, tls_posture
-from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.pictured import answer_to, note
 from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_ROWS: Final = 40
 _GOOD: Final = "\u2713"
 _HALF: Final = "!"
 _BAD: Final = "\u2717"
 _UNKNOWN: Final = "?"
-_COLOURS: Final = {
-    _GOOD: style.PALE_GREEN,
-    _HALF: style.PALE_YELLOW,
-    _BAD: style.PALE_ORANGE,
-    _UNKNOWN: "#ffffff",
-}
+# By the names of a palette.
+_COLOURS: Final = {_GOOD: "good", _HALF: "half", _BAD: "bad", _UNKNOWN: "empty"}
 _COLUMNS: Final = ("offered", "version", "verified", "name", "days left", "key",
                    "result", "grade")  # fmt: skip
 _WIDTHS: Final = (1.0, 1.1, 1.0, 0.9, 1.0, 1.1, 2.2, 0.9)
 
 
-def plot_posture(given: Source) -> Figure:
+def plot_posture(
+    given: Source, *, ax: Axes | None = None, theme: Theme | None = None
+) -> Figure:
     """Draw how well each host does TLS.
 
     Args:
         given: From `tls_posture`, or what it takes. At most 40 hosts are drawn; of
-            more those with the lowest grade.
+            more those with the lowest grade, the worst first.
+        ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
     """
     frame = _answer(given)
     drawn = _worst(frame)
-    height = 1.1 + style.ROW * max(len(drawn), 1)
-    figure, ax = style.new_figure(describe_posture(frame), height=height)
+    height = 1.5 + style.ROW * max(len(drawn), 1)
+    ax, pen = style.card(ax, theme, describe_posture(frame), height)
+    style.title(ax, "How well each host does TLS")
     if drawn.empty:
         style.nothing_to_show(ax, "no sessions")
-        return figure
+        return style.figure_of(ax)
     edges = [sum(_WIDTHS[:at]) for at in range(len(_WIDTHS) + 1)]
     for y, row in enumerate(plain_rows(drawn)):
         for at, (icon, text) in enumerate(_cells(row)):
-            colour = _COLOURS[icon]
+            colour = getattr(pen, _COLOURS[icon])
             box = (edges[at], _WIDTHS[at])
             ax.broken_barh([box], (y - 0.46, 0.92), facecolors=colour)
             middle = edges[at] + _WIDTHS[at] / 2
             style.in_cell(ax, middle, y, f"{icon} {text}", colour, size=7.5)
     every = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
-    names = [middle_cut(every[end], 36) for end in ends_of(drawn)]
-    style.name_rows(ax, names)
+    style.name_rows(ax, [every[end] for end in ends_of(drawn)], 36)
     middles = [edge + width / 2 for edge, width in zip(edges, _WIDTHS, strict=False)]
     ax.set_xticks(middles, _COLUMNS, fontsize=9)
     ax.xaxis.set_ticks_position("top")
@@ -76,8 +79,8 @@ def plot_posture(given: Source) -> Figure:
         n = f"the {len(drawn)} worst of {len(frame)} hosts"
     signs = f"{_GOOD} good, {_HALF} halfway, {_BAD} bad, {_UNKNOWN} not seen"
     said = (n, signs, "the grade is the sum of tls_rules()")
-    ax.set_xlabel(note(said), fontsize=8)
-    return figure
+    style.remark(ax, note(said))
+    return style.figure_of(ax)
 
 
 def _answer(given: Source) -> pd.DataFrame:

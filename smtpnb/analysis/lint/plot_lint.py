@@ -13,33 +13,45 @@ from typing import TYPE_CHECKING, Final
 from smtpnb.analysis import style
 from smtpnb.analysis.lint.lint import lint
 from smtpnb.analysis.lint.rules.rule import LEVELS
-from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.pictured import answer_to, note
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_ROWS: Final = 40
 MAX_COLUMNS: Final = 12
 _NOT_ASKED: Final = "-"
+# By the names of a palette.
 _COLOURS: Final = {
-    "FAIL": style.PALE_ORANGE,
-    "WARN": style.PALE_YELLOW,
-    "PASS": style.PALE_GREEN,
-    _NOT_ASKED: "#ffffff",
+    "FAIL": "bad",
+    "WARN": "half",
+    "PASS": "good",
+    _NOT_ASKED: "empty",
 }
 _LONGEST_SENTENCE: Final = 80
 
 
-def plot_lint(given: Source, *, by: str = "server") -> Figure:
+def plot_lint(
+    given: Source,
+    *,
+    by: str = "server",
+    ax: Axes | None = None,
+    theme: Theme | None = None,
+) -> Figure:
     """Draw which server breaks which rule.
 
     Args:
         given: From `lint`, or several of them in one frame, or what `lint` takes. At
             most 40 rules and 12 columns are drawn, those with most wrong first.
         by: The column whose values are the columns of the picture.
+        ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
@@ -52,18 +64,20 @@ def plot_lint(given: Source, *, by: str = "server") -> Figure:
     columns = _worst_first(every)
     names = columns[:MAX_COLUMNS]
     worst = {key: verdict for key, verdict in every.items() if key[1] in names}
-    wrong = _ranked(worst)
-    height = 1.3 + style.ROW * max(len(wrong), 1)
-    figure, ax = style.new_figure(describe_lint(findings, by=by), height=height)
+    broken = _ranked(worst)
+    wrong = broken[:MAX_ROWS]
+    height = 1.7 + style.ROW * max(len(wrong), 1)
+    ax, pen = style.card(ax, theme, describe_lint(findings, by=by), height)
+    style.title(ax, f"Which rule was broken, by {by}")
     asked = [str(findings.attrs["asked"])] if "asked" in findings.attrs else []
     if not wrong:
         style.nothing_to_show(ax, "; ".join(["nothing was found wrong", *asked]))
-        return figure
+        return style.figure_of(ax)
     sentences = _sentences(findings) if len(names) == 1 else {}
     for y, rule in enumerate(wrong):
         for x, name in enumerate(names):
             verdict = worst.get((rule, name), _NOT_ASKED)
-            colour = _COLOURS[verdict]
+            colour = getattr(pen, _COLOURS[verdict])
             ax.broken_barh([(x - 0.495, 0.99)], (y - 0.48, 0.96), facecolors=colour)
             words = f"{verdict}  {sentences[rule]}" if sentences else verdict
             cell = style.in_cell(ax, x, y, words, colour)
@@ -71,18 +85,19 @@ def plot_lint(given: Source, *, by: str = "server") -> Figure:
                 cell.set(x=x - 0.485, ha="left")
     rfc = dict(zip(findings["rule"], findings["rfc"], strict=True))
     style.name_rows(ax, [f"{rule}   {rfc[rule]}" for rule in wrong])
-    shown = [middle_cut(name, 24) for name in names]
-    style.name_columns(ax, shown, 24, rotation=0 if len(names) < 6 else 30)
+    style.name_columns(ax, names, 24, rotation=0 if len(names) < 6 else 30)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    kept = len({rule for rule, _ in worst} - set(wrong))
+    kept = len({rule for rule, _ in worst} - set(broken))
     worst_of = ", the worst" if len(names) < len(columns) else ""
     said = [*asked, f"n = {len(names)} of {len(columns):,} ({by}){worst_of}"]
+    if len(wrong) < len(broken):
+        said.append(f"the {len(wrong)} worst of {len(broken)} broken rules")
     said.append(f"{kept} rules that nobody broke are not drawn")
     if not sentences:
         said.append(f"{_NOT_ASKED}: the question did not come up")
-    ax.set_xlabel(note(said), fontsize=8)
-    return figure
+    style.remark(ax, note(said))
+    return style.figure_of(ax)
 
 
 def _answer(given: Source) -> pd.DataFrame:
@@ -116,7 +131,7 @@ def _ranked(worst: dict[tuple[str, str], str]) -> list[str]:
         if verdict in {"FAIL", "WARN"}:
             broken.setdefault(rule, []).append(verdict)
     ranks = {r: (-v.count("FAIL"), -v.count("WARN")) for r, v in broken.items()}
-    return sorted(ranks, key=ranks.__getitem__)[:MAX_ROWS]
+    return sorted(ranks, key=ranks.__getitem__)
 
 
 def _sentences(findings: pd.DataFrame) -> dict[str, str]:

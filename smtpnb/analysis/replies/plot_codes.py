@@ -8,12 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
-from smtpnb.analysis.replies.codes import FIGURES
+from smtpnb.analysis.pictured import answer_to, cut_apart, note
+from smtpnb.analysis.replies.codes import FIGURES, reply_codes
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_ROWS: Final = 30
 MAX_COLUMNS: Final = 12
@@ -26,24 +30,31 @@ _STEPS: Final = (
 )
 
 
-def plot_reply_codes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+def plot_reply_codes(
+    given: Source, *, ax: Axes | None = None, theme: Theme | None = None
+) -> Figure:
     """Draw how often each code came at each step (or whatever was counted by).
 
     A cell holds the number, and its share of the row unless that is all of it; the
-    darker, the larger the share. At most `MAX_ROWS` rows and `MAX_COLUMNS` codes,
-    those with most replies; the other codes are one column.
+    stronger its colour, the larger the share; what was refused or not answered has
+    another colour than what was granted. At most `MAX_ROWS` rows are drawn, those with
+    most refusals, and `MAX_COLUMNS` codes, those with most replies; the other codes
+    are one column. Steps stand in the order of a session.
 
     Args:
-        frame: From `reply_codes`.
+        given: From `reply_codes`, or what it takes.
         ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
     """
-    matrix = _matrix(frame)
-    if ax is None:
-        height = 1.0 + 0.36 * max(len(matrix), 1)
-        _, ax = style.new_figure(describe_reply_codes(frame), height=height)
+    frame = _answer(given)
+    matrix, n_rows, n_others = _matrix(frame)
+    height = 1.5 + 0.36 * max(len(matrix), 1)
+    ax, _ = style.card(ax, theme, describe_reply_codes(frame), height)
+    style.title(ax, "Which replies came")
     if matrix.empty:
         style.nothing_to_show(ax)
         return style.figure_of(ax)
@@ -53,23 +64,43 @@ def plot_reply_codes(frame: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
         [_cell(int(count), share) for count, share in zip(counts, row, strict=True)]
         for counts, row in zip(matrix.to_numpy(), shares.to_numpy(), strict=True)
     ]
-    style.cells(ax, shares.to_numpy(), texts, hue="blue")
-    names = zip(matrix.index, totals, strict=True)
-    style.name_rows(ax, [f"{style.short(name, 34)}  n={n:,.0f}" for name, n in names])
+    hues = [_hue(code) for code in matrix.columns]
+    # One refusal of a thousand is still seen to be one.
+    strengths = (0.2 + 0.8 * shares).where(matrix > 0, 0.0)
+    style.cells(ax, strengths.to_numpy(), texts, hues)
+    names = zip(cut_apart(matrix.index, 34), totals, strict=True)
+    style.name_rows(ax, [f"{name}  n={n:,.0f}" for name, n in names], 60)
     style.name_columns(ax, matrix.columns)
     ax.spines[:].set_visible(False)
+    total, drawn = int(frame["n"].sum()), int(totals.sum())
+    said = [f"n = {total:,} exchanges; blue: granted, orange: refused or no reply"]
+    if len(matrix) < n_rows:
+        said.append(f"the {len(matrix)} worst of {n_rows:,} rows ({drawn:,} of n)")
+    if n_others:
+        said.append(f"others: {n_others} more codes")
+    style.remark(ax, note(said))
     return style.figure_of(ax)
 
 
-def describe_reply_codes(frame: pd.DataFrame) -> str:
+def _answer(given: Source) -> pd.DataFrame:
+    return answer_to(reply_codes, given, ("code", *FIGURES))
+
+
+def _hue(code: str) -> style.Hue:
+    """Refusals look like refusals; what stands for several codes like the worst."""
+    return "counts" if code[:1] in {"1", "2", "3"} else "refusals"
+
+
+def describe_reply_codes(given: Source) -> str:
     """Say in words what `plot_reply_codes` shows.
 
     Args:
-        frame: From `reply_codes`.
+        given: As for `plot_reply_codes`.
 
     Returns:
         How many replies, and the refusals, the most frequent first.
     """
+    frame = _answer(given)
     if frame.empty:
         return "No replies."
     total = int(frame["n"].sum())
@@ -86,20 +117,26 @@ def describe_reply_codes(frame: pd.DataFrame) -> str:
     return f"{exchanges}, {int(refused['n'].sum()):,} refused or unanswered: {said}."
 
 
-def _matrix(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return how many replies, by label and by code as text."""
+def _matrix(frame: pd.DataFrame) -> tuple[pd.DataFrame, int, int]:
+    """Return how many replies, by label and by code as text.
+
+    And how many labels and other codes there are in all.
+    """
     frame = _in_order(frame)
     counted = frame.assign(_row=_labels(frame), _code=[_code(c) for c in frame["code"]])
-    kept = counted.groupby("_code")["n"].sum().nlargest(MAX_COLUMNS).index
+    codes = counted.groupby("_code")["n"].sum()
+    kept = codes.nlargest(MAX_COLUMNS).index
+    bad = counted["n"].where(counted["_code"].map(_hue) == "refusals", 0)
+    refused = bad.groupby(counted["_row"]).sum()
     counted.loc[~counted["_code"].isin(kept), "_code"] = _OTHERS
     matrix = counted.pivot_table(
         index="_row", columns="_code", values="n", aggfunc="sum", fill_value=0
     )
     order = list(dict.fromkeys(counted["_row"]))
-    totals = matrix.sum(axis=1)
-    shown = set(totals.nlargest(MAX_ROWS).index)
+    if len(order) > MAX_ROWS:  # the worst first
+        order.sort(key=lambda label: -refused[label])
     columns = sorted(matrix.columns, key=lambda code: (code == _OTHERS, code))
-    return matrix.loc[[label for label in order if label in shown], columns]
+    return matrix.loc[order[:MAX_ROWS], columns], len(order), len(codes) - len(kept)
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
-from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.palettes import palette_on
+from smtpnb.analysis.pictured import answer_to, cut_apart, note
 from smtpnb.analysis.times.anomalies import anomalies
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_ROWS: Final = 25
 
 
-def plot_anomalies(given: Source, *, ax: Axes | None = None) -> Figure:
+def plot_anomalies(
+    given: Source, *, ax: Axes | None = None, theme: Theme | None = None
+) -> Figure:
     """Draw a row for each host and step where something stands out, the worst first.
 
     A bar marks what is normal, a dot each slow exchange; beside them stand the worst
@@ -33,6 +37,8 @@ def plot_anomalies(given: Source, *, ax: Axes | None = None) -> Figure:
     Args:
         given: From `anomalies`, or what it takes (which is then its own baseline).
         ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
@@ -40,37 +46,38 @@ def plot_anomalies(given: Source, *, ax: Axes | None = None) -> Figure:
     frame = _answer(given)
     every = list(frame.groupby([*ENDPOINT, "step"], sort=False, dropna=False))
     groups = every[:MAX_ROWS]
-    if ax is None:
-        height = 1.2 + style.ROW * max(len(groups), 1)
-        _, ax = style.new_figure(describe_anomalies(frame), height=height)
+    height = 1.5 + style.ROW * max(len(groups), 1)
+    ax, _ = style.card(ax, theme, describe_anomalies(frame), height)
+    style.title(ax, "What stands out, by step and host")
     if not groups:
         style.nothing_to_show(ax, "nothing stands out")
         return style.figure_of(ax)
     names = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
+    ends = [names[ends_of(group.head(1))[0]] for _, group in groups]
     shown, measured = [], False
-    for at, ((*_, step), group) in enumerate(groups):
+    for at, (((*_, step), group), name) in enumerate(
+        zip(groups, cut_apart(ends, 34), strict=True)
+    ):
         slow = group[group["metric"] == "latency_ms"]
         if len(slow):
             _points(ax, at, slow)
             measured = True
-        name = middle_cut(names[ends_of(group.head(1))[0]], 32)
         where = f"{step} {name}"
         shown.append(f"{where}  {_new(group)}" if _new(group) else where)
-    style.name_rows(ax, shown, 70)
+    style.name_rows(ax, shown, 90)
     style.bare(ax)
     rest = (
         f"the {len(groups)} worst of {len(every)}" if len(every) > len(groups) else ""
     )
     if measured:
         style.log_ms(ax)
-        low, high = ax.get_xlim()
-        ax.set_xlim(low / 1.5, high * 5)  # room for the figures
+        style.widen(ax, 0.05, 0.3)  # room for the figures
         said = [rest, "| normal, dots: what stands out (logarithmic)"]
-        ax.set_xlabel(note(said), fontsize=9)
+        style.remark(ax, note(said))
     else:
         ax.set_xticks([])
         ax.spines["bottom"].set_visible(False)
-        ax.set_xlabel(rest, fontsize=9)
+        style.remark(ax, rest)
     return style.figure_of(ax)
 
 
@@ -79,11 +86,12 @@ def _answer(given: Source) -> pd.DataFrame:
 
 
 def _points(ax: Axes, at: int, slow: pd.DataFrame) -> None:
+    pen = palette_on(ax)
     values = slow["value"].clip(lower=style.LEAST_MS)
     normal = max(float(slow["baseline"].median()), style.LEAST_MS)
-    ax.plot([normal, values.max()], [at, at], color=style.GRID, linewidth=1.2)
-    ax.plot([normal], [at], "|", color=style.BLUE, ms=12, mew=2)
-    ax.plot(values, [at] * len(values), "o", color=style.VERMILION, ms=4.5, alpha=0.7)
+    ax.plot([normal, values.max()], [at, at], color=pen.grey, linewidth=1.2)
+    ax.plot([normal], [at], "|", color=pen.blue, ms=12, mew=2)
+    ax.plot(values, [at] * len(values), "o", color=pen.vermilion, ms=4.5, alpha=0.7)
     worst = f"{style.took(values.max())}  z={slow['robust_z'].max():.1f}"
     more = f"  n={len(slow)}" if len(slow) > 1 else ""
     style.beside_bar(ax, values.max(), at, f"{worst}{more}")

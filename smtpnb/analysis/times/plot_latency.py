@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis import style
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
-from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.palettes import palette_on
+from smtpnb.analysis.pictured import answer_to, cut_apart, note
 from smtpnb.analysis.times.latency import latency, slowest
 
 if TYPE_CHECKING:
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_ROWS: Final = 40
+_SLOWEST: Final = "The exchanges that took longest"
 _KNOWN: Final = ("n", "n_timeouts", "max_ms")
 _COUNTS: Final = ("n", "n_timeouts", "n_lost", "mean_ms", "max_ms")
 
 
-def plot_latency(given: Source, *, ax: Axes | None = None) -> Figure:
+def plot_latency(
+    given: Source, *, ax: Axes | None = None, theme: Theme | None = None
+) -> Figure:
     """Draw a strip for each group: its percentiles, and its slowest as a cross.
 
     The strip runs from the lowest quantile to the highest, with a mark for each; the
@@ -38,6 +43,8 @@ def plot_latency(given: Source, *, ax: Axes | None = None) -> Figure:
         given: From `latency`, or what it takes. Of more than `MAX_ROWS` groups those
             are drawn that were not answered, and then the slowest, the worst first.
         ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
@@ -45,9 +52,9 @@ def plot_latency(given: Source, *, ax: Axes | None = None) -> Figure:
     frame = answer_to(latency, given, _KNOWN)
     quantiles = _quantiles(frame)
     shown = _worst(frame, quantiles)
-    if ax is None:
-        height = 1.2 + style.ROW * max(len(shown), 1)
-        _, ax = style.new_figure(describe_latency(frame), height=height)
+    height = 1.5 + style.ROW * max(len(shown), 1)
+    ax, _ = style.card(ax, theme, describe_latency(frame), height)
+    style.title(ax, "How long replies took")
     if shown.empty:
         style.nothing_to_show(ax)
         return style.figure_of(ax)
@@ -57,12 +64,11 @@ def plot_latency(given: Source, *, ax: Axes | None = None) -> Figure:
             _strip(ax, at, [max(row[name], style.LEAST_MS) for name in quantiles], row)
     names = _names(shown, frame)
     labelled = [_label(name, row) for name, row in zip(names, rows, strict=True)]
-    style.name_rows(ax, labelled, 66)
+    style.name_rows(ax, labelled, 90)
     style.bare(ax)
     if shown["n"].sum():
         style.log_ms(ax)
-        low, high = ax.get_xlim()
-        ax.set_xlim(low / 1.6, high * 1.6)  # room for the figures
+        style.widen(ax, 0.12, 0.12)  # room for the figures
         marks = ", ".join(name.removesuffix("_ms") for name in quantiles)
         said = f"{marks}; x the slowest (logarithmic)"
     else:
@@ -70,7 +76,7 @@ def plot_latency(given: Source, *, ax: Axes | None = None) -> Figure:
         said = "nothing was answered"
     few = len(shown) < len(frame)
     rest = f"the {len(shown)} worst of {len(frame):,}" if few else ""
-    ax.set_xlabel(note([rest, said]), fontsize=9)
+    style.remark(ax, note([rest, said]))
     return style.figure_of(ax)
 
 
@@ -87,21 +93,14 @@ def _worst(frame: pd.DataFrame, quantiles: list[str]) -> pd.DataFrame:
 
 
 def _strip(ax: Axes, at: int, values: list[float], row: dict[Hashable, Any]) -> None:
+    pen = palette_on(ax)
     if values:
         ends = [values[0], values[-1]]
-        ax.plot(ends, [at, at], color=style.SKY, linewidth=7, solid_capstyle="butt")
-        ax.plot(values, [at] * len(values), "|", color=style.BLUE, ms=9, mew=1.6)
-        ax.annotate(
-            style.took(values[0]),
-            (values[0], at),
-            xytext=(-5, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=8,
-        )
+        ax.plot(ends, [at, at], color=pen.sky, linewidth=7, solid_capstyle="butt")
+        ax.plot(values, [at] * len(values), "|", color=pen.blue, ms=9, mew=1.6)
+        style.before_bar(ax, values[0], at, style.took(values[0]))
     slowest = max(row["max_ms"], style.LEAST_MS)
-    ax.plot([slowest], [at], "x", color=style.VERMILION, ms=5, mew=1.4)
+    ax.plot([slowest], [at], "x", color=pen.vermilion, ms=5, mew=1.4)
     style.beside_bar(ax, slowest, at, style.took(slowest))
 
 
@@ -112,15 +111,15 @@ def _names(rows: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
     if {*ENDPOINT} <= {*by}:
         every = dict(zip(ends_of(frame), labels(ends_of(frame)), strict=True))
         ends = [every[end] for end in ends_of(rows)]
-        columns[[name for name in by if name not in _APART].index("host")] = [
-            middle_cut(end, 32) for end in ends
-        ]
+        columns[[name for name in by if name not in _APART].index("host")] = cut_apart(
+            ends, 34
+        )
     elif "port" in by:
         columns.append(rows["port"].astype(object).tolist())
     if "pipelined" in by:
         columns.append([" grouped" * bool(one) for one in rows["pipelined"]])
     words = [" ".join(map(str, row)).strip() for row in zip(*columns, strict=True)]
-    return [middle_cut(name, 50) for name in words or ["all"] * len(rows)]
+    return cut_apart(words or ["all"] * len(rows), 60)
 
 
 _APART: Final = ("pipelined", "port")
@@ -187,12 +186,16 @@ def describe_latency(given: Source) -> str:
     return " ".join(said)
 
 
-def plot_slowest(given: Source, *, ax: Axes | None = None) -> Figure:
+def plot_slowest(
+    given: Source, *, ax: Axes | None = None, theme: Theme | None = None
+) -> Figure:
     """Draw the slowest exchanges as bars, the longest on top.
 
     Args:
         given: From `slowest`, or what it takes.
         ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure. Beside each bar: how long, the multiple of its step's median, and
@@ -203,27 +206,27 @@ def plot_slowest(given: Source, *, ax: Axes | None = None) -> Figure:
     frame = answer_to(slowest, given, ("latency_ms", "x_median"))
     shown = frame[frame["latency_ms"].notna()].head(MAX_ROWS)
     rows = shown.to_dict("records")
-    if ax is None:
-        height = 1.0 + style.ROW * max(len(rows), 1)
-        _, ax = style.new_figure(describe_slowest(frame), height=height)
+    height = 1.5 + style.ROW * max(len(rows), 1)
+    ax, pen = style.card(ax, theme, describe_slowest(frame), height)
     if not rows:
+        style.title(ax, _SLOWEST)
         style.nothing_to_show(ax)
         return style.figure_of(ax)
     for at, row in enumerate(rows):
         refused = not pd.isna(row["code"]) and row["code"] >= 400
-        colour = style.VERMILION if refused else style.SKY
+        colour = pen.vermilion if refused else pen.sky
         ax.barh(at, row["latency_ms"], height=0.66, color=colour)
         style.beside_bar(ax, row["latency_ms"], at, _beside(row))
-    style.name_rows(
-        ax, [f"{row['step']}  {middle_cut(str(row['host']), 34)}" for row in rows]
-    )
+    hosts = cut_apart([row["host"] for row in rows], 34)
+    steps = [row["step"] for row in rows]
+    style.name_rows(ax, map("  ".join, zip(steps, hosts, strict=True)), 60)
     ax.set_xlim(0, max(rows[0]["latency_ms"] * 1.3, style.LEAST_MS))
     rest = len(frame) - len(rows)
-    ax.set_xlabel(
-        f"ms; the first {len(rows)} of {len(frame)}" if rest else "ms", fontsize=9
-    )
+    style.remark(ax, f"ms; the {len(rows)} worst of {len(frame)}" if rest else "ms")
     style.bare(ax)
-    style.legend_above(ax, {style.SKY: "accepted", style.VERMILION: "refused"})
+    meanings = {pen.sky: "accepted", pen.vermilion: "refused"}
+    longest = f"The {len(rows)} exchanges that took longest"
+    style.legend_above(ax, meanings, longest if len(rows) > 1 else _SLOWEST)
     return style.figure_of(ax)
 
 

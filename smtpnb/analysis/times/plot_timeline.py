@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
 from smtpnb.analysis.hosts.endpoints import ENDPOINT, ends_of, labels
-from smtpnb.analysis.pictured import answer_to, middle_cut, note
+from smtpnb.analysis.palettes import palette_on
+from smtpnb.analysis.pictured import answer_to, cut_apart, note
 from smtpnb.analysis.times.timeline import timeline
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Theme
 
 MAX_HOSTS: Final = 6
 _MEANS: Final = (
@@ -30,40 +32,47 @@ _SLOW: Final = ("host", "bin", "p95_ms")
 _STRIP: Final = 1.25  # inches
 
 
-def plot_timeline(given: Source) -> Figure:
+def plot_timeline(
+    given: Source, *, ax: Axes | None = None, theme: Theme | None = None
+) -> Figure:
     """Draw how it went with each host and port, a strip for each.
 
     Args:
         given: From `timeline`, or what it takes. Of more than six hosts those are
             drawn of which most failed.
+        ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure.
     """
-    from smtpnb.analysis.figure import ShownFigure  # loads matplotlib
-
     frame = answer_to(timeline, given, ("bin", "n_fail", "p95_ms"))
     ends = _worst(frame)
     shown = ends[:MAX_HOSTS]
-    height = 1.1 + _STRIP * max(len(shown), 1)
-    figure = ShownFigure(figsize=(style.WIDTH, height), layout="constrained")
-    figure.alt = describe_timeline(frame)
-    strips = figure.subplots(max(len(shown), 1), 1, sharex=True, squeeze=False)[:, 0]
+    height = 1.5 + _STRIP * max(len(shown), 1)
+    ax, _ = style.card(ax, theme, describe_timeline(frame), height)
+    style.title(ax, "How it went over time, by host", below=22 if shown else 6)
     if not shown:
-        style.nothing_to_show(strips[0], "nothing happened")
-        return figure
+        style.nothing_to_show(ax, "nothing happened")
+        return style.figure_of(ax)
+    strips = style.stacked(ax, [_STRIP - 0.3] * len(shown), 0.3)
+    for upper in strips[:-1]:
+        upper.sharex(strips[-1])
+        upper.tick_params(labelbottom=False)
     own = ends_of(frame)
-    for ax, end, name in zip(strips, shown, labels(ends), strict=False):
+    names = cut_apart(labels(ends)[: len(shown)], 60)
+    for strip, end, name in zip(strips, shown, names, strict=True):
         rows = frame[[each == end for each in own]]
-        _strip(ax, rows, _step(frame), name)
+        _strip(strip, rows, _step(frame), name)
     low, high = frame["p50_ms"].min(), frame["p95_ms"].max()
-    for ax in strips:
-        ax.set_ylim(max(low, style.LEAST_MS) * 0.6, max(high, style.LEAST_MS) * 3.2)
-        style.log_ms(ax, "y")
+    for strip in strips:
+        strip.set_ylim(max(low, style.LEAST_MS) * 0.6, max(high, style.LEAST_MS) * 3.2)
+        style.log_ms(strip, "y")
     rest = len(ends) - len(shown)
     few = f"the {len(shown)} worst of {len(ends)}" if rest else ""
     style.dates(strips[-1], frame["bin"], note([few, _MEANS]))
-    return figure
+    return style.figure_of(ax)
 
 
 def _worst(frame: pd.DataFrame) -> list[tuple[str, int | None]]:
@@ -82,24 +91,24 @@ def _step(frame: pd.DataFrame) -> float:
 
 
 def _strip(ax: Axes, rows: pd.DataFrame, step: float, name: str) -> None:
-    rows = rows.sort_values("bin")
+    pen, rows = palette_on(ax), rows.sort_values("bin")
     times = [time.to_pydatetime() for time in rows["bin"]]
     middle, high = rows["p50_ms"].tolist(), rows["p95_ms"].tolist()
-    ax.vlines(times, middle, high, color=style.SKY, linewidth=3)
+    ax.vlines(times, middle, high, color=pen.sky, linewidth=3)
     for at in range(1, len(times)):
         if (times[at] - times[at - 1]).total_seconds() <= step * 1.5:
-            ax.plot(times[at - 1 : at + 1], middle[at - 1 : at + 1], color=style.BLUE,
+            ax.plot(times[at - 1 : at + 1], middle[at - 1 : at + 1], color=pen.blue,
                     linewidth=1)  # fmt: skip
-    ax.plot(times, middle, "o", color=style.BLUE, markersize=4)
+    ax.plot(times, middle, "o", color=pen.blue, markersize=4)
     failing = int((rows["n_fail"] > 0).sum())
     for time, top, n_fail in zip(times, high, rows["n_fail"], strict=True):
         if n_fail:
-            ax.plot([time], [top * 1.35], "x", color=style.VERMILION, markersize=6)
+            ax.plot([time], [top * 1.35], "x", color=pen.vermilion, markersize=6)
             if failing <= MAX_NUMBERS:  # more would lie on one another
                 style.above_bar(ax, time, top * 1.5, str(n_fail), size=7)
     total, failed = int(rows["n"].sum()), int(rows["n_fail"].sum())
-    title = f"{middle_cut(name, 60)}   n = {total}, failed {failed}"
-    ax.set_title(title, loc="left", fontsize=9, parse_math=False, pad=3)
+    title = f"{name}   n = {total}, failed {failed}"
+    style.title(ax, title, below=3, small=True)
     style.bare(ax, grid="both")
     ax.tick_params(axis="both", labelsize=8)
 

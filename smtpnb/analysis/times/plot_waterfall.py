@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
+from smtpnb.analysis.pictured import note
 from smtpnb.analysis.times.waterfall import SETUP, bars
 
 if TYPE_CHECKING:
@@ -18,18 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.palettes import Palette, Theme
     from smtpnb.analysis.times.waterfall import Bar
 
-_SETUP_COLOUR: Final = style.GREY
-_SENT_COLOUR: Final = style.ORANGE
-_WAITED_COLOUR: Final = style.SKY
-_REFUSED_COLOUR: Final = style.VERMILION
-_MEANINGS: Final = {
-    _SETUP_COLOUR: "setting up",
-    _SENT_COLOUR: "sending",
-    _WAITED_COLOUR: "waiting for the reply",
-    _REFUSED_COLOUR: "waiting; refused or no reply",
-}
+MAX_ROWS: Final = 60
+_TITLE: Final = "Where the time of the session went"
 _ROOM_FOR_FIGURES: Final = 1.18  # beside the last bar
 
 
@@ -39,6 +33,7 @@ def plot_waterfall(
     session: int | str = -1,
     pauses: bool = False,
     ax: Axes | None = None,
+    theme: Theme | None = None,
 ) -> Figure:
     """Draw where the time of one session went.
 
@@ -48,6 +43,8 @@ def plot_waterfall(
         pauses: Draw the time between the commands, too. Without it each bar begins
             where the one before ended: who types the commands would see nothing else.
         ax: Draw here; None makes a figure of its own.
+        theme: "light" or "dark"; None: the one in use (`use_theme`), or the one that
+            can be read on `ax`.
 
     Returns:
         The figure. A notebook shows it; `savefig("a.png")` writes it.
@@ -56,12 +53,26 @@ def plot_waterfall(
         LookupError: There is no such session.
     """
     found = bars(source, session)
-    if ax is None:
-        alt = describe_waterfall(source, session=session)
-        _, ax = style.new_figure(alt, height=1.5 + style.ROW * len(found))
-    _draw(ax, found if pauses else _without_pauses(found))
-    ax.set_xlabel(f"ms{'' if pauses else ', the time between the commands left out'}")
+    placed = found if pauses else _without_pauses(found)
+    drawn = _longest(placed)
+    height = 1.7 + style.ROW * max(len(drawn), 1)
+    ax, pen = style.card(ax, theme, _words(found), height)
+    if not found:
+        style.title(ax, _TITLE)
+        style.nothing_to_show(ax, "nothing took any time")
+        return style.figure_of(ax)
+    _draw(ax, drawn, pen)
+    few = len(drawn) < len(found)
+    rest = f"the {len(drawn)} longest of {len(found):,} steps" if few else ""
+    said = ["ms", "" if pauses else "the time between the commands is left out", rest]
+    style.remark(ax, note(said))
     return style.figure_of(ax)
+
+
+def _longest(found: list[Bar]) -> list[Bar]:
+    """All bars, or of too many those that took longest, in order of time."""
+    ranked = sorted(found, key=lambda bar: -bar.dt_ms)[:MAX_ROWS]
+    return sorted(ranked, key=lambda bar: bar.start_ms)
 
 
 def _without_pauses(found: list[Bar]) -> list[Bar]:
@@ -74,26 +85,32 @@ def _without_pauses(found: list[Bar]) -> list[Bar]:
     return moved
 
 
-def _draw(ax: Axes, found: list[Bar]) -> None:
+def _draw(ax: Axes, found: list[Bar], pen: Palette) -> None:
     for at, bar in enumerate(found):
         sent = bar.start_ms + bar.send_ms
-        ax.barh(at, bar.send_ms, left=bar.start_ms, height=0.66, color=_SENT_COLOUR)
-        ax.barh(at, bar.wait_ms, left=sent, height=0.66, color=_colour(bar))
+        ax.barh(at, bar.send_ms, left=bar.start_ms, height=0.66, color=pen.orange)
+        ax.barh(at, bar.wait_ms, left=sent, height=0.66, color=_colour(bar, pen))
         style.beside_bar(ax, sent + bar.wait_ms, at, _value(bar))
     style.name_rows(ax, [bar.label for bar in found])
     ax.set_xlim(0, max(_end(found) * _ROOM_FOR_FIGURES, style.LEAST_MS))
     style.bare(ax)
-    style.legend_above(ax, _MEANINGS)
+    meanings = {
+        pen.grey: "setting up",
+        pen.orange: "sending",
+        pen.sky: "waiting for the reply",
+        pen.vermilion: "waiting; refused or no reply",
+    }
+    style.legend_above(ax, meanings, _TITLE)
 
 
 def _end(found: list[Bar]) -> float:
     return max((bar.start_ms + bar.dt_ms for bar in found), default=0.0)
 
 
-def _colour(bar: Bar) -> str:
+def _colour(bar: Bar, pen: Palette) -> str:
     if bar.step in SETUP:
-        return _SETUP_COLOUR
-    return _REFUSED_COLOUR if _refused(bar) else _WAITED_COLOUR
+        return pen.grey
+    return pen.vermilion if _refused(bar) else pen.sky
 
 
 def _refused(bar: Bar) -> bool:
@@ -118,7 +135,10 @@ def describe_waterfall(source: Source, *, session: int | str = -1) -> str:
     Raises:
         LookupError: There is no such session.
     """
-    found = bars(source, session)
+    return _words(bars(source, session))
+
+
+def _words(found: list[Bar]) -> str:
     if not found:
         return "Nothing took any time."
     longest = sorted(found, key=lambda bar: -bar.dt_ms)[:3]
