@@ -59,7 +59,7 @@ _SISIMAI: Final = {
     "suspend": _means("permanent"),
     "syntaxerror": _means("permanent"),
     # A fault of theirs: what a 5yz of that kind is worth, the text must tell.
-    "systemerror": _means("transient permanent", "code"),
+    "systemerror": _means("transient permanent", "any"),
     "systemfull": _means("transient", "now"),
     "toomanyconn": _means("rate_limited", "now"),
     "userunknown": _means("permanent"),
