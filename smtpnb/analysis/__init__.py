@@ -29,6 +29,7 @@ from smtpnb.analysis.replies.codes import reply_codes
 from smtpnb.analysis.replies.plot_classify import describe_classify, plot_classify
 from smtpnb.analysis.replies.plot_codes import describe_reply_codes, plot_reply_codes
 from smtpnb.analysis.replies.retries import retries
+from smtpnb.analysis.replies.rule import Rule
 from smtpnb.analysis.replies.status import StatusMeaning, status_meaning, status_table
 from smtpnb.analysis.report.report import report
 from smtpnb.analysis.times.anomalies import anomalies
@@ -56,6 +57,7 @@ from smtpnb.analysis.times.waterfall import waterfall
 
 __all__ = [
     "Explanation",
+    "Rule",
     "StatusMeaning",
     "anomalies",
     "capabilities",

@@ -8,6 +8,7 @@ import pytest
 
 from smtpnb.analysis import classify, describe_classify, plot_classify, retries
 from smtpnb.analysis.replies.classify import RETRY_CLASSES, verdict
+from smtpnb.analysis.replies.rule import Rule
 from smtpnb.analysis.replies.rules import RULES
 from tests.analysis.rows import SECOND, T0, exchanges, transactions
 
@@ -26,7 +27,7 @@ def _one(**row: Any) -> dict[str, Any]:
         (250, "2.1.5", "2.1.5 Ok", "ok"),
         (354, None, "End data with <CR><LF>.<CR><LF>", "ok"),
         (450, "4.7.1", "4.7.1 <a@b.example>: Greylisted for 300 seconds", "greylisted"),
-        (451, "4.7.1", "4.7.1 Try again later", "greylisted"),
+        (451, "4.7.1", "4.7.1 Try again later", "transient"),
         (451, "4.7.1", "4.7.1 Service unavailable - try again later", "transient"),
         (421, "4.7.28", "4.7.28 Too much", "rate_limited"),
         (452, "4.5.3", "4.5.3 Too many recipients", "rate_limited"),
@@ -37,7 +38,7 @@ def _one(**row: Any) -> dict[str, Any]:
         (535, "5.7.8", "5.7.8 Error: authentication failed", "auth"),
         (451, "4.4.2", "4.4.2 timeout", "network"),
         (452, "4.2.2", "4.2.2 mailbox full", "transient"),
-        (552, "5.2.2", "5.2.2 mailbox full", "permanent"),
+        (552, "5.2.2", "5.2.2 mailbox full", "transient"),
         (550, "5.1.1", "5.1.1 no such user", "permanent"),
         (550, None, "", "permanent"),
         (450, None, "", "transient"),
@@ -48,6 +49,74 @@ def test_a_reply_has_a_class(
     code: int, enhanced: str | None, text: str | None, found: str
 ) -> None:
     assert _one(code=code, enhanced=enhanced, text=text)["retry_class"] == found
+
+
+@pytest.mark.parametrize(
+    ("given", "codes"),
+    [
+        ("550 5.1.1 no such user", [550]),
+        (
+            ["550 5.1.1 no such user", "452-4.2.2 over\n452 4.2.2 quota", None],
+            [550, 452, None],
+        ),
+        (("host mx said: 550 5.1.1 who? (in reply to RCPT TO command)",), [550]),
+        (pd.Series(["421 busy", "no code at all"], index=[7, 7]), [421, None]),
+        (pd.DataFrame({"text": ["550 gone"], "mine": [1]}), [550]),
+    ],
+)
+def test_texts_are_classified_as_they_were_pasted(given: Any, codes: list[Any]) -> None:
+    found = classify(given)
+    assert [None if pd.isna(code) else int(code) for code in found["code"]] == codes
+    refused = [code is not None for code in codes]
+    assert list(found["retry_class"] != "unknown") == refused
+    if isinstance(given, (pd.Series, pd.DataFrame)):
+        assert list(found.index) == list(given.index)
+
+
+def test_a_table_with_a_code_and_a_text_is_enough() -> None:
+    frame = pd.DataFrame(
+        {"code": [550, 250], "enhanced": ["5.1.1", None], "text": ["gone", "ok"]}
+    )
+    assert list(classify(frame)["retry_class"]) == ["permanent", "ok"]
+    assert list(classify(frame[["code"]])["retry_class"]) == ["permanent", "ok"]
+
+
+def test_a_table_without_either_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match=r"neither a column `code`.* only mine"):
+        classify(pd.DataFrame({"mine": [1]}))
+    with pytest.raises(TypeError, match="a text is wanted, not int"):
+        classify([550])
+
+
+def test_a_rule_of_ones_own_is_asked_first_and_named() -> None:
+    ours = Rule("ours", "rate_limited", "speeding", text="monday")
+    text = "550 5.1.1 no such user before Monday"
+    (row,) = classify(text, rules=[ours]).to_dict("records")
+    assert (row["retry_class"], row["evidence"]) == ("rate_limited", "ours")
+    assert classify(text)["evidence"][0] == "user unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "permanence"),
+    [
+        ("250 ok", None),
+        ("450 4.2.2 mailbox full", "for now"),
+        ("450 4.7.1 relay access denied", "until mended"),
+        ("552 5.2.2 mailbox full", "for this message"),
+        ("550 5.7.28 too many messages per hour", "for this message"),
+        ("554 5.4.6 too many hops", "for good"),
+        ("451 4.4.6 too many hops", "until mended"),
+        ("454 4.7.0 TLS not available", "for now"),
+        ("550 5.1.1 no such user", "for good"),
+        ("550", "for good"),
+        ("450", "for now"),
+    ],
+)
+def test_how_permanent_it_is_is_told_apart_from_the_code(
+    text: str, permanence: str | None
+) -> None:
+    (found,) = classify(text)["permanence"]
+    assert (None if pd.isna(found) else found) == permanence
 
 
 def test_a_code_outside_the_list_keeps_its_first_digit() -> None:
@@ -69,7 +138,7 @@ def test_of_two_codes_that_contradict_the_basic_one_wins() -> None:
 
 def test_an_enhanced_code_behind_the_text_is_read() -> None:
     row = _one(code=451, text="sorry (#4.4.2)")
-    assert row["evidence"] == "network(text or code)"
+    assert row["evidence"] == "network(code)"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +250,7 @@ def test_the_rules_have_names_of_their_own_and_known_classes() -> None:
         (524, "5.2.4", "list expansion problem", "permanent", "userunknown"),
         (525, "5.7.13", "this user account is disabled", "permanent", "suspend"),
         (550, "5.7.133", "not authenticated for group", "policy", "policyviolation"),
-        (552, None, "the disk quota was exceeded", "permanent", "mailboxfull"),
+        (552, None, "the disk quota was exceeded", "transient", "mailboxfull"),
         (550, None, "that account is blocked", "permanent", "suspend"),
         (550, "5.2.121", "limit per hour received", "rate_limited", "speeding"),
         (501, "5.7.1", "listed at a DNSBL", "policy", "blocked"),
@@ -190,7 +259,7 @@ def test_the_rules_have_names_of_their_own_and_known_classes() -> None:
         (521, None, "Command line too long", "permanent", "syntaxerror"),
         (550, None, "message content rejected", "permanent", "contenterror"),
         (550, "5.7.30", "basic authentication is disabled", "auth", "securityerror"),
-        (552, "5.2.2", "mailbox size limit", "permanent", "mailboxfull"),
+        (552, "5.2.2", "mailbox size limit", "transient", "mailboxfull"),
         (450, "4.7.320", "certificate validation", "tls", "failedstarttls"),
         (
             421,
@@ -215,6 +284,32 @@ def test_every_rule_can_be_the_first_that_applies() -> None:
 
 
 _PROBES = [
+    (450, "4.7.322", ""),
+    (421, None, "RP-001 exceeded the rate limit"),
+    (550, None, "over quota"),
+    (550, None, "null MX"),
+    (421, None, "host not reachable"),
+    (504, "5.5.2", "ehlo name must be fully qualified"),
+    (503, None, "bad sequence"),
+    (550, None, "your host is not welcome"),
+    (552, "5.3.4", ""),
+    (553, "5.1.3", ""),
+    (556, None, ""),
+    (550, "5.7.27", ""),
+    (550, "5.7.29", ""),
+    (550, "5.7.10", ""),
+    (450, None, "in the queue too long"),
+    (452, None, "not enough disk space"),
+    (451, None, "connection lost"),
+    (550, None, "internal error"),
+    (550, None, "mailbox unavailable"),
+    (550, "5.1.5", ""),
+    (550, "5.6.1", ""),
+    (421, None, ""),
+    (452, None, ""),
+    (454, None, ""),
+    (552, None, ""),
+    (553, None, ""),
     (450, "4.2.0", "mailbox temporarily locked"),
     (451, None, "due to a temporary system problem"),
     (530, "5.7.0", "Must issue a STARTTLS command first"),
@@ -306,15 +401,39 @@ def test_a_full_mailbox_that_was_emptied_is_none() -> None:
     assert list(classify(frame)["retry_class"]) == ["transient", "ok"]
 
 
-def test_a_refusal_that_goes_on_for_hours_is_none() -> None:
+@pytest.mark.parametrize(
+    ("code", "text", "accepted_after", "found"),
+    [
+        (451, "Greylisted, come back", 300, "greylisted(confirmed)"),
+        (451, "4.7.1 try again later", 300, "greylisted(confirmed)"),
+        (450, "no", 300, "greylisted(confirmed)"),
+        # A week later says nothing of it, nor does a cause of its own.
+        (450, "no", 7 * 86400, "code"),
+        (451, "Temporary lookup failure", 300, "name service"),
+        (450, "mailbox is locked", 300, "busy"),
+    ],
+)
+def test_greylisting_is_confirmed_only_without_a_cause_and_within_hours(
+    code: int, text: str, accepted_after: int, found: str
+) -> None:
+    frame = _attempts(
+        (0, code, text, "deferred"), (accepted_after, 250, "ok", "delivered")
+    )
+    frame["final_enhanced"] = "4.7.1" if "4.7.1" in text else None
+    classified = classify(frame)
+    confirmed = found == "greylisted(confirmed)"
+    assert (classified["retry_class"].iloc[0] == "greylisted") is confirmed
+    assert (classified["evidence"].iloc[0] == found) or not confirmed
+    (row,) = retries(frame).to_dict("records")
+    assert row["greylisting_confirmed"] is confirmed
+
+
+def test_a_refusal_that_was_never_accepted_is_none() -> None:
     frame = _attempts(
         (0, 450, "try again later", "deferred"),
         (5 * 3600, 450, "try again later", "deferred"),
     )
-    frame["final_enhanced"] = "4.2.0"
-    found = classify(frame)
-    assert list(found["retry_class"]) == ["greylisted", "transient"]
-    assert found["evidence"].iloc[1] == "refused after the window"
+    assert list(classify(frame)["retry_class"]) == ["transient", "transient"]
 
 
 def test_another_recipient_confirms_nothing() -> None:

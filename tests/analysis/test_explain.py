@@ -71,8 +71,11 @@ def _of(record: Record) -> Explanation:
         ),
         (
             (454, "4.7.0", "TLS not available"),
-            "The server refused: it wants TLS, or TLS failed (454 4.7.0).",
-            "For now by its code (4yz), but",
+            (
+                "The server refused: its TLS does not work at the moment (RFC 3207 "
+                "section 4) (454 4.7.0)."
+            ),
+            FOR_NOW,
         ),
         (
             "550 5.4.5 Daily user sending quota exceeded",
@@ -142,7 +145,7 @@ def test_a_bare_code_is_evidence_alone() -> None:
 
 def test_a_contradiction_is_told_and_the_reply_code_counts() -> None:
     explanation = explain((552, "4.2.2"))
-    assert explanation.permanence.startswith(FOR_GOOD)
+    assert explanation.permanence.startswith("For this message (5yz)")
     assert "4.2.2 contradicts 552, and the reply code counts" in explanation.evidence
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpnb.analysis import explain
-from smtpnb.analysis.explain.pasted import pasted
+from smtpnb.analysis.replies.pasted import pasted
 from smtpnb.message.delivery import Delivery
 
 POSTFIX = (

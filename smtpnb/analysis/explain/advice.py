@@ -2,7 +2,9 @@
 
 The reasons are those of `classify` (Sisimai's words). Each has a cause, which completes
 "the server refused: ...", and steps, most useful first. Steps tell what the one who
-sent can do; what only the other side can mend, they say so.
+sent can do; what only the other side can mend, they say so. What fits only a cause
+that passes, or only one that stays, is kept apart: advice never contradicts how
+permanent a refusal is (`replies.permanence`).
 
 This module knows nothing of replies or of transcripts.
 """
@@ -11,54 +13,113 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from smtpnb.analysis.replies.permanence import FOR_NOW, FOR_THIS_MESSAGE, LOOP
+
 
 class Advice(NamedTuple):
     """What lies behind a reason, and what to do.
 
     Attributes:
         cause: In a few words, to stand behind a colon.
-        steps: What to do next, most useful first.
+        steps: What to do next, most useful first, however permanent it is.
+        later: What to do besides if the cause passes by itself.
+        mended: What to do besides if it does not.
     """
 
     cause: str
     steps: tuple[str, ...]
+    later: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+
+    def steps_for(self, permanence: str | None) -> tuple[str, ...]:
+        """Return the steps that fit how permanent a refusal is: never the opposite."""
+        if permanence in {FOR_NOW, FOR_THIS_MESSAGE}:
+            return (*self.steps, *self.later)
+        return (*self.steps, *self.mended)
 
 
 # Not Sisimai's: of its "securityerror", the part that 535 means (RFC 4954 section 6).
 CREDENTIALS: Final = "credentials"
 
 # What the rule tells more exactly than the reason does, by the rule's name.
-SILENT: Final = "silent too long"
-RECIPIENTS: Final = "recipients"
-
-ADVICE: Final = {
-    RECIPIENTS: Advice(
+BY_RULE: Final = {
+    "recipients": Advice(
         "one message has too many recipients for it",
         (
             "Send to those accepted now, and to the rest in a second transaction.",
             "RFC 5321 4.5.3.1.8 asks servers to take a hundred at least.",
         ),
     ),
-    SILENT: Advice(
+    "silent too long": Advice(
         "we were silent too long (a time-out on its side)",
         (
             "Connect again; keep the time between commands short.",
             "Servers wait about five minutes for a command (RFC 5321 4.5.3.2.7).",
         ),
     ),
+    "tls(not available)": Advice(
+        "its TLS does not work at the moment (RFC 3207 section 4)",
+        ("If it lasts, tell their postmaster; or see whether it takes mail in clear.",),
+        ("Connect again after a while.",),
+    ),
+    "tls(certificate)": Advice(
+        "a certificate, or what DANE or MTA-STS says of it, did not hold",
+        (
+            "Find whose it is: the text tells, or else the host that relays.",
+            "Compare its names, dates and chain with the TLSA records or the policy.",
+        ),
+    ),
+    "auth(OAuth)": Advice(
+        "it takes no password here any more (basic authentication is off)",
+        (
+            "Authenticate by OAuth: XOAUTH2 or OAUTHBEARER, with a token.",
+            "Where that cannot be, send through a relay that takes your password.",
+        ),
+    ),
+    "helo name": Advice(
+        "it does not like the name that we gave in EHLO",
+        (
+            "Say a full name of your own, which leads to your IP address.",
+            "No localhost, no name without a dot, no name of theirs.",
+        ),
+    ),
+    "recipient(group or mailbox restricted)": Advice(
+        "the group or mailbox takes mail only from some senders",
+        ("Ask its owner to let you in; or send from within the organisation.",),
+    ),
+    "command line": Advice(
+        "it did not understand the command",
+        (
+            "Look for a typo, an option that EHLO does not offer, or a line too long.",
+            "A command line has 512 octets at most (RFC 5321 4.5.3.1.4).",
+        ),
+    ),
+    LOOP: Advice(
+        "the message goes round in a circle, or has passed too many hosts",
+        ("The Received lines show which two hosts pass it to and fro.",),
+    ),
+    "busy": Advice(
+        "the mailbox is in use by another process",
+        (),
+        ("It is free again in moments; a second attempt passes.",),
+    ),
+    "come back": Advice(
+        "it asks us to come back and gives no cause (often greylisting)",
+        ("Keep sender, recipient and IP address the same.",),
+        ("Try again in some minutes.",),
+    ),
+}
+
+ADVICE: Final = {
     "greylisted": Advice(
         "it does not know us yet and asks us to come back (greylisting)",
-        (
-            "Try again in some minutes with the same sender, recipient and IP address.",
-            "A queue does this by itself; do not report the address as bad.",
-        ),
+        ("Do not report the address as bad.",),
+        ("Try again in some minutes with the same sender, recipient and IP address.",),
     ),
     "userunknown": Advice(
         "it says that there is no such mailbox",
-        (
-            "Check the spelling of the address; ask the recipient another way.",
-            "Take the address off your lists: more attempts cost reputation.",
-        ),
+        ("Check the spelling of the address; ask the recipient another way.",),
+        mended=("Take the address off your lists: more attempts cost reputation.",),
     ),
     "hasmoved": Advice(
         "the mailbox has moved",
@@ -77,10 +138,8 @@ ADVICE: Final = {
     ),
     "mailboxfull": Advice(
         "the mailbox is full",
-        (
-            "Tell the recipient another way; only they can make room.",
-            "Try again in a day; a smaller message may pass before that.",
-        ),
+        ("Tell the recipient another way; only they can make room.",),
+        ("Try again in a day; a smaller message may pass before that.",),
     ),
     "mesgtoobig": Advice(
         "the message is too big",
@@ -91,7 +150,8 @@ ADVICE: Final = {
     ),
     "systemfull": Advice(
         "the server has no room left",
-        ("Try again later; their postmaster has to make room.",),
+        ("Their postmaster has to make room.",),
+        ("Try again later.",),
     ),
     "notaccept": Advice(
         "this host accepts no mail",
@@ -140,7 +200,7 @@ ADVICE: Final = {
         "our IP address, name or domain is on a block list",
         (
             "Look the IP address up on the list that the text names.",
-            "Stop the cause before asking to be taken off; else it comes back.",
+            "Stop the cause before asking to be taken off; else it returns.",
             "A dynamic address is listed for good: send through a relay instead.",
         ),
     ),
@@ -194,10 +254,8 @@ ADVICE: Final = {
     ),
     "speeding": Advice(
         "we send too much or too fast",
-        (
-            "Send less at once and slower; wait longer after each such reply.",
-            "Do not change IP addresses to get around it.",
-        ),
+        ("Do not change IP addresses to get around it.",),
+        ("Send less at once and slower; wait longer after each such reply.",),
     ),
     "toomanyconn": Advice(
         "we have too many connections open",
@@ -205,17 +263,13 @@ ADVICE: Final = {
     ),
     "exceedlimit": Advice(
         "a limit was reached",
-        (
-            "If it is of recipients: send to those accepted first, then to the rest.",
-            "If it is per hour or day: wait for the next one.",
-        ),
+        ("If it is of recipients: send to those accepted first, then to the rest.",),
+        ("If it is per hour or day: wait for the next one.",),
     ),
     "networkerror": Advice(
-        "something between the hosts does not work: DNS, a route, a mail loop",
-        (
-            "Look the names up as the server would: MX, A, AAAA.",
-            "A loop shows in the Received lines: two hosts pass it to and fro.",
-        ),
+        "something between the hosts does not work: DNS, a route, a connection",
+        ("Look the names up as the server would: MX, A, AAAA.",),
+        ("Try again later.",),
     ),
     "expired": Advice(
         "the message waited too long on its way",
@@ -230,24 +284,17 @@ ADVICE: Final = {
     ),
     "systemerror": Advice(
         "something is out of order on its side",
-        (
-            "Try again later; a queue does this by itself.",
-            "If it lasts, tell their postmaster the time and the text.",
-        ),
+        ("If it lasts, tell their postmaster the time and the text.",),
+        ("Try again later.",),
     ),
 }
 
-# What to say when a reply gives no reason, by its first digit.
-UNDEFINED: Final = {
-    4: Advice(
-        "it gave no reason that we know",
-        ("Try again later; a queue does this by itself.",),
-    ),
-    5: Advice(
-        "it gave no reason that we know",
-        ("Read the text; if it says nothing, ask their postmaster.",),
-    ),
-}
+# What to say when a reply gives no reason.
+UNDEFINED: Final = Advice(
+    "it gave no reason that we know",
+    ("Read the text; if it says nothing, ask their postmaster.",),
+    ("Try again later.",),
+)
 
 # What ended a session without a reply, by the error's class.
 FAULTS: Final = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.analysis.explain.pasted import pasted
+from smtpnb.analysis.replies.pasted import pasted
 from smtpnb.edges.text import one_line
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.transaction import Follower, Transaction

@@ -17,6 +17,13 @@ from smtpnb.analysis.explain import advice, cases
 from smtpnb.analysis.explain.explanation import Explanation
 from smtpnb.analysis.inputs import events_of
 from smtpnb.analysis.replies.classify import Verdict, verdict
+from smtpnb.analysis.replies.permanence import (
+    FOR_GOOD,
+    FOR_NOW,
+    FOR_THIS_MESSAGE,
+    UNTIL_MENDED,
+    permanence,
+)
 from smtpnb.analysis.replies.registry import DETAILS
 from smtpnb.analysis.replies.status import StatusMeaning, status_meaning
 from smtpnb.edges.text import one_line
@@ -57,7 +64,7 @@ _NOWHERE: Final = ("", "", "")
 _RANK: Final = ("eod", "body", "data", "mail", "rcpt", "auth", "tls", "starttls",
                 "idle", "greeting", "connect", "dns", "ehlo", "quit")  # fmt: skip
 
-_FOR_GOOD: Final = (
+_GOOD: Final = (
     "For good (5yz): the same again will get the same answer. Mend the cause first; a "
     "queue returns the message to its sender."
 )
@@ -71,13 +78,20 @@ _UNTIL_MENDED: Final = (
 _GREYLISTED: Final = (
     "For some minutes: who comes back later from the same address is let in."
 )
-_LIMIT_FOR_GOOD: Final = (
+_LIMIT_GOOD: Final = (
     "For good by its code (5yz), but a limit passes: wait, then try slower."
 )
-_FULL: Final = (
-    "For this message (5yz): a queue returns it. The mailbox may have room again later."
+_LIMIT: Final = "For good by its code (5yz), but a limit passes: wait, then try slower."
+_FOR_THIS_MESSAGE: Final = (
+    "For this message (5yz): a queue returns it to its sender. But the cause passes: "
+    "sent anew another time, it may be accepted."
 )
-_STAYS: Final = frozenset({"policy", "auth", "tls", "permanent"})
+_SENTENCES: Final = {
+    FOR_NOW: _FOR_NOW,
+    UNTIL_MENDED: _UNTIL_MENDED,
+    FOR_THIS_MESSAGE: _FOR_THIS_MESSAGE,
+    FOR_GOOD: _GOOD,
+}
 
 
 _NOTHING: Final = Explanation(
@@ -200,10 +214,10 @@ def _silence(case: Case) -> Explanation:
 def _acceptance(case: Case) -> Explanation:
     meaning = status_meaning(case.code, case.enhanced)
     steps: tuple[str, ...] = ()
-    permanence = "Nothing was refused."
+    told = "Nothing was refused."
     if case.digit == 3:
         said = "goes on: it waits for what comes next"
-        permanence = "Nothing is decided yet."
+        told = "Nothing is decided yet."
     elif case.step == "eod":
         said = "accepted the message and answers for it now (RFC 5321 section 6.1)"
         steps = ("Keep its queue id: their postmaster finds the message by it.",)
@@ -213,14 +227,14 @@ def _acceptance(case: Case) -> Explanation:
         headline=f"{_host(case)} {said} ({_shown(case)}).",
         who=_who(case),
         where=_where(case),
-        permanence=permanence,
+        permanence=told,
         next_steps=steps,
         evidence=_evidence(case, (f"{_shown(case)} means {meaning}",)),
     )
 
 
 def _refusal(case: Case) -> Explanation:
-    known, found, permanence = _judged(case)
+    known, found, how = _judged(case)
     if case.fault:
         told_by_cause = case.step in {"dns", "connect", "tls"}
         where = "" if told_by_cause else _STEPS.get(case.step, _NOWHERE)[1]
@@ -231,13 +245,13 @@ def _refusal(case: Case) -> Explanation:
         headline = f"{_host(case)} {did}: {known.cause} ({_shown(case)})."
     steps = known.steps
     if case.outcome == "unknown":
-        permanence = _UNKNOWN
+        how = _UNKNOWN
         steps = (*advice.UNKNOWN_OUTCOME, *steps)
     return Explanation(
         headline=headline,
         who=_who(case),
         where=_where(case),
-        permanence=permanence,
+        permanence=how,
         next_steps=steps,
         evidence=_evidence(case, found),
     )
@@ -271,20 +285,26 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
         where = f" ({meaning.reference})" if meaning.reference else ""
         shown = case.enhanced if _named_by_enhanced(meaning) else code
         why.append(f"{shown} means {meaning.detail_name}{where}")
-    known = _advice(found.reason, code, case.enhanced)
-    for rule_name in (advice.SILENT, advice.RECIPIENTS):
-        if found.evidence.partition("(")[0].partition(",")[0] == rule_name:
-            known = advice.ADVICE[rule_name]
-    if known in advice.UNDEFINED.values() and meaning.detail_name:
+    known = _advice(found, code, case.enhanced)
+    if known is advice.UNDEFINED and meaning.detail_name:
         known = known._replace(cause=meaning.detail_name)
-    return known, tuple(why), _permanence(code, found)
+    how = permanence(code, found.reason, found.evidence)
+    known = known._replace(steps=known.steps_for(how))
+    return known, tuple(why), _how_permanent(how, found)
 
 
-def _advice(reason: str | None, code: int, enhanced: str | None) -> Advice:
+def _advice(found: Verdict, code: int, enhanced: str | None) -> Advice:
+    """Return the advice of the rule that decided, or else of the reason it gave."""
+    by_rule = advice.BY_RULE.get(
+        found.evidence.partition(",")[0].removesuffix("(text)")
+    )
+    if by_rule is not None:
+        return by_rule
+    reason = found.reason
     refused_login = code == 535 or (enhanced or "").endswith(".7.8")
     if reason == "securityerror" and refused_login:
-        return advice.ADVICE[advice.CREDENTIALS]
-    return advice.ADVICE.get(reason or "") or advice.UNDEFINED[min(code // 100, 5)]
+        reason = advice.CREDENTIALS
+    return advice.ADVICE.get(reason or "", advice.UNDEFINED)
 
 
 def _named_by_enhanced(meaning: StatusMeaning) -> bool:
@@ -302,15 +322,13 @@ def _unregistered(enhanced: str | None) -> bool:
     return (int(parts[1]), int(parts[2])) not in DETAILS
 
 
-def _permanence(code: int, found: Verdict) -> str:
-    retry_class = found.retry_class
-    if retry_class == "greylisted":
+def _how_permanent(how: str | None, found: Verdict) -> str:
+    """Say it in a sentence."""
+    if how == FOR_THIS_MESSAGE and found.retry_class == "rate_limited":
+        return _LIMIT
+    if how == FOR_NOW and found.retry_class == "greylisted":
         return _GREYLISTED
-    if code >= 500 and found.reason == "mailboxfull":
-        return _FULL
-    if code >= 500:
-        return _LIMIT_FOR_GOOD if retry_class == "rate_limited" else _FOR_GOOD
-    return _UNTIL_MENDED if retry_class in _STAYS else _FOR_NOW
+    return _SENTENCES[how or FOR_GOOD]
 
 
 def _evidence(case: Case, why: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Several attempts at one recipient: what the later ones say of the earlier ones.
 
-An attempt that was refused for now, for no reason given, and accepted later was
-greylisted. One that only looked like greylisting and is still refused hours later was
-not. Attempts belong together by `attempt_key`: sender, recipient and host.
+An attempt that was refused for now with no cause given, and accepted within hours by
+the next from the same sender, was greylisted: that is how greylisting looks (RFC 6647).
+One that was accepted a week later, or that named a cause, was not. Attempts belong
+together by `attempt_key`: sender, recipient and host.
 
 This module knows nothing of reply texts.
 """
@@ -10,6 +11,8 @@ This module knows nothing of reply texts.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+
+from smtpnb.analysis.replies.rules import COME_BACK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
 _WINDOW: Final = "4h"
 # Greylisting acts before the message is taken.
 _STEPS: Final = ("mail", "rcpt", "eod")
-_MAY_BE: Final = ("undefined", "greylisted")
+CONFIRMED: Final = "greylisted(confirmed)"
+# No cause was given: by these rules, or by the reply code alone.
+_NO_CAUSE: Final = (COME_BACK, "greylisted", "code")
 
 
 def learn_from_attempts(
@@ -35,19 +40,13 @@ def learn_from_attempts(
 
     key, ts = transactions["attempt_key"], transactions["ts"]
     accepted = ts.where(transactions["outcome"] == "delivered")
-    last_accepted = accepted.groupby(key).transform("max")
-    since_first = ts - ts.groupby(key).transform("min")
+    order = ts.sort_values(kind="stable").index
+    next_accepted = accepted.loc[order].groupby(key.loc[order]).bfill()
     for_now = (transactions["final_code"] // 100 == 4).fillna(value=False).astype(bool)
     may_be = for_now & transactions["final_step"].isin(_STEPS)
-    may_be &= found["reason"].isin(_MAY_BE)
+    may_be &= found["evidence"].str.startswith(_NO_CAUSE)
     found = found.copy()
-    confirmed = may_be & (last_accepted > ts)
+    confirmed = may_be & (next_accepted - ts <= pd.Timedelta(_WINDOW))
     found.loc[confirmed, ["retry_class", "reason"]] = "greylisted"
-    found.loc[confirmed, "evidence"] = "greylisted(confirmed)"
-    late = (found["evidence"] == "greylisted(likely)") & (
-        since_first > pd.Timedelta(_WINDOW)
-    )
-    found.loc[late, "retry_class"] = "transient"
-    found.loc[late, "reason"] = "undefined"
-    found.loc[late, "evidence"] = "refused after the window"
+    found.loc[confirmed, "evidence"] = CONFIRMED
     return found

@@ -10,18 +10,23 @@ accepted later was greylisted, whatever it said. This module knows nothing of pi
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.analysis.frames import plain_rows
+from smtpnb.analysis.frames import plain_rows, table
 from smtpnb.analysis.inputs import table_of
 from smtpnb.analysis.replies.attempts import learn_from_attempts
 from smtpnb.analysis.replies.kinds import kinds
+from smtpnb.analysis.replies.pasted import pasted
+from smtpnb.analysis.replies.permanence import PERMANENCES, permanence
 from smtpnb.analysis.replies.rules import RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
-    from smtpnb.analysis.inputs import Source
+    from smtpnb.analysis.replies.rule import Rule
 
 RETRY_CLASSES: Final = (
     "ok",
@@ -40,8 +45,14 @@ RETRY_CLASSES: Final = (
 # sends 64 KB of tabs must not cost seconds.
 MOST_READ: Final = 4096
 
-# qmail writes the enhanced status code behind the text.
-_BEHIND: Final = r"#([245]\.\d{1,3}\.\d{1,3})"
+# Some write the enhanced status code behind or within the text (qmail: "#5.1.1").
+_WITHIN: Final = r"(?<![\w.])([45]\.[1-7]\.[1-9]\d{0,2})(?![\w.])"
+# Addresses and numbers are no words; nor is what a mail system says of the reply.
+_NO_WORDS: Final = re.compile(
+    r"\(in reply to [^()]{0,60}\)|#?(?<![\w.])[245]\.\d{1,3}\.\d{1,3}(?![\w.])"
+    r"|<[^<>]{0,320}>|[^\s<>:,;()]{1,320}@[^\s<>:,;()]{1,255}"
+)
+_NUMBERS: Final = re.compile(r"\d{2,}")
 
 _NOTHING_WRONG: Final = frozenset({2, 3})
 _FAULTS: Final = {
@@ -70,13 +81,19 @@ class Verdict(NamedTuple):
     evidence: str
 
 
-def verdict(code: int | None, enhanced: str | None, text: str | None) -> Verdict:
+def verdict(
+    code: int | None,
+    enhanced: str | None,
+    text: str | None,
+    rules: Sequence[Rule] = RULES,
+) -> Verdict:
     """Classify one reply.
 
     Args:
         code: The reply code; None: there was no reply.
         enhanced: The enhanced status code, if there was one.
         text: The reply text.
+        rules: The table that is read, from top to bottom.
     """
     if code is None:
         return Verdict("unknown", None, "no reply")
@@ -89,25 +106,44 @@ def verdict(code: int | None, enhanced: str | None, text: str | None) -> Verdict
     if enhanced and enhanced[0] != str(digit):
         enhanced, against = "", ", contradiction"
     by_digit = "transient" if digit == 4 else "permanent"
-    lower = (text or "")[:MOST_READ].lower().replace("\n", " ")
-    for rule in RULES:
+    said = (text or "")[:MOST_READ]
+    if enhanced[3:] in {"", "0"} and (inner := re.search(_WITHIN, said)) is not None:
+        enhanced = inner[1] if inner[1][0] == str(digit) else enhanced
+    lower = plain_words(said)
+    for rule in rules:
         if rule.applies(code, enhanced, lower):
             found = rule.retry_class or by_digit
             return Verdict(found, rule.reason, f"{rule.name}{against}")
     return Verdict(by_digit, "undefined", f"code{against}")
 
 
-def classify(source: Source) -> pd.DataFrame:
-    """Classify exchanges, or transactions, by what their replies mean.
+def plain_words(text: str) -> str:
+    """Return a text as the rules read it: lower case, no addresses, no numbers."""
+    one = _NUMBERS.sub("0", _NO_WORDS.sub(_kept, text.lower()))
+    return " ".join(one.split())
+
+
+def _kept(found: re.Match[str]) -> str:
+    """An address keeps its place; a code, or what a mail system says, leaves none."""
+    return "0" if found[0][0] == "<" or "@" in found[0] else " "
+
+
+def classify(source: Any, *, rules: Sequence[Rule] = ()) -> pd.DataFrame:
+    """Classify exchanges, transactions, or reply texts, by what they mean.
 
     Args:
-        source: A transcript (its exchanges), or a frame of its `exchanges()` or its
-            `transactions()`.
+        source: A transcript (its exchanges), a frame of its `exchanges()` or of its
+            `transactions()`; or any table that has at least a `text` (and, better,
+            `code` and `enhanced`); or a text, a list or a Series of texts, each a
+            reply as it was pasted ("550 5.1.1 User unknown", a line of a log).
+        rules: Rules of your own (`smtpnb.analysis.Rule`), asked before ours.
 
     Returns:
-        The frame with four columns more (or filled): `retry_class` (see below),
-        `reason` (in a word of Sisimai's; null: nothing wrong), `retry_after_s` (when
-        to come back, if the text says so, in s; else NaN), `evidence` (the rule).
+        The frame with five columns more (or filled): `retry_class` (see below),
+        `reason` (in a word of Sisimai's; null: nothing wrong), `permanence` ("for
+        now"; "until mended": 4yz, but the cause stays; "for this message": 5yz, but
+        the cause passes; "for good"; null: nothing refused), `retry_after_s` (when to
+        come back, if the text says so, in s; else NaN), `evidence` (the rule).
 
         ok: accepted. transient: refused for a reason of theirs, come back.
         greylisted: refused because they do not know us yet, come back soon.
@@ -117,40 +153,104 @@ def classify(source: Source) -> pd.DataFrame:
         address, the message or the command is wrong. unknown: nothing can be said.
 
     Raises:
-        KeyError: The frame lacks a column.
+        TypeError: It is no table and no text.
+        ValueError: The table has neither a reply code nor a text.
+
+    Example:
+        >>> classify("550 5.1.1 User unknown")["reason"][0]
+        'userunknown'
     """
-    frame = table_of(source, "exchanges", "transactions")
+    frame = _table(source)
     if "evidence" in frame.columns:
         return frame
     of_recipients = "final_code" in frame.columns
     rows = frame.reset_index(drop=True)  # an index may have a value twice
     replies = _replies(rows, "final_" if of_recipients else "")
-    replies["fault"] = rows["reason" if of_recipients else "error_type"].astype(object)
-    found = _judged(replies)
+    fault = "reason" if of_recipients else "error_type"
+    replies["fault"] = rows[fault].astype(object) if fault in rows else None
+    found = _judged(replies, (*rules, *RULES))
     if of_recipients:
         found = learn_from_attempts(rows, found)
+    judged = found[["reason", "evidence"]].assign(code=replies["code"])
+    how = [permanence(**row) for row in plain_rows(judged)]
     classified = rows.assign(
         **{name: found[name].astype("category") for name in ("retry_class", "reason")},
+        permanence=_as_category(how, list(PERMANENCES)),
         retry_after_s=_retry_after(replies),
         evidence=found["evidence"].astype("category"),
     )
     return classified.set_axis(frame.index)
 
 
+def _as_category(values: list[str | None], words: list[str]) -> Any:
+    import pandas as pd  # loaded only when used
+
+    return pd.Categorical(values, categories=words)
+
+
+def _table(source: Any) -> pd.DataFrame:
+    """Return the table to classify: one of ours, or of the texts that were given."""
+    import pandas as pd  # loaded only when used
+
+    if isinstance(source, str):
+        source = [source]
+    if isinstance(source, (list, tuple, pd.Series)):
+        return _of_texts(pd.Series(source, dtype=object))
+    frame = table_of(source, "exchanges", "transactions")
+    if {"code", "final_code"}.isdisjoint(frame.columns):
+        if "text" not in frame.columns:
+            raise ValueError(
+                "there is nothing to classify: the table has neither a column `code` "
+                f"nor a column `text`, only {', '.join(map(str, frame.columns[:8]))}"
+            )
+        parsed = _of_texts(frame["text"])
+        return frame.assign(**{name: parsed[name] for name in parsed.columns})
+    return frame
+
+
+def _of_texts(texts: pd.Series[Any]) -> pd.DataFrame:
+    """Return the code, enhanced status code and words of replies as texts."""
+    import pandas as pd  # loaded only when used
+
+    found: list[tuple[int | None, str | None, str | None]] = []
+    for text in texts:
+        if not isinstance(text, str):
+            if pd.isna(text):
+                found.append((None, None, None))
+                continue
+            raise TypeError(f"a text is wanted, not {type(text).__name__}")
+        reply = pasted(text)
+        found.append((reply.code, reply.enhanced, reply.text) if reply else
+                     (None, None, text))  # fmt: skip
+    frame = table(found, {"code": "Int16", "enhanced": "text", "text": "text"})
+    return frame.set_axis(texts.index)
+
+
 def _replies(frame: pd.DataFrame, prefix: str) -> pd.DataFrame:
     """Return the code, enhanced status code and text of each row, null if accepted."""
-    replies = frame[[f"{prefix}code", f"{prefix}enhanced", f"{prefix}text"]]
-    replies = replies.set_axis(["code", "enhanced", "text"], axis=1)
+    import pandas as pd  # loaded only when used
+
+    none = pd.Series(None, index=frame.index, dtype="str")
+    names = ("code", "enhanced", "text")
+    replies = pd.DataFrame(
+        {name: frame.get(f"{prefix}{name}", default=none) for name in names}
+    )
+    replies["code"] = replies["code"].astype("Int16")
     refused = (replies["code"] >= 400).fillna(value=False).astype(bool)
     replies["text"] = replies["text"].where(refused).str.slice(0, MOST_READ)
     enhanced = replies["enhanced"].astype(replies["text"].dtype).where(refused)
-    behind = refused & enhanced.isna() & replies["text"].notna()
-    found = replies.loc[behind, "text"].str.extract(_BEHIND, expand=False)
-    replies["enhanced"] = enhanced.where(~behind, found)
+    vague = enhanced.isna() | enhanced.str.endswith(".0").fillna(value=False)
+    behind = refused & vague.astype(bool) & replies["text"].notna()
+    found = replies.loc[behind, "text"].str.extract(_WITHIN, expand=False)
+    digit = replies.loc[behind, "code"].astype("int64") // 100
+    same = found.str.slice(0, 1) == digit.astype("str")
+    found = found[same.fillna(value=False).astype(bool)]
+    enhanced[found.index] = found
+    replies["enhanced"] = enhanced
     return replies
 
 
-def _judged(replies: pd.DataFrame) -> pd.DataFrame:
+def _judged(replies: pd.DataFrame, rules: Sequence[Rule]) -> pd.DataFrame:
     """Return the verdict on each row; replies that differ in numbers are one kind."""
     import pandas as pd  # loaded only when used
 
@@ -158,18 +258,19 @@ def _judged(replies: pd.DataFrame) -> pd.DataFrame:
     alike["number"] = alike.groupby(
         list(alike.columns), dropna=False, observed=True, sort=False
     ).ngroup()
-    unique = alike.drop_duplicates("number").sort_values("number")
-    verdicts = [_verdict(row) for row in plain_rows(unique)]
-    table = pd.DataFrame(verdicts, columns=list(Verdict._fields), dtype=object)
-    return table.iloc[alike["number"]].set_axis(replies.index)
+    first = alike.drop_duplicates("number").sort_values("number").index
+    unique = replies.loc[first]  # with its numbers: an enhanced status code is one
+    verdicts = [_verdict(row, rules) for row in plain_rows(unique)]
+    judged = pd.DataFrame(verdicts, columns=list(Verdict._fields), dtype=object)
+    return judged.iloc[alike["number"]].set_axis(replies.index)
 
 
-def _verdict(row: dict[str, Any]) -> Verdict:
+def _verdict(row: dict[str, Any], rules: Sequence[Rule]) -> Verdict:
     fault = row["fault"]
     if row["code"] is None and fault is not None:
         retry_class = _FAULTS.get(fault, "unknown")
         return Verdict(retry_class, _REASONS.get(retry_class), f"fault({fault})")
-    return verdict(row["code"], row["enhanced"], row["text"])
+    return verdict(row["code"], row["enhanced"], row["text"], rules)
 
 
 def _retry_after(replies: pd.DataFrame) -> pd.Series[Any]:

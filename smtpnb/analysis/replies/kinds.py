@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 # Addresses, and numbers of two digits or more, hexadecimal ones as well: queue ids,
 # times and addresses of hosts.
-_VARIABLE: Final = r"<[^<>]*>|\S+@\S+|[0-9A-Fa-f]*[0-9][0-9A-Fa-f.:]+"
+_VARIABLE: Final = (
+    r"<[^<>]*>|[^\s<>:,;()]+@[^\s<>:,;()]+|[0-9A-Fa-f]*[0-9][0-9A-Fa-f.:]+"
+)
 
 
 def kinds(text: pd.Series[Any]) -> pd.Series[Any]:

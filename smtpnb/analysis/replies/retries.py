@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smtpnb.analysis.inputs import table_of
+from smtpnb.analysis.replies.attempts import CONFIRMED
 from smtpnb.analysis.replies.classify import classify
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def retries(source: Source) -> pd.DataFrame:
         In order of the first attempt: `attempt_key`, `host`, `n_attempts`, `first_ts`,
         `first_code` and `last_code` (the replies that decided; null: none did),
         `delay_to_accept_s` (from the first attempt to the first accepted one, in s;
-        NaN: never accepted) and `greylisting_confirmed` (the first one was greylisted,
-        a later one accepted).
+        NaN: never accepted) and `greylisting_confirmed` (no cause was given, and the
+        next attempts were accepted within hours).
 
     Raises:
         KeyError: The frame lacks a column.
@@ -44,6 +45,6 @@ def retries(source: Source) -> pd.DataFrame:
         first_code=first["final_code"],
         last_code=last["final_code"],
         delay_to_accept_s=delay.dt.total_seconds(),
-        greylisting_confirmed=(first["retry_class"] == "greylisted") & delay.notna(),
+        greylisting_confirmed=first["evidence"] == CONFIRMED,
     )
     return table[table["n_attempts"] > 1].reset_index()

@@ -1,181 +1,50 @@
 """The rules by which a refusal is classified: a table, read from top to bottom.
 
 A rule looks at the reply code, the enhanced status code and the text of a refusal (4yz
-or 5yz), without its addresses and digits. The first that applies decides. Text comes
-before codes where servers are known to use a code for something else: 554 5.7.1 is said
-of spam, of relaying, and of a user who is not there.
+or 5yz). The first that applies decides:
 
-The reasons are the words of Sisimai (BSD-2-Clause), a vocabulary for bounces that many
-know, and one of our own: "greylisted".
+1. words that name a cause (`sender_words`, `address_words`, `content_words`),
+2. codes that name one: 5.1.1, 5.2.2, 535,
+3. words that many causes share: "denied", "try again later",
+4. codes that name a subject only: X.7.1, X.4.Z; last what RFC 5321 section 4.2.3 says
+   of a reply code alone.
+
+Text stands before codes because servers are known to use a code for something else:
+554 5.7.1 is said of spam, of relaying, and of a user who is not there. Codes stand
+before vague words because 5.1.1 "access denied" is an unknown user.
 
 This module knows nothing of frames: `classify` applies the rules.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Final, NamedTuple
+from typing import Final
 
+from smtpnb.analysis.replies.address_words import ADDRESS_WORDS
+from smtpnb.analysis.replies.content_words import CONTENT_WORDS
+from smtpnb.analysis.replies.rule import FOR_GOOD, FOR_NOW, Rule, words
+from smtpnb.analysis.replies.sender_words import SENDER_WORDS
 
-class Rule(NamedTuple):
-    """What a refusal may look like, and what it then is.
+COME_BACK: Final = "come back"
+_COME_BACK_CODES: Final = frozenset({421, 450, 451})
 
-    A rule applies if the code, the enhanced status code *or* the text is as it says;
-    with `every` set, only if all that it names are.
-
-    Attributes:
-        name: The evidence.
-        retry_class: The class; "" is transient for 4yz and permanent for 5yz.
-        reason: In one word.
-        text: A pattern somewhere in the text, in lower case.
-        enhanced: A pattern for the enhanced status code, from its start.
-        codes: Reply codes.
-        only: Reply codes, or their first digits, outside of which it never applies.
-        every: Whether all that is named must be so.
-    """
-
-    name: str
-    retry_class: str
-    reason: str
-    text: str = ""
-    enhanced: str = ""
-    codes: frozenset[int] = frozenset()
-    only: frozenset[int] = frozenset({4, 5})
-    every: bool = False
-
-    def applies(self, code: int, enhanced: str, text: str) -> bool:
-        """Return whether a refusal is what this rule is about."""
-        if code not in self.only and code // 100 not in self.only:
-            return False
-        found = [
-            bool(re.search(self.text, text)) if self.text else None,
-            bool(re.match(self.enhanced, enhanced)) if self.enhanced else None,
-            code in self.codes if self.codes else None,
-        ]
-        known = [one for one in found if one is not None]
-        return all(known) if self.every else any(known)
-
-
-_FOR_NOW: Final = frozenset({4})
-_FOR_GOOD: Final = frozenset({5})
-_LATER: Final = frozenset({450, 451})
-_SIZE: Final = (
-    r"\b(message|mail|size|header|attachment|content)\b(?!box).{0,40}"
-    r"\b(too (big|large)|(?<!queue )too long)|too much mail data"
-    r"|\b(message|attachment|header)s? (size|length)\b.{0,30}exceed"
-    r"|exceed.{0,30}\b(message|header) (size|length)|exceeds.{0,20}\bsize"
-    r"|\bsize (of (the |this )?(message|mail) )?exceeds"
-)
-
-RULES: Final = (
-    Rule(
-        "greylisted(text)",
-        "greylisted",
-        "greylisted",
-        r"gr[ae]y-?\s?list|postgrey",
-        only=_FOR_NOW,
-    ),
-    # Exchange Online says so to hosts it does not know yet.
-    Rule("greylisted(4.7.500)", "greylisted", "greylisted", "", r"4\.7\.500$"),
-    # X.4.2 "bad connection" is what Postfix says of a client that says nothing.
-    Rule(
-        "silent too long",
-        "network",
-        "networkerror",
-        r"time?d? ?-?out|\bidle\b|waiting for (client )?(input|command)|inactivity",
-        r"4\.4\.2$",
-        only=frozenset({421}),
-        every=True,
-    ),
-    Rule(
-        "silent too long(text)",
-        "network",
-        "networkerror",
-        r"error: timeout exceeded|(connection|session|client).{0,20}\bidle\b"
-        r"|\bidle (for|time)|waiting for (client )?(input|command)",
-        only=frozenset({421}),
-    ),
-    # Words decide before codes where servers use a code for something else.
-    Rule(
-        "recipient(group or mailbox restricted)",
-        "policy",
-        "policyviolation",
-        r"not authenticated for (group|mailbox)|sendernotauthenticatedfor",
-        r"5\.7\.(12|13[346])$",
-    ),
-    Rule(
-        "recipient disabled",
-        "",
-        "suspend",
-        r"\b(recipient|user|account|mailbox)\b.{0,40}"
-        r"\b(disabled|suspended|deactivated|inactive|is blocked|been blocked)\b"
-        r"|(disabled|suspended|inactive) (recipient|user|account|mailbox)"
-        r"|not pop(p)?ed for",
-    ),
-    Rule(
-        "busy",
-        "transient",
-        "systemerror",
-        r"(mailbox|account|user).{0,20}(temporarily )?(locked|busy|in use)",
-        only=_FOR_NOW,
-    ),
-    Rule(
-        "command line",
-        "permanent",
-        "syntaxerror",
-        r"command line too long|(unrecognized|unknown|invalid) commands?\b",
-        only=_FOR_GOOD,
-    ),
-    Rule(
-        "tls(not available)",
-        "tls",
-        "failedstarttls",
-        r"tls not available|certificate validation|tlsa|\bdane\b"
-        r"|over a tls connection",
-    ),
-    Rule(
-        "system(temporary)",
-        "transient",
-        "systemerror",
-        r"due to (a )?temporary (system|server|local) (problem|error|failure)",
-        only=_FOR_NOW,
-    ),
-    Rule(
-        "auth(OAuth)",
-        "auth",
-        "securityerror",
-        r"basic authentication is (not supported|disabled)",
-    ),
+SHARP_CODES: Final = (
+    # Exchange Online's words for a recipient who is not there.
     Rule(
         "recipient unknown(Microsoft)",
         "permanent",
         "userunknown",
-        r"recipient address rejected: access denied",
+        r"access denied|recipient",
         r"5\.4\.1$",
         every=True,
     ),
-    Rule(
-        "policy(virus)",
-        "policy",
-        "virusdetected",
-        r"\bvirus|malware|phish|security issue|ransomware",
-    ),
-    Rule(
-        "policy(sender authentication)",
-        "policy",
-        "authfailure",
-        r"\b(spf|dkim|dmarc|arc)\b|sender ?id\b|unauthenticated (e-?mail|mail|sender)"
-        r"|sender is unauthenticated",
-        r"[45]\.7\.(2[0-4]|26|29)$",
-    ),
-    Rule(
-        "tls(text or code)",
-        "tls",
-        "failedstarttls",
-        r"starttls|\btls\b|encryption (is )?(needed|required)|unencrypted|without ssl",
-        r"[45]\.7\.(10|11|30)$",
-        frozenset({523, 538}),
-    ),
+    Rule("mailbox full(code)", "transient", "mailboxfull", "", r"[45]\.2\.2$"),
+    Rule("size(code)", "", "mesgtoobig", "", r"[45]\.(2\.3|3\.4|7\.16)$"),
+    Rule("user unknown(code)", "", "userunknown", "", r"[45]\.1\.[134]$"),
+    Rule("null MX", "", "notaccept", "", r"[45]\.1\.10$", frozenset({556})),
+    Rule("sender null MX", "policy", "rejected", "", r"[45]\.7\.27$"),
+    Rule("policy(ARC)", "policy", "authfailure", "", r"[45]\.7\.29$"),
+    Rule("suspended", "", "suspend", "", r"5\.2\.1$"),
     Rule(
         "auth(code)",
         "auth",
@@ -184,255 +53,172 @@ RULES: Final = (
         r"[45]\.7\.(8|14)$",
         frozenset({432, 530, 534, 535}),
     ),
-    Rule(
-        "auth(text)",
-        "auth",
-        "securityerror",
-        r"authentication (is )?(required|needed|failed|failure|unsuccessful)"
-        r"|(turn on|enable|use) (smtp )?auth|must be authenticated"
-        r"|auth(entication)? (first|error|type)|authrequired"
-        r"|(can'?t|cannot|could not|unable to) auth|not authenticated"
-        r"|(login|log in|password|credentials)\b(?!.{0,20}relay)",
-    ),
-    Rule(
-        "policy(relaying)",
-        "policy",
-        "norelaying",
-        r"relay(ing)? (access )?(is )?(denied|not permitted|not allowed|prohibited"
-        r"|disallowed)|(to|as a|me as( a)?) relay\b"
-        r"|(unable to|don'?t|do not|not allowed to|denies|for) relay\b|rcpthosts",
-    ),
-    Rule(
-        "policy(reverse DNS)",
-        "policy",
-        "requireptr",
-        r"\bptr\b|reverse.?dns|\brdns\b|(find|resolve) your (reverse )?host ?name",
-        r"[45]\.7\.25$",
-    ),
-    Rule(
-        "network(loop)",
-        "network",
-        "networkerror",
-        r"\bhops?\b|mail(ing)? ?loop|routing loop|looping|loops back",
-        r"[45]\.4\.6$",
-    ),
-    Rule(
-        "rate_limited(connections)",
-        "rate_limited",
-        "toomanyconn",
-        r"(too (many|frequent)|concurrent|maximum).{0,30}(connect|session)"
-        r"|(connection|session)s? (rate )?limit",
-    ),
+    Rule("tls(code)", "tls", "failedstarttls", "", r"[45]\.7\.(10|11|30)$"),
+    Rule("accepts no mail(code)", "", "notaccept", "", r"5\.3\.2$", frozenset({521})),
+    Rule("system full(code)", "transient", "systemfull", "", r"[45]\.3\.1$"),
     Rule("misconfigured", "", "systemerror", r"config(uration)? error", r"5\.3\.5$"),
+    Rule("congestion", "transient", "systemerror", "", r"[45]\.4\.5$"),
+    Rule("expired", "network", "expired", "", r"[45]\.4\.7$"),
+)
+
+VAGUE_WORDS: Final = (
     Rule(
-        "recipients",
-        "rate_limited",
-        "speeding",
-        r"too many recipients|\d+ recipients (max|at most)",
-        r"[45]\.5\.3$",
+        "expired(text)",
+        "network",
+        "expired",
+        words(
+            r"(time|retry|attempts).{0,16}(expired|exceeded)",
+            r"in (the )?queue too long|giving up|too old",
+        ),
     ),
     Rule(
-        "rate_limited(text or code)",
-        "rate_limited",
-        "speeding",
-        r"rate.?limit|throttl"
-        r"|too (many|much(?! mail data)|fast|frequent|quick)(?! hops)"
-        r"|excessive"
-        r"|slow(er|ing)? down|again slower|at a rate|unusual rate|unexpected volume"
-        r"|(message|sending|daily|hourly) quota|quota for sending"
-        r"|(frequency|rate) (is )?limited|per (hour|minute|day)\b|in \d+ minutes",
-        r"([45]\.7\.28)$",
-    ),
-    Rule(
-        "mailbox full",
-        "",
-        "mailboxfull",
-        r"over.?quota|(mailbox|inbox|account|storage|user).{0,40}(full|quota)"
-        r"|quota exceeded \(|(out of|exceeded|exhausted).{0,20}storage"
-        r"|disk quota|mailbox (size )?limit|^e-?mail quota exceeded",
-        r"[45]\.2\.2$",
-    ),
-    Rule("size", "", "mesgtoobig", _SIZE, r"[45]\.(2\.3|3\.4)$"),
-    Rule(
-        "rate_limited(limit)",
-        "rate_limited",
-        "exceedlimit",
-        r"(limit|quota|maximum).{0,30}(exceed|reach)|(exceed|reach).{0,30}(limit|quota)"
-        r"|max(imum)? (number of )?(messages?|recipients?)",
+        "system full",
+        "transient",
+        "systemfull",
+        words(
+            r"(disk|device|system|server|spool|queue|file ?system).{0,20}(full|space)",
+            r"(insufficient|not enough|out of|no) .{0,16}(storage|space|disk)",
+        ),
     ),
     # Yahoo's and others' word for "not so fast".
     Rule(
         "rate_limited(deferred)",
         "rate_limited",
         "speeding",
-        r"temporarily deferred",
+        r"temporarily (deferred|rate|blocked|limited)",
         only=frozenset({421}),
     ),
+    # Said by greylisting servers, and by others (RFC 6647): what comes of the next
+    # attempt can tell (`attempts`), the text alone cannot.
     Rule(
-        "policy(sender)",
-        "policy",
-        "rejected",
-        r"badmailfrom|sender (address )?rejected: access denied"
-        r"|sender domain must exist|sender has no (a|mx)\b",
+        COME_BACK,
+        "transient",
+        "systemerror",
+        r"^(?!.*(unavailable|error|system|locked|resource|busy|server))"
+        r".*(try (again )?later|temporar|defer|try reconnect)",
+        r"4\.(2\.0|7\.[01])$",
+        only=_COME_BACK_CODES,
+        every=True,
     ),
     Rule(
-        "sender refused",
-        "",
-        "rejected",
-        r"sender (address )?(is )?rejected|sender domain|domain of sender",
-        r"[45]\.1\.[78]$",
-    ),
-    Rule(
-        "user unknown",
-        "",
-        "userunknown",
-        r"(user|recipient|mailbox|address|account).{0,40}"
-        r"(unknown|not found|doesn'?t exist|does not exist|doesn'?t have a)"
-        r"|(unknown|no such|invalid) (user|recipient|mailbox|address)"
-        r"|not in (the )?recipient list|(invalid|bad)[- ]recipient|mailbox unavailable"
-        r"|recipient address rejected: (inactive|invalid)"
-        r"|(user|recipient|mailbox|address) (does )?not exist"
-        r"|not a valid (user|address)"
-        r"|(recipient|user|mailbox) (denied|unrecogni[sz]ed)|^address rejected"
-        r"|no mailbox here|unroute?able address|undeliverable address",
-        r"5\.(1\.1|2\.4)$",
-    ),
-    Rule("policy(reputation)", "policy", "badreputation", r"reputation"),
-    Rule(
-        "policy(block list)",
+        "policy(blocked)",
         "policy",
         "blocked",
-        r"blocked using|(block|black).?list|dnsbl|\brbl\b|spamhaus|banned(?! content)"
-        r"|white ?list"
-        r"|\blisted (on|in|at|by)\b|(client host|helo command) rejected|dynamic ip",
+        r"\bblock(ed|ing)?\b|black ?hole|\bbanned\b",
     ),
     Rule(
-        "policy(spam)",
-        "policy",
-        "spamdetected",
-        r"\bspam|unsolicited|message filtered|suspicious|junk ?mail|bulk mail",
+        "rate_limited(limit)",
+        "rate_limited",
+        "exceedlimit",
+        words(
+            r"(limit|quota|maximum).{0,30}(exceed|reach)",
+            r"(exceed|reach).{0,30}(limit|quota)|max(imum)? (number of )?messages?",
+        ),
     ),
-    Rule("policy(blocked)", "policy", "blocked", r"\bblock(ed|ing)?\b"),
     Rule(
-        "policy(RFC 5322)",
-        "policy",
-        "notcompliantrfc",
-        r"compliant|duplicate header",
-        r"[45]\.7\.",
-        every=True,
+        "name service",
+        "transient",
+        "networkerror",
+        words(
+            r"\bdns\b|name (service|server)|(host|domain|mx|address) lookup",
+            r"(resolv|look ?up|look).{0,20}(host|domain|mx)",
+        ),
+        only=FOR_NOW,
     ),
-    Rule("RFC 5322", "", "notcompliantrfc", r"compliant|duplicate header"),
     Rule(
-        "syntax",
-        "permanent",
-        "syntaxerror",
-        "",
-        r"5\.5\.[124]$",
-        frozenset({500, 501, 502, 503, 504, 555}),
-        only=frozenset({5}),
-    ),
-    # A cause of their own is no greylisting.
-    Rule(
-        "greylisted(likely)",
-        "greylisted",
-        "greylisted",
-        r"^(?!.*(unavailable|error|system|locked|resource|busy))"
-        r".*(try (again )?later|temporar|defer)",
-        r"4\.(2\.0|7\.[01])$",
-        only=_LATER,
-        every=True,
+        "network(text)",
+        "network",
+        "networkerror",
+        words(
+            r"time?d? ?-?out|no route|connection (lost|dropped|reset|died|closed by"
+            r"|expired|timed)",
+            r"connection refused|(failed|unable|could not|cannot|can'?t) (to )?connect",
+            r"(not|un) ?reachable|no answer from|remote (host|server) (said|error"
+            r"|clos)",
+        ),
     ),
     Rule(
         "system(text)",
-        "",
-        "systemerror",
-        r"temporary (server|system|service|local) (error|problem|failure)"
-        r"|internal (server )?error|service unavailable|closing connection",
-        only=_FOR_NOW,
-    ),
-    # X.7.0 is "other" (RFC 3463 section 3.8): with 421 and no word of a cause it says
-    # no more than the code.
-    Rule(
-        "closing",
         "transient",
         "systemerror",
-        r"try (again|reconnecting)",
-        r"4\.7\.0$",
-        only=frozenset({421}),
-        every=True,
+        words(
+            r"internal|temporar(y|ily)?\b|temporal|local (problem|error|policy error)",
+            r"(system|server|service|software|processing|database|ldap|lookup|backend"
+            r"|resource|script|filter|i/o|queue|file|write|mailer).{0,20}\b(error"
+            r"|problem"
+            r"|fail|unavailable|not available|busy|overload|down|exhaust|insufficient"
+            r"|limit|maintenance)",
+            r"unavailable|out of memory|overload|too busy|server busy|congest"
+            r"|lookup|could not (load|open|lock|create|complete|process)|maintenance"
+            r"|replicat|too many.{0,12} (errors|commands)|shutting down"
+            r"|problem occurred|please retry|try reconnecting",
+        ),
+        only=FOR_NOW,
+    ),
+    Rule(
+        "system(said of 5yz)",
+        "transient",
+        "systemerror",
+        words(
+            r"internal (server |system |software )?(error|failure|problem)"
+            r"|temporary (system|server|local|problem|error|failure)",
+            r"try (again )?later|system (error|problem|failure)|mailer error"
+            r"|(server|service) (is )?(busy|overload)|local (problem|error)"
+            r"|out of memory|resources? (temporarily )?(unavail|not avail)",
+        ),
+        only=FOR_GOOD,
     ),
     Rule(
         "policy(text)",
         "policy",
         "policyviolation",
-        r"polic(y|ies)|access denied|not authori[sz]ed|forbidden|prohibited"
-        r"|command rejected|message refused",
+        words(
+            r"polic(y|ies)|access (is )?denied|not (authori[sz]ed|permitted|allowed"
+            r"|wanted|welcome)|forbidden|prohibited|restricted|administrative"
+            r"|disallowed|denied by",
+            r"(command|message|mail|e-?mail|transaction|delivery|content|data"
+            r"|session)s?"
+            r" (was |is |were |has been |have been |not )?(been )?(rejected|refused"
+            r"|denied|discarded|accepted by|accepted for)",
+            r"\breject(ed|ing)?\b|refused|not accepted|we do not accept|dropped"
+            r"|unacceptable|access to this|unauthori[sz]ed|\bdenied\b|complain",
+        ),
     ),
-    Rule("policy(code)", "policy", "policyviolation", "", r"[45]\.7\."),
-    Rule("moved", "", "hasmoved", r"has (moved|been replaced)", r"[45]\.1\.6$"),
     Rule(
-        "host unknown",
+        "user unknown(vague)",
         "",
-        "hostunknown",
-        r"(host|domain).{0,20}(unknown|not found|does not exist|not reachable)"
-        r"|invalid domain|does not exist"
-        r"|(unknown|no such) (host|domain)",
-        r"[45]\.1\.2$",
-    ),
-    Rule(
-        "suspended",
-        "",
-        "suspend",
-        r"inactive|account (is )?closed|suspend|disabled|deactivated"
-        r"|discontinued|\blocked",
-        r"[45]\.2\.1$",
-    ),
-    Rule(
-        "accepts no mail",
-        "",
-        "notaccept",
-        r"not accept(ing)? (mail|messages)\b|null mx",
-        r"5\.(1\.10|3\.2)$",
-        frozenset({521, 556}),
-        only=_FOR_GOOD,
-    ),
-    Rule(
-        "system full",
-        "",
-        "systemfull",
-        r"disk (space|full)|insufficient (system )?(storage|disk)|system full",
-        r"[45]\.3\.1$",
-    ),
-    Rule(
-        "content",
-        "",
-        "contenterror",
-        r"malformed|improperly|content (was |is )?(rejected|refused)"
-        r"|(banned|prohibited) content",
-        r"[45]\.6\.",
-    ),
-    Rule("name service", "transient", "networkerror", r"\bdns\b", only=_FOR_NOW),
-    Rule(
-        "congestion",
-        "",
-        "systemerror",
-        r"server (is )?busy|congest",
-        r"[45]\.4\.5$",
-    ),
-    Rule("expired", "network", "expired", r"(time|retry).{0,10}expired", r"[45]\.4\.7"),
-    Rule(
-        "network(text or code)",
-        "network",
-        "networkerror",
-        r"time?d? ?-?out|no route|connection (refused|reset|lost|dropped)",
-        r"[45]\.4\.",
-    ),
-    Rule(
-        "system",
-        "",
-        "systemerror",
-        r"internal|temporar|local (problem|error)|system (problem|error)"
-        r"|unavailable|out of memory|lookup",
-        r"[45]\.3\.",
+        "userunknown",
+        words(
+            r"mail ?box (is )?(unavailable|not available|not allowed|name not"
+            r"|disallow)",
+            r"(does ?n[o']t|do(es)? not|no longer|not) exist|unknown|not found"
+            r"|no such|undeliverable|not deliverable|unroutable|inexist",
+        ),
+        only=FOR_GOOD,
     ),
 )
+
+VAGUE_CODES: Final = (
+    Rule("policy(code)", "policy", "policyviolation", "", r"[45]\.7\."),
+    Rule(
+        "syntax",
+        "permanent",
+        "syntaxerror",
+        "",
+        r"5\.5\.[1245]$",
+        frozenset({500, 501, 502, 503, 504, 555}),
+        only=FOR_GOOD,
+    ),
+    Rule("address(code)", "", "userunknown", "", r"5\.1\.", only=FOR_GOOD),
+    Rule("network(code)", "network", "networkerror", "", r"[45]\.4\."),
+    Rule("system(code)", "", "systemerror", "", r"[45]\.3\."),
+    # What RFC 5321 section 4.2.3 means by a reply code, where nothing else is said.
+    Rule("code(421, 451)", "", "systemerror", codes=frozenset({421, 451})),
+    Rule("code(452)", "", "systemfull", codes=frozenset({452})),
+    Rule("code(454)", "tls", "failedstarttls", codes=frozenset({454})),
+    Rule("code(552)", "transient", "mailboxfull", codes=frozenset({552})),
+    Rule("code(553)", "", "userunknown", codes=frozenset({553})),
+)
+
+SHARP_WORDS: Final = (*SENDER_WORDS, *ADDRESS_WORDS, *CONTENT_WORDS)
+RULES: Final = (*SHARP_WORDS, *SHARP_CODES, *VAGUE_WORDS, *VAGUE_CODES)

@@ -1,0 +1,272 @@
+"""Words that say what is wrong with an address, a mailbox, or how much it is sent.
+
+Servers call one mailbox by many names, and say in many ways that it is full, closed or
+not there; in other languages than English as well.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from smtpnb.analysis.replies.rule import FOR_GOOD, FOR_NOW, Rule, words
+
+# Who a sentence is about. Servers call one mailbox by many names.
+_MAILBOX: Final = (
+    r"(?<!our )(user|recipient|mail ?box|e?-?mail account|account|address(ee)?"
+    r"|in ?box|alias|customer|rcpt[ -]to|local[ -]?part|person|member|subscriber)"
+)
+_SENDER: Final = (
+    r"(senders?|mail ?from|from (address|domain)|originator|return[ -]?path|envelope"
+    r"|reverse[ -]?path|sending domain)"
+)
+
+ADDRESS_WORDS: Final = (
+    Rule(
+        "network(loop)",
+        "network",
+        "networkerror",
+        words(
+            r"\bhops?\b|hop ?count|mail(ing)? ?loop|routing loop|looping|loops? back",
+            r"loop detected|too many received|\bloop\b",
+        ),
+        r"[45]\.4\.(6|14)$",
+    ),
+    Rule(
+        "mailbox full",
+        "transient",
+        "mailboxfull",
+        words(
+            r"(?<!sending )(?<!message )over.?(the )?(disk |mail"
+            r"|storage )?(box )?quota",
+            r"(mail ?box|in ?box|mail ?folder|account|storage|mail ?drop|user)('s)?"
+            r"(?!.{0,24}(policy|sending|daily|hourly|relay|smtp)).{0,40}\b(is full"
+            r"|full\b|quota|over.?limit|exhausted)",
+            r"\bfull mail ?box|quota (is )?(full|exceeded \()|\bquota:? full",
+            r"(out of|exceed\w*|exhausted|insufficient|not enough|no) .{0,20}"
+            r"(storage|mail ?box)(?! for).{0,12}(space|alloc|quota|limit|size|$)",
+            r"(out of|insufficient|not enough|no) (mailbox|user|storage) (space"
+            r"|storage)",
+            r"exhausted allowed storage|speichervolumen",
+            r"(disk|storage|mail ?box|mail) ?quota\b",
+            r"mail ?box\b(?!.{0,30}send).{0,30}(size|limit) ?(limit)?.{0,20}exc?eed",
+            r"mail ?box (size )?limit|exceed.{0,30}mail ?box|^e-?mail quota exceeded",
+            r"(has|have|is|would|will) exc?eed(ed|s)? (his|her|its|their|the)? ?"
+            r"(disk|mail ?box|storage|account) ",
+            r"too many messages (on|in) |quotaexceed|mail ?box ?full|exceeded storage"
+            r"|shutoffquota",
+            r"bo[iî]te.{0,30}pleine|buz[oó]n.{0,20}lleno|postfach.{0,20}voll"
+            r"|casella.{0,20}piena|caixa.{0,20}cheia|quota d[eé]pass",
+        ),
+    ),
+    Rule(
+        "command line",
+        "permanent",
+        "syntaxerror",
+        r"command line too long|(unrecogni[sz]ed|unknown|invalid) commands?\b",
+        only=FOR_GOOD,
+    ),
+    Rule(
+        "size",
+        "",
+        "mesgtoobig",
+        words(
+            r"\b(message|mail|size|attachment|content)\b(?! header)(?!box).{0,40}"
+            r"\b(too (big|large)|(?<!queue )too long|larger than|bigger than)",
+            r"too much (mail )?data|too (big|large) (message|mail)",
+            r"\b(message|attachment)s?('s)? (size|length)\b.{0,30}exceed",
+            r"exceed.{0,30}\b(message|maximum|mail) (size|length)|exceeds.{0,20}\bsize",
+            r"\bsize (of (the |this )?(message|mail) )?exceeds",
+            r"(message|mail) (size )?exceeds? (the )?(fixed |maximum |global |local )?"
+            r"(size|limit|max|length|databytes)",
+            r"larger than the (current )?(system |maximum )?(limit|size)",
+            r"(maximum|max|fixed) (message |mail |allowed )?size",
+        ),
+    ),
+    Rule(
+        "rate_limited(connections)",
+        "rate_limited",
+        "toomanyconn",
+        words(
+            r"(too (many|frequent)|concurrent|maximum|simultaneous|parallel).{0,30}"
+            r"(connect|session|thread)",
+            r"(connection|session|thread)s?( frequency| rate| count)? (rate )?"
+            r"(limit|is limited)",
+            r"(connections?|sessions?) (from|per) .{0,30}(exceed|limit|many)",
+        ),
+    ),
+    Rule(
+        "recipients",
+        "rate_limited",
+        "speeding",
+        words(
+            r"too many rec(ip|e?p)\w*|recipients? limit|\d+ recipients (max|at most)",
+            r"(maximum|max|number of|limit of) .{0,16}recipients?\b",
+            r"recipient count exceed|recipients per (message|transaction|session)",
+        ),
+        r"[45]\.5\.3$",
+    ),
+    Rule(
+        "rate_limited(text or code)",
+        "rate_limited",
+        "speeding",
+        words(
+            r"rate.?limit|throttl|ratelimit|flood",
+            r"too (many|much(?! (mail )?data)|fast|frequent|quick)(?! (hops|received))"
+            r"(?!.{0,12}(error|command))|out of allow",
+            r"excessive|(?<!\w)slow(er|ing)? (it |things )?down|again slower|at a rate",
+            r"unusual (rate|volume|traffic)|unexpected(ly)? (high )?volume"
+            r"|high volume|volume of (mail|e-?mail|messages)",
+            r"(message|sending|daily|hourly|outbound|mail send) (quota|limit)"
+            r"|quota for sending",
+            r"(frequency|rate) (is |are |was |has been )?(limited|exceed|too high)"
+            r"|(sending|message|mail|receiving) rate\b",
+            r"per[ -](hour|minute|day|second)\b|in \d+ (minute|hour|second)s"
+            r"|(hourly|daily|per-?minute) .{0,20}(limit|quota|max)",
+            r"exceeded (its|their|the|your|his) (limit|sending|send|maximum) ?"
+            r"(for|limit|quota|rate)",
+            r"limit (for|on) (the )?(number of )?(messages|mail)|receive limit",
+        ),
+        r"([45]\.7\.28|5\.2\.12[12])$",
+    ),
+    Rule(
+        "policy(sender)",
+        "policy",
+        "rejected",
+        words(
+            r"badmailfrom|sender (address )?(rejected|denied): access denied",
+            r"sender domain must exist|sender has no (a|mx)\b",
+            r"(banned|blocked|blacklisted|bad|blackholed)( outbound)? sender(?! ip)",
+            r"sender (is )?(banned|blocked|blacklisted|not allowed|black ?listed)",
+        ),
+        r"5\.7\.(51[12]|50[123])$",
+    ),
+    Rule(
+        "sender refused",
+        "",
+        "rejected",
+        words(
+            rf"{_SENDER}\b.{{0,24}}\b(rejected|refused|denied|unknown|invalid"
+            rf"|not (found"
+            r"|allowed|valid|exist|accepted|verif|permitted)|does ?n[o']t|unverified"
+            r"|disallowed|verif\w+ (failed|fail))",
+            r"(invalid|unknown|bad|unverified|unroutable|illegal|missing) sender",
+            r"sender (domain|verify|verification|callout)|domain of (the )?sender",
+            r"(verify|verification|callout).{0,20}sender",
+            r"domain (of|in) (the )?(mail from|envelope|return)",
+            r"identit(y|ies) failed|not (allowed|permitted|authori[sz]ed) to send (as"
+            r"|from|mail from|on behalf)"
+            r"|sendasdenied",
+        ),
+        r"[45]\.1\.[78]$",
+    ),
+    Rule(
+        "recipient disabled",
+        "",
+        "suspend",
+        words(
+            rf"\b{_MAILBOX}\b(?! (name|domain)).{{0,40}}\b(disabled|suspended"
+            r"|deactivated|inactive|dormant|expired|discontinued|terminated|frozen"
+            r"|closed|cancell?ed|is blocked|been blocked|on hold|not active(d)?"
+            r"|no longer (active|in use|available|monitored)|cannot be accessed"
+            r"|deleted|removed|retired|inaktiv|gesperrt|d[eé]sactiv)",
+            rf"\b(disabled|suspended|inactive|closed|frozen|expired"
+            rf"|dormant) {_MAILBOX}",
+            r"domain.{0,40}(suspended|disabled|inactive|on hold)|not pop(p)?ed for"
+            r"|mail receiving disabled|discontinued|locked out",
+        ),
+        r"[45]\.7\.1[3789]$",
+        codes=frozenset({525}),
+    ),
+    Rule(
+        "busy",
+        "transient",
+        "systemerror",
+        r"(mail ?box|account|user|mail ?drop).{0,20}(temporarily )?(locked|busy"
+        r"|in use)",
+        only=FOR_NOW,
+    ),
+    Rule(
+        "moved",
+        "",
+        "hasmoved",
+        words(
+            r"has (moved|been replaced|changed (his|her|their|its) address)"
+            r"|new address",
+            r"(no longer|left) .{0,24}(employ|work|with (the|this) company)",
+            r"please (try|use|update).{0,24}(new|address|instead)|user not local",
+        ),
+        r"[45]\.1\.6$",
+        codes=frozenset({551}),
+    ),
+    Rule(
+        "accepts no mail",
+        "",
+        "notaccept",
+        words(
+            r"not accept(ing)? (any |e-?)?(mail|messages)\b(?! (from|sent|via|with))",
+            r"null ?mx|no ?reply|unmonitored|not monitored|never accepts? mail",
+        ),
+        only=FOR_GOOD,
+    ),
+    Rule(
+        "user unknown",
+        "",
+        "userunknown",
+        words(
+            rf"\b{_MAILBOX}\b(?! (domain|verif)).{{0,40}}\b(unknown|not found"
+            r"|(does ?n[o']t|do(es)? not|did ?n[o']t|not) (exist|have an?y? )"
+            r"|not known|non-?existent|no longer (exist|valid|on|at|a )|nonexist"
+            r"|(can'?t|cannot|could not|couldn'?t) be (found|verified|located)"
+            r"|not (be )?(a )?(valid|recogni[sz]ed|listed|local|registered|present"
+            r"|here|deliver|known)|invalid|illegal"
+            r"|unavailable at this|unverified|undeliverable|unrouteable|inexist)",
+            rf"(unknown|no such|invalid|illegal|bad|non-?exist\w*|incorrect|wrong)[- ]"
+            rf"(or (unknown|illegal|invalid) )?(local |virtual |destination"
+            rf"|mail |e-?mail |smtp )?(mail ?)?{_MAILBOX}",
+            r"not in (the |our )?(recipient|user|directory|address|ldap)",
+            r"\b(unable|failed) to (find|locate|verify) .{0,16}(user|recipient"
+            r"|mailbox)",
+            rf"{_MAILBOX} (denied|unrecogni[sz]ed|mismatch)|^ ?address rejected",
+            r"not a (valid|known|local) (user|address|mailbox|recipient|account)",
+            r"recipient address rejected: (inactive|invalid|undeliver|unverif|user"
+            r"|mailbox|account|no )",
+            r"(no|have an?|not an?|any) (mail ?box|account)( here| by| with| for| at"
+            r"|$)",
+            r"unroute?able (mail )?address|undeliverable address|invalid x\.0",
+            r"recip(ient)?_?not_?found|(no_?such|unknown_?)(user|recipient)|nosuchuser",
+            r"(no|not)( one|body)? (here )?by that name|bad destination",
+            r"(unknown|illegal) or (unknown|illegal) (alias|user)",
+            r"user lookup (failed|error)|who\?|address unknown|not our customer",
+            r"destinataire (inconnu|invalide)|(utilisateur|adresse).{0,24}(inconnue?"
+            r"|invalide|n'existe)|usuario.{0,16}(desconocido|no existe|inexist)"
+            r"|(empf[aä]e?nger|benutzer|adresse|postfach).{0,24}(unbekannt|nicht"
+            r"|existiert|ung)|(utente|destinatario).{0,16}(sconosciuto|inesist|non)"
+            r"|usu[aá]rio.{0,16}(desconhecid|inexist|n[aã]o)",
+        ),
+        r"5\.(1\.1|2\.4)$",
+    ),
+    Rule(
+        "network(not reachable)",
+        "network",
+        "networkerror",
+        r"(host|domain|server|destination).{0,16}(not reachable|unreachable)",
+        only=FOR_NOW,
+    ),
+    Rule(
+        "host unknown",
+        "",
+        "hostunknown",
+        words(
+            r"(host|domain)( ?name)?('s)?\b.{0,32}\b(unknown|not found|(do(es)? ?n[o']t"
+            r"|not|no longer) (exist|resolve|valid|known|have)|not reachable|nxdomain"
+            r"|invalid|no (mx|a)\b|could not be found|cannot be found|non-?existent"
+            r"|inexist|expired)",
+            r"(unknown|no such|invalid|illegal|bad|non-?existent|unrouteable"
+            r"|unresolvable)[- ](mail |recipient |destination )?(host|domain)(?! name "
+            r"in (helo|ehlo))",
+            r"(unable|failed|cannot|could not) (to )?resolve.{0,12}(host|domain|name)",
+            r"nxdomain|no mx (record|host)|bad destination (host|system)",
+        ),
+        r"[45]\.1\.2$",
+    ),
+)

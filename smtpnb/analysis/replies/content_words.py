@@ -1,0 +1,103 @@
+"""Words that say what is wrong with a message, or with a command.
+
+The last of the sharp words: a host that is refused for no reason more exact stands at
+the end.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from smtpnb.analysis.replies.rule import Rule, words
+
+_BROKEN: Final = words(
+    r"compliant|(duplicate|missing|invalid|bad|multiple|malformed|illegal)\b"
+    r".{0,30}\bheaders?\b|header.{0,20}(missing|duplicate|malformed|invalid"
+    r"|error|syntax|too)",
+    r"multiple (from|addresses)|(missing|no|invalid|bad) (from|date|message-id)"
+    r"(:| header| field)|rfc ?-?5322|rfc ?-?2822|rfc ?-?822\b|line (is )?too long",
+    r"from: header|bare (lf|cr|newline|line ?feed)",
+)
+
+CONTENT_WORDS: Final = (
+    Rule(
+        "policy(spam)",
+        "policy",
+        "spamdetected",
+        words(
+            r"\bspam(?!haus|cop|rl)|anti-?spam|unsolicited|junk|bulk (e-?)?mail",
+            r"message filtered|suspicious|bayes|\b(ube|uce)\b",
+            r"content filter|rejected by (the )?(content|filter)|filter(ed|s)? (by|as)",
+            r"(url|link|uri)s? in (the |your )?(message|body)|blacklisted (url|link)",
+            r"(body|content) of (the )?message (generated|contain)",
+        ),
+        r"5\.7\.(510|520)$",
+    ),
+    Rule(
+        "helo name",
+        "policy",
+        "blocked",
+        words(
+            r"\b(helo|ehlo)\b.{0,40}\b(invalid|reject|denied|mismatch|bogus|must"
+            r"|fully|forged|does ?n[o']t|not (valid|allowed|accepted|resolve|a )|bad)",
+            r"(invalid|bad|bogus|forged|unacceptable|illegal) (helo|ehlo)",
+            r"fully.?qualified (host|domain)",
+        ),
+    ),
+    Rule(
+        "policy(RFC 5322)",
+        "policy",
+        "notcompliantrfc",
+        _BROKEN,
+        r"[45]\.7\.",
+        every=True,
+    ),
+    Rule("RFC 5322", "", "notcompliantrfc", _BROKEN),
+    Rule(
+        "content",
+        "",
+        "contenterror",
+        words(
+            r"malformed|improper(ly)? (format|encod|use of)|\bmime\b|char(acter )?set",
+            r"(message |mail )?content (was |is )?(not )?(rejected|refused|denied"
+            r"|accepted)|(banned|prohibited|rejected|objectionable) content",
+            r"8-?bit|non-?ascii|smtputf8|internationali[sz]ed",
+        ),
+        r"[45]\.6\.",
+    ),
+    Rule(
+        "syntax(text)",
+        "",
+        "syntaxerror",
+        words(
+            r"syntax|protocol (violation|error)|(command|parameter|verb"
+            r"|option)s? .{0,12}(unrecogni|not (recogni"
+            r"|implemented|supported|understood)|unknown|unimplemented|invalid)",
+            r"(bad|improper|wrong|invalid) (command )?sequence|out of (order|sequence)",
+            r"(need|send|issue|without|expect\w*|give|after|use|before) (an? )?(mail"
+            r"|rcpt"
+            r"|helo|ehlo|data)\b.{0,16}(first|command|before|$)",
+            r"\b(mail|rcpt|helo|ehlo)( from| to)?:? (first|command required)|polite",
+            r"(nested|second|duplicate|already).{0,12} mail|sender already",
+            r"(missing|invalid|unsupported|illegal|bad|extra) (argument|parameter"
+            r"|option|character|address (format|syntax))",
+        ),
+    ),
+    Rule(
+        "policy(host)",
+        "policy",
+        "blocked",
+        words(
+            r"\b(ip|network|subnet|range|client|((your|this|the sending) (mail )?"
+            r"(host|server|connection|domain)))( address)?\b.{0,40}\b(block|banned"
+            r"|reject|den(y|ied)|refus|black"
+            r"|restrict|not (allowed|permitted|accepted|welcome))",
+            r"\b(block|ban|reject|refus|den)(ed|ied|ing|y)? .{0,20}\b(your |this "
+            r"|the )?"
+            r"(sending )?(ip|host|network|server)\b",
+            r"refused? (your )?connection|no mail accepted from|bad (ip|host)"
+            r"|abuse from|invalid ip|dial-?up|problem occurred. .ask your postmaster"
+            r"|may not be mail exchanger",
+        ),
+    ),
+)

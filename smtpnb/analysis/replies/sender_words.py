@@ -1,0 +1,221 @@
+"""Words that say what is wrong with who sends: the host, its name, its sender.
+
+What is here, in `address_words` and in `content_words` is said of one cause only,
+whatever code stands before it. The order is part of the table: "to protect our users
+from spam, mail from hosts without PTR is rate limited" is about reverse DNS. Words that
+many causes share ("denied", "temporarily") are in `rules`, behind the codes.
+
+The reasons are the words of Sisimai (BSD-2-Clause), a vocabulary for bounces that many
+know, and one of our own: "greylisted".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from smtpnb.analysis.replies.rule import FOR_NOW, Rule, words
+
+SENDER_WORDS: Final = (
+    Rule(
+        "greylisted(text)",
+        "greylisted",
+        "greylisted",
+        words(r"gr[ae]y-?\s?(list|trap)", r"postgrey", r"unknown triplet"),
+        only=FOR_NOW,
+    ),
+    # Exchange Online says so to hosts it does not know yet.
+    Rule("greylisted(4.7.500)", "greylisted", "greylisted", "", r"4\.7\.500$"),
+    # X.4.2 "bad connection" is what Postfix says of a client that says nothing.
+    Rule(
+        "silent too long",
+        "network",
+        "networkerror",
+        r"time?d? ?-?out|\bidle\b|waiting for (client )?(input|command)|inactivity",
+        r"4\.4\.2$",
+        only=frozenset({421}),
+        every=True,
+    ),
+    Rule(
+        "silent too long(text)",
+        "network",
+        "networkerror",
+        words(
+            r"error: timeout exceeded",
+            r"(connection|session|client).{0,20}\bidle\b",
+            r"\bidle (for|time)",
+            r"waiting for (client )?(input|command)",
+        ),
+        only=frozenset({421}),
+    ),
+    Rule(
+        "system(temporary)",
+        "transient",
+        "systemerror",
+        r"due to (a )?temporary (system|server|local) (problem|error|failure)",
+        only=FOR_NOW,
+    ),
+    Rule(
+        "recipient(group or mailbox restricted)",
+        "policy",
+        "policyviolation",
+        words(
+            r"not authenticated for (group|mailbox)",
+            r"sendernotauthenticatedfor",
+            r"(restricted|not allowed) to (send|post) to (this|the) (group|list|mailbox"
+            r"|recipient)",
+            r"allowed[ -]senders? list",
+            r"only accepts? (messages|mail) from",
+            r"recipientrestrictions?|restr-check",
+        ),
+        r"5\.7\.(12|12[4-9]|13[346])$",
+    ),
+    Rule(
+        "tls(not available)",
+        "tls",
+        "failedstarttls",
+        r"tls (is )?(currently |temporarily )?(not available|unavailable)",
+        only=FOR_NOW,
+    ),
+    Rule(
+        "tls(certificate)",
+        "tls",
+        "failedstarttls",
+        words(
+            r"certificate[ -](validation|expired|host|verif|is (invalid|expired))",
+            r"certificate'?s? (has|is|was|does|could|cannot|not)\b",
+            r"tlsa|\bdane\b|\bmta-sts\b|(tls|ssl)[ -](negotiation|handshake)",
+        ),
+        r"[45]\.7\.32[0-9]$",
+    ),
+    Rule(
+        "auth(OAuth)",
+        "auth",
+        "securityerror",
+        words(
+            r"basic auth(entication)? (is )?(not supported|disabled|not enabled)",
+            r"\bo?auth2? .{0,20}(required|needed)",
+            r"xoauth2? .{0,20}(supported|required)",
+        ),
+        r"5\.7\.139$",
+    ),
+    Rule(
+        "policy(virus)",
+        "policy",
+        "virusdetected",
+        words(
+            r"\bvirus|\bviral\b|malware|phish|ransomware|trojan|worm\b|infected",
+            r"security issue|malicious|harmful",
+            r"(executable|dangerous|prohibited|forbidden|banned) (file|attachment)",
+        ),
+    ),
+    Rule(
+        "policy(sender authentication)",
+        "policy",
+        "authfailure",
+        words(
+            r"\b(spf|dkim|dmarc|arc)\b(?!-sig)|\bsender ?id\b|domain ?keys",
+            r"unauthenticated (e-?mail|mail|sender|message)|(sender|it) is unauthentic",
+            r"authentication (checks?|level|information|results?)\b",
+            r"\bspoof|\bforge[dr]",
+            r"pretending to be|impersonat",
+        ),
+        r"[45]\.7\.(2[0-4]|26|509|515)$",
+    ),
+    Rule(
+        "policy(reverse DNS)",
+        "policy",
+        "requireptr",
+        words(
+            r"\bptr\b|reverse.?(dns|lookup|resolution|ip|name|host)|\brdns\b|fcrdns",
+            r"(find|resolve) your (reverse )?(host ?name|ip|address)",
+            r"does not resolve to (its|the sending|your) (ip|address)",
+            r"unresolvable (ip|host|address)",
+            r"\bno dns (entry|record) for (your|the) (ip|host)",
+        ),
+        r"[45]\.7\.25$",
+    ),
+    # Outlook's, which names the reputation as the reason of its limit.
+    Rule(
+        "rate_limited(Outlook)",
+        "rate_limited",
+        "speeding",
+        r"rate limitation|exceeded the rate limit",
+        r"[45]\.7\.65[01]$",
+    ),
+    Rule(
+        "policy(reputation)",
+        "policy",
+        "badreputation",
+        r"reputation|sender ?(score|base)|poor (sender|ip|domain)|low trust",
+    ),
+    Rule(
+        "policy(block list)",
+        "policy",
+        "blocked",
+        words(
+            r"blocked using|(block|black|deny|ban|bypass) ?-?list|dnsb?l|\brbl\b"
+            r"|\bxbl\b",
+            r"spamhaus|spamcop|barracuda|sorbs|uceprotect|cloudmark|abuseat|surbl|uribl"
+            r"|senderscore|proofpoint|mailspike|invaluement|spamrl|abusix|\(bl\)",
+            r"banned(?! (content|sender|file|attach))|white ?-?list"
+            r"|\b(pbl|sbl|cbl|dbl)\b",
+            r"(?<!not )\blisted (on|in|at|by|as)\b|helo command rejected",
+            r"dynamic (ip|address|host|pool)|residential",
+        ),
+        r"5\.7\.6\d\d$",
+    ),
+    Rule(
+        "tls(needed)",
+        "tls",
+        "failedstarttls",
+        words(
+            r"over a tls connection|starttls|\b(tls|ssl)\b.{0,20}(require|need|must"
+            r"|mandatory|only|first)",
+            r"(require|need|must|use)[a-z]*\b.{0,20}\b(tls|ssl)\b|\btls\b",
+            r"encryption (is )?(needed|required)|unencrypted|without ssl",
+            r"(secure|encrypted) (connection|channel|session)",
+        ),
+        codes=frozenset({523, 538}),
+    ),
+    Rule(
+        "policy(relaying)",
+        "policy",
+        "norelaying",
+        words(
+            r"\brelay(ing)?( of)?( mail)?( access)?( is| was)?( not)? ?(denied"
+            r"|permitted"
+            r"|allowed|prohibited|disallowed|forbidden|restricted|rejected|refused"
+            r"|supported|disabled|attempt|failed|acl)",
+            r"(to|as a|me as( a)?) relay\b(?! limit)",
+            r"(unable to|don'?t|do not|does not|not allowed to|denies|for|cannot|can'?t"
+            r"|will not|won'?t|no|not|not an open|not a|attempt(ed)? to) relay(ing)?\b",
+            r"rcpthosts|not a (mail )?gateway|mail for this domain is not handled",
+            r"domain (is )?not (hosted|handled|served|local|allowed) (here|by|on)",
+            r"not (a )?(local|hosted|valid local) domain|not our domain",
+            r"not permitted to relay|relay from (your|this)",
+            r"\bno longer (hosted|handled) (here|by)"
+            r"|not responsible for (this )?domain",
+        ),
+    ),
+    Rule(
+        "auth(text)",
+        "auth",
+        "securityerror",
+        words(
+            r"auth(entication)? (is )?(required|needed|failed|failure|unsuccessful"
+            r"|credentials|mechanism|aborted|rejected|denied|disabled|not enabled"
+            r"|exchange|cancell?ed|succe)",
+            r"(turn on|enable|use) (smtp )?auth|(must|please|not|to"
+            r"|and) authenticate\b",
+            r"must be authenticated|auth(entication)? (first|error|type)|authrequired",
+            r"(can'?t|cannot|could not|unable to) auth|(was|is|are"
+            r"|be) not authenticate",
+            r"(not|must|need).{0,12} logged[ -]in|(please|must|you) log ?in\b",
+            r"(?<!relay )(log ?in (failed|failure|attempts|denied|incorrect)|password"
+            r"|credentials|username)\b(?!.{0,20}relay)",
+            r"smtp[- ]auth\b|application[- ]specific|identity changes?",
+            r"pop (before|b4) smtp|check your mail first",
+        ),
+        only=frozenset({4, 5}),
+    ),
+)
