@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from smtpnb.message.delivery import Delivery as Delivery
     from smtpnb.message.delivery import Recipient as Recipient
     from smtpnb.message.envelope import MailObject as MailObject
+    from smtpnb.protocol.commands import Rcpt as Rcpt
     from smtpnb.protocol.errors import (
         Cancelled as Cancelled,
     )
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
     from smtpnb.protocol.errors import (
         TransportError as TransportError,
     )
+    from smtpnb.protocol.parameters import DeliverBy as DeliverBy
+    from smtpnb.protocol.parameters import Xtext as Xtext
     from smtpnb.protocol.reply import Reply as Reply
     from smtpnb.protocol.sasl import Anonymous as Anonymous
     from smtpnb.protocol.sasl import CramMd5 as CramMd5
@@ -109,7 +112,9 @@ _MECHANISMS: Final = (
 _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
     "smtpnb.dialogues.conformance": "conformance conformance_in_parts",
+    "smtpnb.protocol.commands": "Rcpt",
     "smtpnb.protocol.errors": _ERRORS,
+    "smtpnb.protocol.parameters": "DeliverBy Xtext",
     "smtpnb.message.delivery": "Delivery Recipient",
     "smtpnb.message.envelope": "MailObject",
     "smtpnb.protocol.reply": "Reply",

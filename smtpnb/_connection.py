@@ -18,6 +18,7 @@ from smtpnb.protocol.errors import (
     LocalProtocolError,
     SmtpError,
 )
+from smtpnb.protocol.guards import Lax, lifted
 from smtpnb.protocol.names import address_literal, host_name
 from smtpnb.protocol.session import State
 from smtpnb.wire.engine import Engine
@@ -27,7 +28,7 @@ from smtpnb.wire.tls import TlsPolicy
 from smtpnb.wire.wait import INTERACTIVE, checked_timeout, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -76,13 +77,17 @@ class Connection:
             the local address (a name is never guessed).
         timeouts: How long each phase may take; `INTERACTIVE` or `RFC5321`.
         tls: Whom to trust.
-        lax: Send commands out of order and extensions that were not offered. Each
-            time is noted in the transcript.
+        lax: Guards to lift: True for all (commands out of order, extensions that were
+            not offered, ...), or names of `smtpnb.protocol.guards.GUARDS`, such as
+            {"order", "offers"}. Each time is noted in the transcript.
+        disable: EHLO keywords to take as if no server announced them, such as
+            {"PIPELINING", "CHUNKING"}; noted in the transcript.
 
     Attributes:
         on_progress: Called with the octets of content sent, block by block.
         pipelining: Use PIPELINING where it is offered, for whole messages.
         chunking: Use CHUNKING where it is offered, for whole messages.
+        disable: EHLO keywords that are switched off on every connection.
     """
 
     pipelining = True
@@ -94,11 +99,14 @@ class Connection:
         identity: str | None = None,
         timeouts: Timeouts = INTERACTIVE,
         tls: TlsPolicy | None = None,
-        lax: bool = False,
+        lax: Lax = False,
+        disable: Iterable[str] = (),
     ) -> None:
         self.identity = identity
         self.timeouts = timeouts
+        lifted(lax)  # or it is told now
         self._lax = lax
+        self.disable = keywords(disable)
         self.on_progress: Callable[[int], None] | None = None
         self._policy = tls or TlsPolicy()
         self._trust = self._policy  # of this connection: a Target brings its own CA
@@ -123,6 +131,7 @@ class Connection:
         server_hostname: str | None = None,
         verify: Verify | None = None,
         ca: str | None = None,
+        disable: Iterable[str] = (),
         timeout: float | None = None,
     ) -> Reply:
         """Connect and read the greeting.
@@ -143,6 +152,8 @@ class Connection:
                 certificate that does not verify ends nothing: `tls["findings"]` says
                 what is wrong, and AUTH is refused.
             ca: PEM text or file of the CA to trust, for this connection.
+            disable: EHLO keywords to take as if they were not announced, on this
+                connection, beside those of the client.
             timeout: Seconds for everything up to the greeting; None for those of
                 each phase.
 
@@ -170,7 +181,7 @@ class Connection:
         protocol = protocol or ("lmtp" if is_unix(host) else "smtp")
         port = port_of(host, port, protocol)
         limit = limit_of(timeout)
-        dialled = {
+        dialled: dict[str, Any] = {
             "host": host,
             "port": port or None,
             "protocol": protocol,
@@ -178,6 +189,7 @@ class Connection:
             "server_hostname": server_hostname,
             "verify": verify,
             "ca": ca,
+            "disable": keywords(disable),
         }
 
         def work(shield: Shield) -> Reply:
@@ -192,7 +204,7 @@ class Connection:
             name = self._certified(server_hostname, host)
             self._trust, self._dialled = trust, dialled
             self._starttls_said = self._identity_said = None
-            engine = self._new_engine(host, port, lmtp=protocol == "lmtp")
+            engine = self._new_engine(host, port, dialled)
             policy = trust if implicit_tls else None
             return self._owner.drive(engine.open(policy, name, limit), shield)
 
@@ -204,10 +216,16 @@ class Connection:
         name = server_hostname or ("localhost" if is_unix(host) else host)
         return host_name(name)
 
-    def _new_engine(self, host: str, port: int, *, lmtp: bool) -> Engine:
+    def _new_engine(self, host: str, port: int, dialled: dict[str, Any]) -> Engine:
         log = Record(host, port)
         self._records.append(log)
-        engine = Engine(log, self.timeouts, lax=self._lax, lmtp=lmtp)
+        engine = Engine(
+            log,
+            self.timeouts,
+            lax=self._lax,
+            lmtp=dialled["protocol"] == "lmtp",
+            disabled=self.disable | dialled["disable"],
+        )
         self._owner.opened(engine)
         return engine
 
@@ -268,8 +286,8 @@ class Connection:
         return self._owner.engine
 
     @property
-    def lax(self) -> bool:
-        """Whether commands go out of order and without the extension offered.
+    def lax(self) -> Lax:
+        """The guards that are lifted, as they were given: False for none.
 
         Example:
             >>> client.lax = True
@@ -279,10 +297,11 @@ class Connection:
         return self._lax
 
     @lax.setter
-    def lax(self, lax: bool) -> None:
+    def lax(self, lax: Lax) -> None:
+        guards = lifted(lax)
         self._lax = lax
         if self._engine is not None:
-            self._engine.session.lax = lax
+            self._engine.session.lax = guards
 
     # What the last command brought
 
@@ -528,6 +547,19 @@ def port_of(host: str, port: object, protocol: object) -> int:
     if number == 25 and protocol == "lmtp":
         raise LocalProtocolError("LMTP is never spoken at port 25 (RFC 2033 section 5)")
     return number
+
+
+def keywords(names: Iterable[str]) -> frozenset[str]:
+    """Return EHLO keywords in upper case.
+
+    Raises:
+        LocalProtocolError: They are no keywords (RFC 5321 section 4.1.1.1).
+    """
+    found = frozenset(map(str.upper, (names,) if isinstance(names, str) else names))
+    for name in found:
+        if not (name.isascii() and name.replace("-", "").isalnum()):
+            raise LocalProtocolError(f"{name!r} is no EHLO keyword to disable")
+    return found
 
 
 def limit_of(timeout: object) -> float | None:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from smtpnb.message.content import Content
     from smtpnb.message.delivery import Delivery
     from smtpnb.message.envelope import MailObject
+    from smtpnb.protocol.parameters import Parameter
     from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.sasl.oauth import Token
     from smtpnb.transfer.choose import Overlap
@@ -240,20 +241,42 @@ class SmtpClient(Connection):
         smtputf8: bool = False,
         ret: str | None = None,
         envid: str | None = None,
-        parameters: Iterable[str] = (),
+        auth: str | None = None,
+        by: Any = None,
+        holdfor: Any = None,
+        holduntil: Any = None,
+        mt_priority: int | None = None,
+        requiretls: bool = False,
+        parameters: Iterable[str | Parameter] = (),
         timeout: float | None = None,
     ) -> Reply:
         """Send MAIL FROM: a mail transaction begins.
 
+        A parameter needs its extension to be announced; values are plain, and become
+        xtext where the parameter wants it (RFC 3461 section 4); what is xtext already
+        is an `Xtext`.
+
         Args:
             reverse_path: The sender; "" is the null reverse-path "<>".
-            size: SIZE=, in octets.
-            body: BODY=, "7BIT" or "8BITMIME".
-            smtputf8: SMTPUTF8, which a non-ASCII address needs.
-            ret: RET=, "FULL" or "HDRS".
-            envid: ENVID=, already as xtext.
-            parameters: More parameters, as they stand on the wire.
+            size: SIZE (RFC 1870): octets.
+            body: BODY: "7BIT", "8BITMIME" (RFC 6152) or "BINARYMIME" (RFC 3030).
+            smtputf8: SMTPUTF8 (RFC 6531), which a non-ASCII address needs.
+            ret: RET (RFC 3461): what a report returns, "FULL" or "HDRS".
+            envid: ENVID (RFC 3461): the envelope's name in reports.
+            auth: AUTH (RFC 4954): who submitted it; "" for "<>".
+            by: BY (RFC 2852): (120, "R") returns it after 120 seconds, (120, "N")
+                notifies; or the text "120;R".
+            holdfor: HOLDFOR (RFC 4865): seconds, or a timedelta.
+            holduntil: HOLDUNTIL (RFC 4865): a datetime with its zone, or RFC 3339 text.
+            mt_priority: MT-PRIORITY (RFC 6710): -9 to 9.
+            requiretls: REQUIRETLS (RFC 8689): all the way by TLS.
+            parameters: More of them: words as they stand on the wire, or values of
+                `smtpnb.protocol.parameters`.
             timeout: Seconds until the reply is complete.
+
+        Raises:
+            LocalProtocolError: The address or a parameter breaks a rule, which is
+                named, or was not announced; nothing was sent.
 
         Example:
             >>> client.mail_from("ann@client.example", size=2000).code
@@ -267,6 +290,12 @@ class SmtpClient(Connection):
             ret=ret,
             envid=envid,
             parameters=parameters,
+            auth=auth,
+            by=by,
+            holdfor=holdfor,
+            holduntil=holduntil,
+            mt_priority=mt_priority,
+            requiretls=requiretls or None,
         )
         return self._execute(command, timeout)
 
@@ -274,19 +303,26 @@ class SmtpClient(Connection):
         self,
         forward_path: str,
         *,
-        notify: str | None = None,
+        notify: str | Iterable[str] | None = None,
         orcpt: str | None = None,
-        parameters: Iterable[str] = (),
+        rrvs: Any = None,
+        parameters: Iterable[str | Parameter] = (),
         timeout: float | None = None,
     ) -> Reply:
         """Send RCPT TO: one more recipient.
 
         Args:
             forward_path: The recipient.
-            notify: NOTIFY=, such as "SUCCESS,FAILURE".
-            orcpt: ORCPT=, already as xtext, such as "rfc822;a@b".
-            parameters: More parameters, as they stand on the wire.
+            notify: NOTIFY (RFC 3461): "NEVER", or "SUCCESS,FAILURE" and the like.
+            orcpt: ORCPT (RFC 3461): the recipient as first named, "a@b"; its type is
+                rfc822, or utf-8 (RFC 6533), or stands before it: "x400;...".
+            rrvs: RRVS (RFC 7293): a datetime with its zone, or RFC 3339 text; with what
+                to do where it is not known: (datetime, "C").
+            parameters: As for `mail_from`.
             timeout: Seconds until the reply is complete.
+
+        Raises:
+            LocalProtocolError: As `mail_from`.
 
         Example:
             >>> client.mail_from("ann@client.example").ok
@@ -295,7 +331,7 @@ class SmtpClient(Connection):
             250
         """
         command = commands.Rcpt(
-            forward_path, notify=notify, orcpt=orcpt, parameters=parameters
+            forward_path, notify=notify, orcpt=orcpt, rrvs=rrvs, parameters=parameters
         )
         return self._execute(command, timeout)
 
@@ -461,24 +497,34 @@ class SmtpClient(Connection):
         """
         return self._execute(commands.Noop(text), timeout)
 
-    def vrfy(self, text: str, *, timeout: float | None = None) -> Reply:
+    def vrfy(
+        self, text: str, *, smtputf8: bool = False, timeout: float | None = None
+    ) -> Reply:
         """Send VRFY. 252 is a success: neither yes nor no.
+
+        Args:
+            text: A user or an address.
+            smtputf8: Say SMTPUTF8 behind it, which non-ASCII text needs (RFC 6531
+                section 3.7.4.2).
+            timeout: Seconds until the reply is complete.
 
         Example:
             >>> client.vrfy("bob@sandbox.example").code
             252
         """
-        return self._execute(commands.Vrfy(text), timeout)
+        return self._execute(commands.Vrfy(text, smtputf8=smtputf8), timeout)
 
-    def expn(self, text: str, *, timeout: float | None = None) -> Reply:
-        """Send EXPN.
+    def expn(
+        self, text: str, *, smtputf8: bool = False, timeout: float | None = None
+    ) -> Reply:
+        """Send EXPN; as `vrfy`.
 
         Example:
             >>> reply = client.expn("staff")
             >>> reply.code, reply.ok
             (502, False)
         """
-        return self._execute(commands.Expn(text), timeout)
+        return self._execute(commands.Expn(text, smtputf8=smtputf8), timeout)
 
     def help(self, text: str = "", *, timeout: float | None = None) -> Reply:
         """Send HELP.
@@ -586,7 +632,10 @@ class SmtpClient(Connection):
         self,
         message: Content | MailObject,
         reverse_path: str | None = None,
-        forward_paths: str | Iterable[str] | None = None,
+        forward_paths: str
+        | commands.Rcpt
+        | Iterable[str | commands.Rcpt]
+        | None = None,
         *,
         overlap: Overlap = None,
         quit: bool = False,  # noqa: A002  # the verb
@@ -610,8 +659,9 @@ class SmtpClient(Connection):
                 given as it is (8-bit content without 8BITMIME, say); else such a
                 message is refused, with the reason.
             timeout: Seconds for all of it; None for those of each phase.
-            options: `ret`, `envid`, `notify`, `parameters`, `crlf` and `line_ends`, as
-                for `MailObject`.
+            options: As for `MailObject`: parameters of MAIL and RCPT (`ret`, `envid`,
+                `notify`, `requiretls`, ...), `crlf` and `line_ends`. What is asked for
+                one recipient stands in `forward_paths`: `Rcpt("c@d", notify="NEVER")`.
 
         Returns:
             What became of it, for each recipient. A refusal is an answer.

@@ -152,7 +152,7 @@ class Lower(Custom):
 
     __slots__ = ()
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         return line(self.verb.lower(), self.argument)
 
 

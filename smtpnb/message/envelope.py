@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smtpnb.message.content import LeftBehind, Reading, held, pieces_of, rest_of_file
+from smtpnb.protocol.commands import Mail, Rcpt
 from smtpnb.protocol.content import (
     Encoder,
     Facts,
@@ -25,18 +26,22 @@ from smtpnb.protocol.content import (
 from smtpnb.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from smtpnb.message.content import Content, RestOfFile
+    from smtpnb.protocol.parameters import Parameter
 
 
 class Options(NamedTuple):
-    """What an envelope may say beside its paths; see `MailObject`."""
+    """What an envelope says beside its paths: words, as they stand on the wire.
 
-    ret: str | None = None
-    envid: str | None = None
-    notify: str | None = None
-    parameters: tuple[str, ...] = ()
+    Attributes:
+        mail: The parameters of MAIL.
+        rcpts: Those of each RCPT, in the order of the paths.
+    """
+
+    mail: tuple[str, ...]
+    rcpts: tuple[tuple[str, ...], ...]
 
 
 # All of a content: CRLF line ends only, and at its end; how many lines; whether ASCII.
@@ -48,12 +53,19 @@ class MailObject:
 
     Args:
         reverse_path: The sender; "" is the null reverse-path.
-        forward_paths: One recipient, or several.
+        forward_paths: One recipient, or several: addresses, or `Rcpt` commands, which
+            say more of one: `Rcpt("c@d", notify="NEVER")`.
         content: As for `SmtpClient.data`.
-        ret: RET=, "FULL" or "HDRS" (RFC 3461).
-        envid: ENVID=, already as xtext.
-        notify: NOTIFY= for each recipient, such as "SUCCESS,FAILURE".
-        parameters: More parameters of MAIL, as they stand on the wire.
+        body: BODY: said by itself where the content needs 8BITMIME. "BINARYMIME" sends
+            the octets as they are, by BDAT (RFC 3030).
+        notify: NOTIFY of each recipient that is an address.
+        orcpt: ORCPT of the only recipient.
+        rrvs: RRVS of each recipient that is an address.
+        parameters: More parameters of MAIL: words as they stand on the wire, or values
+            of `smtpnb.protocol.parameters`.
+        mail: The others of MAIL by name: `size`, `ret`, `envid`, `auth`, `by`,
+            `holdfor`, `holduntil`, `mt_priority`, `requiretls`; as `mail_from` takes
+            them. What is said here takes the place of what would be said by itself.
         crlf: All line ends of the file are known to be CRLF: by BDAT in clear the
             kernel sends it (`sendfile`), and nobody looks at it. Every other content is
             looked at all the same, since by DATA a line end can end the message.
@@ -93,18 +105,21 @@ class MailObject:
     def __init__(
         self,
         reverse_path: str,
-        forward_paths: str | Iterable[str],
+        forward_paths: str | Rcpt | Iterable[str | Rcpt],
         content: Content,
         *,
-        ret: str | None = None,
-        envid: str | None = None,
-        notify: str | None = None,
-        parameters: Iterable[str] = (),
+        body: str | None = None,
+        notify: str | Iterable[str] | None = None,
+        orcpt: str | None = None,
+        rrvs: Any = None,
+        parameters: Iterable[str | Parameter] = (),
         crlf: bool = False,
         line_ends: LineEnds = "normalise",
+        **mail: Any,
     ) -> None:
         self.reverse_path = reverse_path
-        self.forward_paths = _paths(reverse_path, forward_paths)
+        rcpt = {"notify": notify, "orcpt": orcpt, "rrvs": rrvs}
+        self.forward_paths, rcpts = _recipients(reverse_path, forward_paths, rcpt)
         if line_ends not in ("normalise", "strict", "raw"):
             raise LocalProtocolError(
                 f'line_ends is "normalise", "strict" or "raw", not {line_ends!r}; '
@@ -113,8 +128,12 @@ class MailObject:
         self.content = content
         self.crlf = crlf
         self.line_ends: LineEnds = line_ends
-        given = ret or envid or notify or parameters
-        self.options = Options(ret, envid, notify, tuple(parameters)) if given else None
+        said: tuple[str, ...] = ()
+        if mail or body or parameters:
+            said = Mail("", body=body, parameters=parameters, **mail).parameters
+            if any(word.upper() == "BODY=BINARYMIME" for word in said):
+                self.line_ends = "raw" if line_ends == "normalise" else line_ends
+        self.options = Options(said, rcpts) if said or any(rcpts) else None
         self.remarks: tuple[str, ...] = ()
         # Made when first needed, and kept however often the object is sent.
         self._held: bytes | None = content if isinstance(content, bytes) else None
@@ -318,6 +337,12 @@ class MailObject:
         return header_in_8bit(octets)
 
     @property
+    def is_binary(self) -> bool:
+        """Whether it is to leave with BODY=BINARYMIME."""
+        said = self.options.mail if self.options else ()
+        return any(word.upper() == "BODY=BINARYMIME" for word in said)
+
+    @property
     def needs_smtputf8(self) -> bool:
         """Whether a path or, as far as is known, a header holds UTF-8 (RFC 6531)."""
         paths = (self.reverse_path, *self.forward_paths)
@@ -387,10 +412,16 @@ class MailObject:
         return f"<MailObject from <{self.reverse_path}> to {to}>"
 
 
-def _paths(reverse_path: str, forward_paths: str | Iterable[str]) -> tuple[str, ...]:
+def _recipients(
+    reverse_path: str,
+    forward_paths: str | Rcpt | Iterable[str | Rcpt],
+    asked: Mapping[str, Any],
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the paths of the recipients, and what is asked for each."""
     try:
-        found = (forward_paths,) if isinstance(forward_paths, str) else forward_paths
-        paths = tuple(found)
+        one = isinstance(forward_paths, (str, Rcpt))
+        given: Any = (forward_paths,) if one else tuple(forward_paths)  # type: ignore[arg-type]
+        paths = tuple([each.path if isinstance(each, Rcpt) else each for each in given])
         "".join((reverse_path, *paths))
     except TypeError:
         raise LocalProtocolError(
@@ -398,7 +429,14 @@ def _paths(reverse_path: str, forward_paths: str | Iterable[str]) -> tuple[str, 
         ) from None
     if not paths:
         raise LocalProtocolError("a message needs a recipient; nothing was sent")
-    return paths
+    if asked.get("orcpt") is not None and len(paths) > 1:
+        raise LocalProtocolError(
+            "orcpt names one recipient (RFC 3461 section 4.2), and there are "
+            f"{len(paths)}: say Rcpt(path, orcpt=...) among them; nothing was sent"
+        )
+    words = Rcpt("", **asked).parameters
+    rcpts = [each.parameters if isinstance(each, Rcpt) else words for each in given]
+    return paths, tuple(rcpts) if any(rcpts) else ()
 
 
 def _is_seekable(file: Any) -> bool:
@@ -431,7 +469,7 @@ def mail_object(given: Any) -> MailObject:
 def addressed(
     message: Any,
     reverse_path: str | None = None,
-    forward_paths: str | Iterable[str] | None = None,
+    forward_paths: str | Rcpt | Iterable[str | Rcpt] | None = None,
     **rest: Any,
 ) -> MailObject:
     """Return an `EmailMessage` with its envelope; its Bcc does not leave.

@@ -53,7 +53,10 @@ def forward_path(text: str, *, lax: bool = False) -> str:
     # RFC 5321 section 4.1.1.3: <Postmaster>, in any case, without a domain.
     if not lax and bare.lower() != "postmaster":
         if not bare:
-            raise LocalProtocolError("a recipient is needed: the forward-path is empty")
+            raise LocalProtocolError(
+                "a recipient is needed: the forward-path is empty (RFC 5321 section "
+                "4.1.1.3)"
+            )
         _check_path(bare)
     return f"<{bare}>"
 
@@ -67,11 +70,14 @@ def _without_brackets(text: str) -> str:
 def _check_path(path: str) -> None:
     local_part, domain = _split(path)
     if len(local_part.encode("utf-8", "replace")) > MAX_LOCAL_PART:
-        raise _refusal(path, f"the local part has more than {MAX_LOCAL_PART} octets")
+        why = f"the local part has more than {MAX_LOCAL_PART} octets"
+        raise _refusal(path, why, "4.5.3.1.1")
     if len(domain.encode("utf-8", "replace")) > MAX_DOMAIN:
-        raise _refusal(path, f"the domain has more than {MAX_DOMAIN} octets")
+        why = f"the domain has more than {MAX_DOMAIN} octets"
+        raise _refusal(path, why, "4.5.3.1.2")
     if len(path.encode("utf-8", "replace")) + 2 > MAX_PATH:
-        raise _refusal(path, f"a path has at most {MAX_PATH} octets, brackets included")
+        why = f"a path has at most {MAX_PATH} octets, brackets included"
+        raise _refusal(path, why, "4.5.3.1.3")
     if domain.startswith("[") and domain.endswith("]"):
         unwanted = _SPECIALS - {":"}
         bad = next((c for c in domain[1:-1] if c in unwanted), None)
@@ -116,5 +122,8 @@ def _end_of_quoted(path: str) -> int:
     raise _refusal(path, "the quoted local part has no end")
 
 
-def _refusal(path: str, why: str) -> LocalProtocolError:
-    return LocalProtocolError(f"{path!r} is not sent: {why}; lax sends it as it is")
+def _refusal(path: str, why: str, section: str = "4.1.2") -> LocalProtocolError:
+    return LocalProtocolError(
+        f"{path!r} is not sent: {why} (RFC 5321 section {section}); lax sends it as it "
+        "is"
+    )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from smtpnb.protocol.addresses import forward_path, reverse_path
 from smtpnb.protocol.errors import LocalProtocolError
@@ -23,19 +23,7 @@ from smtpnb.protocol.secret import Octets, placeholder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-_PATH_IN_ARGUMENT: Final = r"(?i)\s*(?:FROM|TO)\s*:\s*(?:<(.*?)>|(\S*))"
-
-# The extension that defines a parameter of MAIL or RCPT.
-_EXTENSION_OF: Final[Mapping[str, str]] = {
-    "SIZE": "SIZE",  # RFC 1870
-    "BODY": "8BITMIME",  # RFC 6152; BINARYMIME is RFC 3030
-    "SMTPUTF8": "SMTPUTF8",  # RFC 6531
-    "RET": "DSN",  # RFC 3461, as are the next three
-    "ENVID": "DSN",
-    "NOTIFY": "DSN",
-    "ORCPT": "DSN",
-    "AUTH": "AUTH",  # RFC 4954 section 5
-}
+    from smtpnb.protocol.parameters import Parameter
 
 
 class Command:
@@ -65,6 +53,10 @@ class Command:
         del parameter
         return False
 
+    def objection(self) -> str:
+        """Return why the grammar objects, with the rule; "" if it does not."""
+        return ""
+
     def octets(self, *, lax: bool = False) -> Octets:
         """Return the line.
 
@@ -74,13 +66,16 @@ class Command:
         Raises:
             LocalProtocolError: The argument must not be sent.
         """
-        return self._octets(lax=lax)
+        objection = "" if lax else self.objection()
+        if objection:
+            raise LocalProtocolError(f"{self.verb}: {objection}; nothing was sent")
+        return self._octets()
 
     def needs(self) -> tuple[str, ...]:
         """Return the extension keywords without which this must not be sent."""
         return self._needs()
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         return line(self.verb)
 
     def _needs(self) -> tuple[str, ...]:
@@ -113,19 +108,25 @@ class _WithText(Command):
     def __init__(self, text: str = "") -> None:
         self.text = text
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         return line(self.verb, self.text)
 
 
 class _Hello(_WithText):
     __slots__ = ()
 
-    def _octets(self, *, lax: bool) -> Octets:
-        if not (self.text or lax):
-            raise LocalProtocolError(f"{self.verb} needs an identity")
-        if " " in self.text and not lax:
-            raise LocalProtocolError(f"{self.verb} {self.text!r}: one word, no spaces")
-        return line(self.verb, self.text)
+    def objection(self) -> str:
+        """Return why the grammar objects to the identity (RFC 5321 4.1.1.1)."""
+        if not self.text:
+            return "an identity is needed (RFC 5321 section 4.1.1.1)"
+        if " " in self.text:
+            return f"{self.text!r}: one word, no spaces (RFC 5321 section 4.1.1.1)"
+        if self.text.startswith("[") and "%" in self.text:
+            return (
+                f"{self.text!r}: the zone of an address means something on this "
+                "machine only (RFC 5321 section 4.1.3)"
+            )
+        return ""
 
 
 class Ehlo(_Hello):
@@ -163,21 +164,6 @@ class StartTls(Command):
         return ("STARTTLS",)
 
 
-def _parameters(values: Mapping[str, str | None]) -> tuple[str, ...]:
-    words = []
-    for keyword, value in values.items():
-        if value is None:
-            continue
-        words.append(f"{keyword}={value}" if value else keyword)
-    return tuple(words)
-
-
-def _check_parameters(verb: str, words: Iterable[str]) -> None:
-    for word in words:
-        if not word or " " in word:
-            raise LocalProtocolError(f"{verb} parameter {word!r}: one word, no spaces")
-
-
 class _WithPath(Command):
     __slots__ = ("parameters", "path")
     _prefix: ClassVar[str]
@@ -190,37 +176,53 @@ class _WithPath(Command):
         """The path."""
         return self.path
 
-    def _octets(self, *, lax: bool) -> Octets:
-        if not lax:
-            _check_parameters(self.verb, self.parameters)
+    def objection(self) -> str:
+        """Return why the grammar objects to the path or a parameter."""
+        try:
+            self._checked(self.path)
+        except LocalProtocolError as error:
+            return str(error)
+        if not self.parameters:
+            return ""
+        why: str = parameters().objection_to(self.parameters, self.verb)
+        return why
+
+    def _octets(self) -> Octets:
         # No space on either side of the colon (RFC 5321 section 3.3).
-        path = f"{self._prefix}:{self._checked(self.path, lax=lax)}"
+        path: str = self._checked(self.path, lax=True)
         # Whether UTF-8 may be said here is for the session to know.
-        return line(self.verb, " ".join([path, *self.parameters]), utf8=True)
+        said = " ".join([f"{self._prefix}:{path}", *self.parameters])
+        return line(self.verb, said, utf8=True)
 
     def says(self, parameter: str) -> bool:
         """Whether a parameter stands behind the path."""
         return any(word.upper() == parameter for word in self.parameters)
 
     def _needs(self) -> tuple[str, ...]:
-        keywords = [word.partition("=")[0].upper() for word in self.parameters]
-        needed = [_EXTENSION_OF[word] for word in keywords if word in _EXTENSION_OF]
-        if self.says("BODY=BINARYMIME"):
-            needed.append("BINARYMIME")
-        return tuple(dict.fromkeys(needed))
+        if not self.parameters:
+            return ()
+        made = map(parameters().of_word, self.parameters)
+        return tuple(dict.fromkeys(key for each in made for key in each.needs()))
 
 
 class Mail(_WithPath):
-    """MAIL FROM (RFC 5321 section 4.1.1.2).
+    r"""MAIL FROM (RFC 5321 section 4.1.1.2).
 
     Args:
         path: The reverse-path; "" is the null path "<>".
-        size: The SIZE parameter, in octets.
-        body: "7BIT", "8BITMIME" or "BINARYMIME".
+        size: SIZE, in octets.
+        body: BODY: "7BIT", "8BITMIME" or "BINARYMIME".
         smtputf8: Say SMTPUTF8 (RFC 6531), which a non-ASCII path needs.
-        ret: "FULL" or "HDRS".
-        envid: The envelope identifier, already as xtext.
-        parameters: More of them, as they stand on the wire.
+        ret: RET: "FULL" or "HDRS" (RFC 3461).
+        envid: ENVID: a name of the envelope; it becomes xtext.
+        parameters: More of them: words as they stand on the wire, or values of
+            `smtpnb.protocol.parameters`.
+        more: The others by name: `auth`, `by`, `holdfor`, `holduntil`, `mt_priority`
+            and `requiretls`, as `SmtpClient.mail_from` takes them.
+
+    Example:
+        >>> Mail("a@b.example", ret="HDRS", envid="a+b").octets().shown
+        b'MAIL FROM:<a@b.example> RET=HDRS ENVID=a+2Bb\r\n'
     """
 
     __slots__ = ()
@@ -238,28 +240,33 @@ class Mail(_WithPath):
         smtputf8: bool = False,
         ret: str | None = None,
         envid: str | None = None,
-        parameters: Iterable[str] = (),
+        parameters: Iterable[str | Parameter] = (),
+        **more: Any,
     ) -> None:
         self.path = path
-        self.parameters = _parameters(
-            {
-                "SIZE": None if size is None else str(size),
-                "BODY": body,
-                "SMTPUTF8": "" if smtputf8 else None,
-                "RET": ret,
-                "ENVID": envid,
-            }
-        ) + tuple(parameters)
+        named = {
+            "size": size,
+            "body": body,
+            "smtputf8": smtputf8 or None,
+            "ret": ret,
+            "envid": envid,
+            **more,
+        }
+        self.parameters = _words("MAIL", named, parameters)
 
 
 class Rcpt(_WithPath):
     """RCPT TO (RFC 5321 section 4.1.1.3).
 
+    It also says in an envelope what is asked for one recipient:
+    `client.send(message, "a@b", [Rcpt("c@d", notify="NEVER"), "e@f"])`.
+
     Args:
         path: The forward-path.
-        notify: The NOTIFY parameter (RFC 3461), such as "SUCCESS,FAILURE".
-        orcpt: The ORCPT parameter, already as xtext, such as "rfc822;a@b".
-        parameters: More of them, as they stand on the wire.
+        notify: NOTIFY (RFC 3461): "NEVER", or "SUCCESS,FAILURE" and the like.
+        orcpt: ORCPT (RFC 3461): the recipient as first named; it becomes xtext.
+        rrvs: RRVS (RFC 7293): a datetime; with "C" or "R": (datetime, "C").
+        parameters: As for `Mail`.
     """
 
     __slots__ = ()
@@ -272,14 +279,39 @@ class Rcpt(_WithPath):
         self,
         path: str,
         *,
-        notify: str | None = None,
+        notify: str | Iterable[str] | None = None,
         orcpt: str | None = None,
-        parameters: Iterable[str] = (),
+        rrvs: Any = None,
+        parameters: Iterable[str | Parameter] = (),
     ) -> None:
         self.path = path
-        self.parameters = _parameters({"NOTIFY": notify, "ORCPT": orcpt}) + tuple(
-            parameters
+        named = {"notify": notify, "orcpt": orcpt, "rrvs": rrvs}
+        self.parameters = _words("RCPT", named, parameters)
+
+
+def _words(
+    verb: str, named: Mapping[str, Any], more: Iterable[str | Parameter]
+) -> tuple[str, ...]:
+    """Return the parameters as words; loading nothing where there are none."""
+    if not more and all(value is None for value in named.values()):
+        return ()
+    module = parameters()
+    kinds = module.OF_MAIL if verb == "MAIL" else module.OF_RCPT
+    unknown = next((name for name in named if name not in kinds), None)
+    if unknown is not None:
+        raise LocalProtocolError(
+            f"{verb} has no parameter {unknown!r}: {', '.join(kinds)}; another one is "
+            "said by parameters=; nothing was sent"
         )
+    words: tuple[str, ...] = module.words_of(named, kinds, more)
+    return words
+
+
+def parameters() -> Any:
+    """Return the module of parameters, loaded when a command has one."""
+    from smtpnb.protocol import parameters as module
+
+    return module
 
 
 class Data(Command):
@@ -297,7 +329,7 @@ class EndOfData(Command):
     verb = "."
     step = "eod"
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         return Octets(b".\r\n")
 
 
@@ -322,7 +354,7 @@ class Bdat(Command):
         """A chunk, or the last one: its reply is the final one."""
         return "BDAT LAST" if self.last else "BDAT"
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         return line("BDAT", f"{self.size} LAST" if self.last else str(self.size))
 
     def _needs(self) -> tuple[str, ...]:
@@ -345,16 +377,40 @@ class Noop(_WithText):
     step = "noop"
 
 
-class Vrfy(_WithText):
-    """VRFY (RFC 5321 section 4.1.1.6)."""
+class _OfUser(_WithText):
+    """VRFY or EXPN: a user or a list, perhaps not in ASCII (RFC 6531 3.7.4.2)."""
+
+    __slots__ = ()
+
+    def __init__(self, text: str, *, smtputf8: bool = False) -> None:
+        super().__init__(f"{text} SMTPUTF8" if smtputf8 else text)
+
+    @property
+    def _is_utf8(self) -> bool:
+        return self.text.upper().endswith(" SMTPUTF8")
+
+    def _octets(self) -> Octets:
+        return line(self.verb, self.text, utf8=self._is_utf8)
+
+    def _needs(self) -> tuple[str, ...]:
+        return ("SMTPUTF8",) if self._is_utf8 else ()
+
+
+class Vrfy(_OfUser):
+    """VRFY (RFC 5321 section 4.1.1.6).
+
+    Args:
+        text: A user or an address.
+        smtputf8: Say SMTPUTF8 behind it, which non-ASCII text needs.
+    """
 
     __slots__ = ()
     verb = "VRFY"
     step = "vrfy"
 
 
-class Expn(_WithText):
-    """EXPN (RFC 5321 section 4.1.1.7)."""
+class Expn(_OfUser):
+    """EXPN (RFC 5321 section 4.1.1.7); as `Vrfy`."""
 
     __slots__ = ()
     verb = "EXPN"
@@ -412,7 +468,7 @@ class Custom(Command):
         """Whether a parameter stands in the argument."""
         return parameter in self.argument.upper().split()
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         made = line(self.verb, self.argument, utf8=True)
         if self._shown_argument == self.argument:
             return made
@@ -448,9 +504,13 @@ class Auth(Command):
         self.mechanism = mechanism
         self.initial = initial
 
-    def _octets(self, *, lax: bool) -> Octets:
-        if not lax and (not self.mechanism or " " in self.mechanism):
-            raise LocalProtocolError(f"AUTH {self.mechanism!r}: one word, no spaces")
+    def objection(self) -> str:
+        """Return why the grammar objects to the mechanism (RFC 4954 section 4)."""
+        if not self.mechanism or " " in self.mechanism:
+            return f"{self.mechanism!r}: one word, no spaces (RFC 4954 section 4)"
+        return ""
+
+    def _octets(self) -> Octets:
         start = line("AUTH", self.mechanism)
         if self.initial is None:
             return start
@@ -475,7 +535,7 @@ class AuthResponse(Command):
     def __init__(self, response: memoryview) -> None:
         self.response = response
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         code = base64.b64encode(self.response)
         return Octets(code + b"\r\n", placeholder(len(code)) + b"\r\n")
 
@@ -490,7 +550,7 @@ class AuthCancel(Command):
     verb = "*"
     step = "auth"
 
-    def _octets(self, *, lax: bool) -> Octets:
+    def _octets(self) -> Octets:
         return Octets(b"*\r\n")
 
 

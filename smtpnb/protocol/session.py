@@ -23,8 +23,8 @@ Two rules stand above the table, because they hold in every row:
 
 `Session` matches replies to commands first in, first out, holds the capabilities and
 the mail transaction, and guards what the table cannot say: extensions that were not
-offered. `lax` lifts order and offers (a workbench must be able to misbehave on
-purpose); it never lifts what a command may be answered.
+offered. `lax` lifts these guards, all or one by one (`protocol.guards`); it never lifts
+what a command may be answered.
 
 This module knows nothing of octets on a socket, nor of time.
 """
@@ -43,13 +43,16 @@ from smtpnb.protocol.commands import (
     Custom,
     Mail,
     Rcpt,
+    parameters,
 )
 from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
+from smtpnb.protocol.guards import Lax, lifted
+from smtpnb.protocol.limits import Counted
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.transaction import ENDS, Follower, Transaction, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class State(Enum):
@@ -266,11 +269,13 @@ class Session:
     """The state of one connection, and the commands that await their replies.
 
     Args:
-        lax: Send commands out of order and extensions that were not offered.
+        lax: Which guards are lifted (`protocol.guards`).
         encrypted: The connection begins inside TLS (implicit TLS).
         lmtp: It speaks LMTP (RFC 2033).
+        disabled: EHLO keywords to take as if they had not been announced.
 
     Attributes:
+        lax: The guards that are lifted.
         state: Where the session is.
         capabilities: What the last EHLO in this TLS epoch offered.
         authenticated: Whether AUTH succeeded.
@@ -281,21 +286,31 @@ class Session:
             granted, or PRDR was said.
         greeting: The greeting; None before it.
         refused_hello: EHLO, HELO or LHLO, if the server said that it does not know it.
-        lifted: Why the last command was only sent because of `lax`; "" if it was in
-            order.
+        lifted: Why the last command was only sent because a guard was lifted; "" if
+            none objected.
+        counted: What LIMITS counts (RFC 9422).
+        remarks: What is odd about the last offers; whoever writes it down empties it.
     """
 
     def __init__(
-        self, *, lax: bool = False, encrypted: bool = False, lmtp: bool = False
+        self,
+        *,
+        lax: Lax = False,
+        encrypted: bool = False,
+        lmtp: bool = False,
+        disabled: Iterable[str] = (),
     ) -> None:
         self.state = State.GREETING
         self.lmtp = lmtp
         self.table = LMTP_TABLE if lmtp else TABLE
-        self.lax = lax
+        self.lax = lifted(lax)
+        self.disabled = frozenset(map(str.upper, disabled))
+        self.counted = Counted()
         self.encrypted = encrypted
         self.capabilities = Capabilities()
         self.authenticated = False
         self.lifted = ""
+        self.remarks: tuple[str, ...] = ()
         self.follower = Follower()
         self.queue: deque[Owed] = deque()
         self.begun_by_verb = False
@@ -375,51 +390,72 @@ class Session:
                 non-ASCII path outside an SMTPUTF8 transaction.
         """
         self.lifted = ""
-        if isinstance(command, Custom):
-            if self.state is State.CLOSED:
-                raise LocalProtocolError("not connected; connect() first")
-            self.lifted = self._objection(command)
-            return
-        objection = self._objection(command)
-        if not objection:
-            return
-        if not self.lax or self.state is State.CLOSED:
-            raise LocalProtocolError(f"{objection}; nothing was sent")
-        self.lifted = objection
+        if self.state is State.CLOSED:
+            raise LocalProtocolError("not connected; connect() first; nothing was sent")
+        given_up: list[str] = []
+        for guard, objection in self._objections(command):
+            if not objection:
+                continue
+            if guard not in self.lax and not isinstance(command, Custom):
+                raise LocalProtocolError(f"{objection}; nothing was sent")
+            given_up.append(objection)
+        self.lifted = "; ".join(given_up)
 
-    def _objection(self, command: Command) -> str:
-        verb, event = command.verb, command.event
-        if event not in self.table[self.state]:
-            return self._out_of_order(event)
-        if verb == "STARTTLS" and self.encrypted:
-            return "STARTTLS: the session is inside TLS already"
-        if isinstance(command, Auth) and self.authenticated:
-            return "AUTH: already authenticated (RFC 4954 allows one AUTH a session)"
+    def _objections(self, command: Command) -> Iterator[tuple[str, str]]:
+        """What speaks against a command now: the guard, and its sentence or ""."""
+        yield "order", self._out_of_order(command)
         for keyword in command.needs():
             if keyword not in self.capabilities:
-                return self._not_offered(verb, keyword)
+                yield "offers", self._not_offered(command.verb, keyword)
+                break
         if isinstance(command, Auth):
             name, offered = command.mechanism, self.capabilities.mechanisms
-            if name.upper() not in offered:
-                return f"AUTH {name}: the server offers {' '.join(offered) or 'none'}"
-        if isinstance(command, (Mail, Rcpt)) and not all(
-            map(str.isascii, (command.path, *command.parameters))
-        ):
-            is_mail = isinstance(command, Mail)
-            utf8 = command.says("SMTPUTF8") if is_mail else self._smtputf8
-            if not utf8:
-                what = "parameter" if command.path.isascii() else "path"
-                return f"{verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL (RFC 6531)"
-        return ""
+            if "AUTH" in self.capabilities and name.upper() not in offered:
+                said = " ".join(offered) or "none"
+                yield "offers", f"AUTH {name}: the server offers {said}"
+        if "syntax" in self.lax:  # else the line is not made
+            yield "syntax", command.objection()
+        if isinstance(command, (Mail, Rcpt)):
+            yield from self._objections_to_envelope(command)
 
-    def _out_of_order(self, verb: str) -> str:
-        if self.state is State.CLOSED:
-            return "not connected; connect() first"
-        if verb in _HELLOS and verb not in self.table[State.CONNECTED]:
-            return _HELLOS[verb]
-        if not any(verb in row for row in self.table.values()):
-            return f"{verb} is not a verb of the table"
-        name = "end of data" if verb == "." else verb
+    def _objections_to_envelope(
+        self, command: Mail | Rcpt
+    ) -> Iterator[tuple[str, str]]:
+        is_mail = isinstance(command, Mail)
+        if not all(map(str.isascii, (command.path, *command.parameters))):
+            utf8 = command.says("SMTPUTF8") if is_mail else self._smtputf8
+            what = "parameter" if command.path.isascii() else "path"
+            if not utf8:
+                said = f"{command.verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL"
+                yield "offers", f"{said} (RFC 6531 section 3.4)"
+        if command.parameters:
+            if command.says("REQUIRETLS") and not self.encrypted:
+                said = "MAIL: REQUIRETLS is said inside TLS only"
+                yield "offers", f"{said} (RFC 8689 section 2)"
+            yield "limits", parameters().outside(command.parameters, self.capabilities)
+        if "LIMITS" in self.capabilities:
+            yield "limits", self._beyond_limits(command)
+
+    def _beyond_limits(self, command: Mail | Rcpt) -> str:
+        limits = self.capabilities.limits
+        if isinstance(command, Mail):
+            return self.counted.objection_to_mail(limits)
+        return self.counted.objection_to_rcpt(command.path, limits)
+
+    def _out_of_order(self, command: Command) -> str:
+        event = command.event
+        if event in self.table[self.state]:
+            if event == "STARTTLS" and self.encrypted:
+                return "STARTTLS: the session is inside TLS already"
+            if isinstance(command, Auth) and self.authenticated:
+                said = "RFC 4954 allows one AUTH a session"
+                return f"AUTH: already authenticated ({said})"
+            return ""
+        if event in _HELLOS and event not in self.table[State.CONNECTED]:
+            return _HELLOS[event]
+        if not any(event in row for row in self.table.values()):
+            return f"{event} is not a verb of the table"
+        name = "end of data" if event == "." else command.verb
         allowed = ", ".join(self.allowed()) or "nothing"
         return (
             f"{name} is out of order: the session is {self.state.value} "
@@ -429,6 +465,8 @@ class Session:
     def _not_offered(self, verb: str, keyword: str) -> str:
         if not self.capabilities.known:
             return f"{verb}: {keyword} must be offered first; send EHLO"
+        if keyword in self.disabled:
+            return f"{verb}: {keyword} is switched off (disable=)"
         return f"{verb}: the server does not offer {keyword}"
 
     def check_group(self, commands: Sequence[Command]) -> list[str]:
@@ -443,17 +481,22 @@ class Session:
             LocalProtocolError: As `check`; the server does not offer PIPELINING; or a
                 command is not the last one and must be (RFC 2920 section 3.1).
         """
-        if not self.lax and len(commands) > 1:
-            if "PIPELINING" not in self.capabilities:
-                reason = self._not_offered("a group", "PIPELINING")
-                raise LocalProtocolError(f"{reason}; nothing was sent")
-            for command in commands[:-1]:
-                if command.verb not in _ANYWHERE_IN_GROUP:
-                    raise LocalProtocolError(
-                        f"{command.verb} can only be the last command of a group "
-                        "(RFC 2920 section 3.1); nothing was sent"
-                    )
-        return self._check_each(commands, self.state)
+        objection = self._objection_to_group(commands)
+        if objection and "groups" not in self.lax:
+            raise LocalProtocolError(f"{objection}; nothing was sent")
+        said = [objection] if objection else []
+        return said + self._check_each(commands, self.state)
+
+    def _objection_to_group(self, commands: Sequence[Command]) -> str:
+        if len(commands) > 1 and "PIPELINING" not in self.capabilities:
+            return self._not_offered("a group", "PIPELINING")
+        for command in commands[:-1]:
+            if command.verb not in _ANYWHERE_IN_GROUP:
+                return (
+                    f"{command.verb} can only be the last command of a group "
+                    "(RFC 2920 section 3.1)"
+                )
+        return ""
 
     def check_envelope(self, commands: Sequence[Command]) -> list[str]:
         """Refuse the commands of a mail transaction that cannot follow the present one.
@@ -470,16 +513,18 @@ class Session:
         return current is not None and current.smtputf8
 
     def _check_each(self, commands: Sequence[Command], start: State) -> list[str]:
-        before, lifted = self.state, []
+        before, counted = self.state, self.counted
+        given_up: list[str] = []
         try:
-            self.state = start
+            self.state, self.counted = start, counted.copy()
             for command in commands:
                 self.check(command)
                 self._assume(command)
-                lifted.append(self.lifted)
+                given_up.append(self.lifted)
         finally:
             self.state, self._assumed_smtputf8 = before, None
-        return [objection for objection in lifted if objection]
+            self.counted = counted
+        return [objection for objection in given_up if objection]
 
     def _assume(self, command: Command) -> None:
         """Move as if the command had been granted."""
@@ -487,12 +532,14 @@ class Session:
         self.state = moves.get(2, moves.get(3, self.state))
         if isinstance(command, Mail):
             self._assumed_smtputf8 = command.says("SMTPUTF8")
+        self.counted.said(command)
 
     # Commands leave, replies come
 
     def sent(self, *commands: Command) -> None:
         """Note that commands left, so that their replies are owed."""
         for command in commands:
+            self.counted.said(command)
             begun = self.begun_by(command)
             self.owe(Owed((command.event,), begun, command.path_said))
 
@@ -592,8 +639,13 @@ class Session:
         if reply_class(reply) != 2:
             return event
         if event in {"EHLO", "LHLO"}:
-            self.capabilities = Capabilities.from_reply(reply)
+            offered = Capabilities.from_reply(reply, without=self.disabled)
+            self.capabilities = offered
             self.answers_each = event == "LHLO"
+            self.remarks += offered.remarks
+            if offered.disabled:
+                off = ", ".join(offered.disabled)
+                self.remarks += (f"announced, and switched off (disable=): {off}",)
         elif event == "HELO":
             domain = reply.text.split(" ", 1)[0]
             self.capabilities = Capabilities(domain=domain, known=True)

@@ -19,19 +19,28 @@ if TYPE_CHECKING:
     from smtpnb.wire.engine import Engine
 
 
-def bearable(mail: MailObject, engine: Engine, *, convert: bool = False) -> MailObject:
+def bearable(
+    mail: MailObject, engine: Engine, *, by_data: bool = True, convert: bool = False
+) -> MailObject:
     """Return a message as the server may be given it.
 
     Args:
         mail: The message.
         engine: The connection.
+        by_data: It leaves by DATA, not by BDAT.
         convert: Re-encode it, if it may not leave as it is.
 
     Raises:
         LocalProtocolError: It may not leave (RFC 6152 section 3, RFC 6531 section 3.4).
     """
     offered = engine.session.capabilities
-    why = objection_to(mail, offered)
+    if mail.is_binary and by_data:
+        _heed(
+            "BODY=BINARYMIME leaves by BDAT only (RFC 3030 section 3), and CHUNKING is "
+            "not offered or not used; nothing was sent",
+            engine,
+        )
+    why = objection_to(mail, offered, binary=mail.is_binary)
     if why and convert:
         mail = mail.converted()
         why = objection_to(mail, offered)
@@ -52,7 +61,7 @@ def check_piece(octets: bytes, engine: Engine) -> None:
 
 
 def _heed(objection: str, engine: Engine) -> None:
-    if objection and not engine.session.lax:
+    if objection and "content" not in engine.session.lax:
         raise LocalProtocolError(objection)
     if objection:
         engine.log.note("lax", objection)
@@ -60,10 +69,11 @@ def _heed(objection: str, engine: Engine) -> None:
 
 def encoder_of(mail: MailObject, session: Session, *, stuff: bool) -> Encoder:
     """Return what makes octets for the wire of the content of a message."""
-    seven_bit = "8BITMIME" not in session.capabilities and not session.lax
-    return mail.encoder(stuff=stuff, seven_bit=seven_bit, short_lines=not session.lax)
+    strict = "content" not in session.lax
+    seven_bit = strict and "8BITMIME" not in session.capabilities
+    return mail.encoder(stuff=stuff, seven_bit=seven_bit, short_lines=strict)
 
 
 def encoder_of_pieces(session: Session) -> Encoder:
     """Return what makes octets for DATA of pieces, which `check_piece` has seen."""
-    return Encoder(short_lines=not session.lax)
+    return Encoder(short_lines="content" not in session.lax)

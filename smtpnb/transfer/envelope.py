@@ -2,7 +2,7 @@
 
 What MAIL says beside the path is decided here, from what the server offers: SIZE where
 the size is known (RFC 1870), BODY=8BITMIME where the content is not known to be ASCII
-(RFC 6152), SMTPUTF8 where a path is not (RFC 6531).
+(RFC 6152), SMTPUTF8 where a path is not (RFC 6531). What the user says takes its place.
 
 Nearly every envelope holds plain addresses and no more. Those are recognised all at
 once, and their lines made directly: a recipient costs a microsecond, and an envelope is
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.message.envelope import Options
 from smtpnb.protocol.addresses import MAX_LOCAL_PART
 from smtpnb.protocol.commands import Command, Data, Mail, Rcpt, Rset
 from smtpnb.protocol.group import Group, of_commands
@@ -44,12 +43,17 @@ class Envelopes:
     Args:
         session: What it offers now holds for the whole stream.
         by_data: Whether DATA ends the envelope.
+
+    Attributes:
+        given_up: What spoke against the last one, and did not count (`lax`).
     """
 
     def __init__(self, session: Session, *, by_data: bool) -> None:
         offered = session.capabilities
+        self.given_up: list[str] = []
         self._session = session
         self._by_data = by_data
+        self._counts = "LIMITS" in offered
         self._tells_size = "SIZE" in offered
         self._body = "8BITMIME" if "8BITMIME" in offered else None
 
@@ -67,13 +71,16 @@ class Envelopes:
         """
         size = size if self._tells_size else None
         body = None if ascii_only else self._body
-        if mail.options is None and not self._session.lax:
+        if mail.options is None and not (self._session.lax or self._counts):
             paths = (mail.reverse_path, *mail.forward_paths)
             if _are_plain(paths) and (ascii_only or not mail.needs_smtputf8):
+                self.given_up = []
                 return self._plain(paths, size, body)
         commands = self.commands(mail, size, body)
-        self._session.check_envelope(commands)
-        return of_commands(*commands, lax=self._session.lax)
+        self.given_up = self._session.check_envelope(commands)
+        for command in commands:
+            self._session.counted.said(command)
+        return of_commands(*commands, lax="syntax" in self._session.lax)
 
     def _plain(self, paths: Sequence[str], size: int | None, body: str | None) -> Group:
         mail = f"MAIL FROM:<{paths[0]}>"
@@ -96,17 +103,18 @@ class Envelopes:
         self, mail: MailObject, size: int | None, body: str | None
     ) -> tuple[Command, ...]:
         """Return the envelope as typed commands."""
-        options = mail.options or Options()
+        said, rcpts = mail.options or ((), ())
+        keywords = {word.partition("=")[0].upper() for word in said}
         first = Mail(
             mail.reverse_path,
-            size=size,
-            body=body,
-            smtputf8=mail.needs_smtputf8,
-            ret=options.ret,
-            envid=options.envid,
-            parameters=options.parameters,
+            size=None if "SIZE" in keywords else size,
+            body=None if "BODY" in keywords else body,
+            smtputf8=mail.needs_smtputf8 and "SMTPUTF8" not in keywords,
         )
-        rest = [Rcpt(path, notify=options.notify) for path in mail.forward_paths]
+        first.parameters += said
+        rest = [Rcpt(path) for path in mail.forward_paths]
+        for rcpt, words in zip(rest, rcpts, strict=False):
+            rcpt.parameters = words
         return (first, *rest, Data()) if self._by_data else (first, *rest)
 
 

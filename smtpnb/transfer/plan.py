@@ -331,7 +331,9 @@ class Way(ABC):
         job = Job(Delivery(mail))
         job.transaction.lmtp = self.session.follower.lmtp
         try:
-            job.mail = mail = bearable(mail, self.engine, convert=self._convert)
+            job.mail = mail = bearable(
+                mail, self.engine, by_data=self.by_data, convert=self._convert
+            )
             job.whole = whole = mail.whole(LARGE)
             if whole is None:
                 mail.claim()
@@ -339,6 +341,8 @@ class Way(ABC):
             else:
                 size, ascii_only = len(whole[0]), whole[2]
             job.envelope = self._envelopes.of(mail, size, ascii_only=ascii_only)
+            for given_up in self._envelopes.given_up:
+                self.engine.log.note("lax", given_up)
         except LocalProtocolError as error:
             job.delivery.error = error
             job.settled = True

@@ -54,6 +54,7 @@ from smtpnb.wire.stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from smtpnb.protocol.guards import Lax
     from smtpnb.protocol.secret import Octets
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
@@ -85,6 +86,7 @@ class Engine:
         timeouts: How long each phase may take.
         lax: See `Session`.
         lmtp: See `Session`.
+        disabled: See `Session`.
 
     Attributes:
         exchange: Through which all octets pass.
@@ -92,9 +94,15 @@ class Engine:
     """
 
     def __init__(
-        self, log: Record, timeouts: Timeouts, *, lax: bool = False, lmtp: bool = False
+        self,
+        log: Record,
+        timeouts: Timeouts,
+        *,
+        lax: Lax = False,
+        lmtp: bool = False,
+        disabled: Iterable[str] = (),
     ) -> None:
-        self.exchange = Exchange(log, timeouts, lax=lax, lmtp=lmtp)
+        self.exchange = Exchange(log, timeouts, lax=lax, lmtp=lmtp, disabled=disabled)
         self.facts: dict[str, Any] | None = None
         self._secrets = SecretLines(self.exchange.redactor)
         self._raw_unread = False
@@ -168,7 +176,7 @@ class Engine:
         session = self.session
         session.check(command)
         self.require_replies_read()
-        octets = command.octets(lax=session.lax)
+        octets = command.octets(lax="syntax" in session.lax)
         if session.state is State.AUTH and not isinstance(command, AuthCancel):
             # Whatever this line is, it stands where the secret stands.
             octets = self._secrets.cut(bytes(octets.wire), asked=True)
@@ -261,7 +269,7 @@ class Engine:
 
     def require_replies_read(self) -> None:
         """Raise LocalProtocolError if replies to raw octets may still come."""
-        if self._raw_unread and not self.session.lax:
+        if self._raw_unread and "replies" not in self.session.lax:
             raise LocalProtocolError(
                 "raw octets were sent: read their replies first (read_reply); "
                 "nothing was sent"
@@ -306,9 +314,12 @@ class Engine:
             raise LocalProtocolError("no group leaves in the middle of AUTH")
         lifted = self.session.check_group(commands)
         self.require_replies_read()
-        made = [of_commands(each, lax=self.session.lax) for each in commands]
+        lax = "syntax" in self.session.lax
+        made = [of_commands(each, lax=lax) for each in commands]
         for objection in lifted:
             self.log.note("lax", objection)
+        for command in commands:
+            self.session.counted.said(command)
         departures = [
             Departure(each, self.session.begun_by(command), command.path_said)
             for each, command in zip(made, commands, strict=True)

@@ -46,10 +46,11 @@ from smtpnb.wire.stream import CHUNK
 from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from smtpnb.protocol.commands import Command
     from smtpnb.protocol.group import Group, Part
+    from smtpnb.protocol.guards import Lax
     from smtpnb.protocol.secret import Octets
     from smtpnb.wire.record import Record
     from smtpnb.wire.stream import Stream
@@ -86,6 +87,7 @@ class Exchange:
         timeouts: How long each phase may take.
         lax: See `Session`.
         lmtp: See `Session`.
+        disabled: See `Session`.
 
     Attributes:
         session: State, capabilities, and the replies that are owed.
@@ -99,11 +101,17 @@ class Exchange:
     """
 
     def __init__(
-        self, log: Record, timeouts: Timeouts, *, lax: bool = False, lmtp: bool = False
+        self,
+        log: Record,
+        timeouts: Timeouts,
+        *,
+        lax: Lax = False,
+        lmtp: bool = False,
+        disabled: Iterable[str] = (),
     ) -> None:
         self.log = log
         self.timeouts = timeouts
-        self.session = Session(lax=lax, lmtp=lmtp)
+        self.session = Session(lax=lax, lmtp=lmtp, disabled=disabled)
         self.stream: Stream | None = None
         self.number = 0
         self.redactor = Redactor()
@@ -587,6 +595,10 @@ class Exchange:
             for octets in replies:
                 self._heed_early(octets)
                 session.received(Reply(octets))
+        if session.remarks:
+            for remark in session.remarks:
+                self.log.note("ehlo", remark)
+            session.remarks = ()
         self._heed_421(replies)
 
     def _heed_421(self, replies: tuple[bytes, ...]) -> None:

@@ -53,7 +53,7 @@ LINES: list[tuple[Command, str]] = [
     (Mail("a@b", body="8BITMIME"), "MAIL FROM:<a@b> BODY=8BITMIME"),
     (Mail("é@b", smtputf8=True), "MAIL FROM:<é@b> SMTPUTF8"),
     (
-        Mail("a@b", size=9, body="7BIT", ret="HDRS", envid="x+2B1"),
+        Mail("a@b", size=9, body="7BIT", ret="HDRS", envid="x+1"),
         "MAIL FROM:<a@b> SIZE=9 BODY=7BIT RET=HDRS ENVID=x+2B1",
     ),
     (Mail("a@b", parameters=["AUTH=<>"]), "MAIL FROM:<a@b> AUTH=<>"),
@@ -72,7 +72,7 @@ LINES: list[tuple[Command, str]] = [
         Rcpt("c@d", notify="SUCCESS,FAILURE", orcpt="rfc822;c@d"),
         "RCPT TO:<c@d> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;c@d",
     ),
-    (Rcpt("c@d", parameters=["RRVS=x"]), "RCPT TO:<c@d> RRVS=x"),
+    (Rcpt("c@d", parameters=["X-OWN=x"]), "RCPT TO:<c@d> X-OWN=x"),
     (Data(), "DATA"),
     (EndOfData(), "."),
     (Bdat(0, last=True), "BDAT 0 LAST"),
@@ -187,11 +187,11 @@ REFUSED: list[tuple[Callable[[], Command], str]] = [
     (lambda: Custom("\u017fTARTTLS"), "not a verb"),
     (lambda: Custom("\u00df"), "not a verb"),
     (lambda: Custom("٢"), "not a verb"),
-    (lambda: Mail("a@b", body="8BITMIME SIZE=1"), "spaces"),
-    (lambda: Mail("a@b", parameters=["SIZE=1 BODY=7BIT"]), "spaces"),
-    (lambda: Mail("a@b", parameters=[""]), "one word"),
-    (lambda: Mail("a@b", parameters=["X=1\r\nRSET"]), "U+000D"),
-    (lambda: Rcpt("a@b", notify="NEVER\r\nRSET"), "U+000D"),
+    (lambda: Mail("a@b", body="8BITMIME SIZE=1"), "BODY is 7BIT"),
+    (lambda: Mail("a@b", parameters=["SIZE=1 BODY=7BIT"]), "SIZE is a number"),
+    (lambda: Mail("a@b", parameters=[""]), "KEYWORD or"),
+    (lambda: Mail("a@b", parameters=["X=1\r\nRSET"]), "control"),
+    (lambda: Rcpt("a@b", notify="NEVER\r\nRSET"), "NOTIFY is"),
     (lambda: Rcpt('"a\r\nRSET"@b'), "U+000D"),
     (lambda: Rcpt("a@b>\r\nRCPT TO:<c@d"), "does not belong"),
     (lambda: Mail("a@b> SIZE=1 <"), "does not belong"),
@@ -257,14 +257,14 @@ ARGUMENTS: dict[str, tuple[Callable[[str], Command], str, str]] = {
     "RCPT literal": (lambda t: Rcpt(f"c@[{t}]"), "RCPT TO:<c@[", "]>"),
     "MAIL body": (lambda t: Mail("a@b", body=t), "MAIL FROM:<a@b> BODY=", ""),
     "MAIL ret": (lambda t: Mail("a@b", ret=t), "MAIL FROM:<a@b> RET=", ""),
-    "MAIL envid": (lambda t: Mail("a@b", envid=t), "MAIL FROM:<a@b> ENVID=", ""),
     "MAIL more": (lambda t: Mail("a@b", parameters=[t]), "MAIL FROM:<a@b> ", ""),
     "RCPT notify": (lambda t: Rcpt("c@d", notify=t), "RCPT TO:<c@d> NOTIFY=", ""),
-    "RCPT orcpt": (lambda t: Rcpt("c@d", orcpt=t), "RCPT TO:<c@d> ORCPT=", ""),
     "RCPT more": (lambda t: Rcpt("c@d", parameters=[t]), "RCPT TO:<c@d> ", ""),
     "AUTH": (Auth, "AUTH ", ""),
     "Custom argument": (lambda t: Custom("X", t), "X ", ""),
 }
+
+_ENUMERATED = {"MAIL body": "7BIT", "MAIL ret": "HDRS", "RCPT notify": "NEVER"}
 
 # All of Unicode, lone surrogates too, with the dangerous parts more often.
 texts = st.text(
@@ -292,7 +292,8 @@ def test_text_of_any_unicode_makes_one_line_or_none(where: str, *, lax: bool) ->
         try:
             octets = make(text).octets(lax=lax)
         except LocalProtocolError:
-            assert text != ("a@b" if where in ("MAIL", "RCPT") else "plain")
+            usual = {"MAIL": "a@b", "RCPT": "a@b", **_ENUMERATED}.get(where, "plain")
+            assert text != usual
             return
         wire = bytes(octets.wire)
         assert wire.endswith(b"\r\n")
