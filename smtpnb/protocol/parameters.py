@@ -473,6 +473,11 @@ def _text(name: str, value: Any) -> str:
         raise LocalProtocolError(
             f"{name} is text, not {type(value).__name__}; nothing was sent"
         )
+    control = re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", value)
+    if control is not None:  # not even encoded, by no guard: who wants it says Xtext
+        raise LocalProtocolError(
+            f"{name} holds U+{ord(control.group()):04X}; nothing was sent"
+        )
     return value
 
 
