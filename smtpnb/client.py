@@ -247,6 +247,7 @@ class SmtpClient(Connection):
         holduntil: Any = None,
         mt_priority: int | None = None,
         requiretls: bool = False,
+        prdr: bool = False,
         parameters: Iterable[str | Parameter] = (),
         timeout: float | None = None,
     ) -> Reply:
@@ -270,6 +271,7 @@ class SmtpClient(Connection):
             holduntil: HOLDUNTIL (RFC 4865): a datetime with its zone, or RFC 3339 text.
             mt_priority: MT-PRIORITY (RFC 6710): -9 to 9.
             requiretls: REQUIRETLS (RFC 8689): all the way by TLS.
+            prdr: PRDR: the end of data is answered for each recipient.
             parameters: More of them: words as they stand on the wire, or values of
                 `smtpnb.protocol.parameters`.
             timeout: Seconds until the reply is complete.
@@ -296,6 +298,7 @@ class SmtpClient(Connection):
             holduntil=holduntil,
             mt_priority=mt_priority,
             requiretls=requiretls or None,
+            prdr=prdr or None,
         )
         return self._execute(command, timeout)
 

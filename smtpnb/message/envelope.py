@@ -64,8 +64,8 @@ class MailObject:
         parameters: More parameters of MAIL: words as they stand on the wire, or values
             of `smtpnb.protocol.parameters`.
         mail: The others of MAIL by name: `size`, `ret`, `envid`, `auth`, `by`,
-            `holdfor`, `holduntil`, `mt_priority`, `requiretls`; as `mail_from` takes
-            them. What is said here takes the place of what would be said by itself.
+            `holdfor`, `holduntil`, `mt_priority`, `requiretls`, `prdr`; as `mail_from`
+            takes them. What is said here takes the place of what would be said anyway.
         crlf: All line ends of the file are known to be CRLF: by BDAT in clear the
             kernel sends it (`sendfile`), and nobody looks at it. Every other content is
             looked at all the same, since by DATA a line end can end the message.

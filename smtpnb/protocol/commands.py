@@ -217,8 +217,8 @@ class Mail(_WithPath):
         envid: ENVID: a name of the envelope; it becomes xtext.
         parameters: More of them: words as they stand on the wire, or values of
             `smtpnb.protocol.parameters`.
-        more: The others by name: `auth`, `by`, `holdfor`, `holduntil`, `mt_priority`
-            and `requiretls`, as `SmtpClient.mail_from` takes them.
+        more: The others by name: `auth`, `by`, `holdfor`, `holduntil`, `mt_priority`,
+            `requiretls` and `prdr`, as `SmtpClient.mail_from` takes them.
 
     Example:
         >>> Mail("a@b.example", ret="HDRS", envid="a+b").octets().shown

@@ -431,6 +431,14 @@ class RequireTls(Parameter):
     rule, words = "RFC 8689 section 2", "REQUIRETLS has no value"
 
 
+class Prdr(Parameter):
+    """PRDR: the end of data is answered for each recipient (draft-hall-prdr-00)."""
+
+    __slots__ = ()
+    keyword, verb, extension = "PRDR", "MAIL", "PRDR"
+    rule, words = "draft-hall-prdr-00 section 2", "PRDR has no value"
+
+
 class Rrvs(Parameter):
     """RRVS: deliver only if the mailbox has had its owner since then (RFC 7293).
 
@@ -557,6 +565,7 @@ OF_MAIL: Final[Mapping[str, Any]] = {
     "holduntil": HoldUntil,
     "mt_priority": MtPriority,
     "requiretls": _flag(RequireTls),
+    "prdr": _flag(Prdr),
 }
 OF_RCPT: Final[Mapping[str, Any]] = {"notify": Notify, "orcpt": Orcpt, "rrvs": _rrvs}
 
@@ -564,7 +573,7 @@ _KINDS: Final[Mapping[str, type[Parameter]]] = {
     kind.keyword: kind
     for kind in (
         *(Size, Body, SmtpUtf8, Ret, Envid, AuthOf, DeliverBy, HoldFor, HoldUntil),
-        *(MtPriority, RequireTls, Notify, Orcpt, Rrvs),
+        *(MtPriority, RequireTls, Prdr, Notify, Orcpt, Rrvs),
     )
 }
 # Of those without a class: RFC 3865, RFC 3885, RFC 4141 (both) and RFC 1845.

@@ -191,7 +191,7 @@ REFUSED: list[tuple[Callable[[], Command], str]] = [
     (lambda: Mail("a@b", parameters=["SIZE=1 BODY=7BIT"]), "SIZE is a number"),
     (lambda: Mail("a@b", parameters=[""]), "KEYWORD or"),
     (lambda: Mail("a@b", parameters=["X=1\r\nRSET"]), "U+000D"),
-    (lambda: Rcpt("a@b", notify="NEVER\r\nRSET"), "NOTIFY is"),
+    (lambda: Rcpt("a@b", notify="NEVER\r\nRSET"), "U+000D"),
     (lambda: Rcpt('"a\r\nRSET"@b'), "U+000D"),
     (lambda: Rcpt("a@b>\r\nRCPT TO:<c@d"), "does not belong"),
     (lambda: Mail("a@b> SIZE=1 <"), "does not belong"),

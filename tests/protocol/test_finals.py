@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from smtpnb.protocol import guards
 from smtpnb.protocol.commands import Custom, Data, Ehlo, EndOfData, Lhlo, Mail, Rcpt
 from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.reply import Reply
@@ -154,7 +155,7 @@ def test_each_protocol_has_its_own_hello(
     session.greeted(Reply(b"220 hi\r\n"))
     with pytest.raises(LocalProtocolError, match=words):
         session.check(hello)
-    session.lax = True
+    session.lax = guards.ALL
     say(session, hello, b"250 hi")
     assert session.state is State.READY
     assert session.follower.lmtp is not lmtp  # what was granted counts

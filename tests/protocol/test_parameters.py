@@ -55,6 +55,7 @@ MAIL: list[tuple[dict[str, Any], str, str]] = [
     ({"mt_priority": -6}, "MT-PRIORITY=-6", "MT-PRIORITY"),  # RFC 6710 section 11
     ({"mt_priority": 0}, "MT-PRIORITY=0", "MT-PRIORITY"),
     ({"requiretls": True}, "REQUIRETLS", "REQUIRETLS"),  # RFC 8689 section 2
+    ({"prdr": True}, "PRDR", "PRDR"),
     ({"auth": "e=mc2@example.com"}, "AUTH=e+3Dmc2@example.com", "AUTH"),  # RFC 4954 5
     ({"auth": ""}, "AUTH=<>", "AUTH"),
     # RFC 3865 section 4.2
