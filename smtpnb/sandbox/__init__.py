@@ -12,7 +12,8 @@ client, transcript or notebook::
     Book         heard.py         what was said and answered, as a table
                  content.py       DATA and BDAT in blocks
                  paths.py         arguments of MAIL and RCPT
-                 accounts.py      AUTH
+                 accounts.py      who may log in
+                 mechanisms.py    AUTH, as a server speaks it
                  certificates.py  a throw-away authority
 """
 

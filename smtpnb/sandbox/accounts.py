@@ -1,22 +1,22 @@
-"""Accounts: who may log in, and how AUTH is spoken (RFC 4954).
-
-PLAIN (RFC 4616) and LOGIN are dialogues of challenges and responses, written as
-generators: `response = yield challenge`, both without base64. What leaves this module
-is a name, never a password.
-
-This module knows nothing of streams or replies.
-"""
+"""Accounts: who may log in. What leaves this module is a name, never a password."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Generator, Mapping
+import os
+from typing import TYPE_CHECKING
 
-Exchange = Generator[bytes, bytes, str | None]
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.sasl.prepare import prepared_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Accounts:
     """Names and passwords; the passwords show nowhere.
+
+    A user's password is taken for an access token as well: one secret an account.
 
     Args:
         passwords: The password of each user.
@@ -24,8 +24,10 @@ class Accounts:
 
     def __init__(self, passwords: Mapping[str, str]) -> None:
         self._passwords = {
-            name.encode(): password.encode() for name, password in passwords.items()
+            name.encode(): memoryview(password.encode())
+            for name, password in passwords.items()
         }
+        self._salt = os.urandom(16)
 
     def __repr__(self) -> str:
         return f"<Accounts {len(self)}>"
@@ -33,27 +35,36 @@ class Accounts:
     def __len__(self) -> int:
         return len(self._passwords)
 
-    def admit(self, name: bytes, password: bytes) -> str | None:
-        """Return the name if the password is right, else None."""
+    def password_of(self, name: bytes) -> memoryview | None:
+        """Return the password of a user, for mechanisms that only prove it."""
+        return self._passwords.get(name)
+
+    def prepared_password_of(self, name: bytes) -> memoryview | None:
+        """Return the password of a user as SASLprep makes it (RFC 4013)."""
+        found = self._passwords.get(name)
+        try:
+            return found and prepared_secret("password", str(found, "utf-8")).reveal()
+        except LocalProtocolError:  # it cannot be prepared: SCRAM knows no such user
+            return None
+
+    def salt_of(self, name: bytes) -> bytes:
+        """Return a salt that is the same each time, for strangers too (RFC 5802 9)."""
+        return hmac.digest(self._salt, name, "sha256")[:16]
+
+    def admit(self, name: bytes, password: bytes, identity: bytes = b"") -> str | None:
+        """Return for whom a session speaks if the password is right, else None.
+
+        Args:
+            name: Whose password it is.
+            password: What was said.
+            identity: Another account to speak for; b"" for the same.
+        """
         expected = self._passwords.get(name)
         if expected is None or not hmac.compare_digest(expected, password):
             return None
-        return name.decode()
+        return self.speak_for(name, identity)
 
-    def plain(self) -> Exchange:
-        """Speak PLAIN: one response, NUL between its three parts."""
-        parts = (yield b"").split(b"\0")
-        return self.admit(parts[1], parts[2]) if len(parts) == 3 else None
-
-    def login(self) -> Exchange:
-        """Speak LOGIN: the name, then the password (never standardised)."""
-        name = yield b"Username:"
-        password = yield b"Password:"
-        return self.admit(name, password)
-
-
-# The mechanisms by the name that EHLO announces.
-MECHANISMS: dict[str, Callable[[Accounts], Exchange]] = {
-    "PLAIN": Accounts.plain,
-    "LOGIN": Accounts.login,
-}
+    def speak_for(self, name: bytes, identity: bytes = b"") -> str | None:
+        """Return for whom a proven user speaks: itself, or another account."""
+        wanted = identity or name
+        return wanted.decode() if wanted in self._passwords else None

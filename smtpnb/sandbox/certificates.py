@@ -13,8 +13,8 @@ import ssl
 import trustme
 
 
-def issue(hostname: str) -> tuple[ssl.SSLContext, str]:
-    """Return a server context with a fresh certificate, and the PEM text of its CA.
+def issue(hostname: str) -> tuple[ssl.SSLContext, str, bytes]:
+    """Return a server context with a fresh certificate, its CA as PEM, itself as DER.
 
     Args:
         hostname: A name for the certificate beside localhost, 127.0.0.1 and ::1.
@@ -25,4 +25,9 @@ def issue(hostname: str) -> tuple[ssl.SSLContext, str]:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # ssl reads a chain from files only; trustme removes its own at once.
     certificate.configure_cert(context)
-    return context, authority.cert_pem.bytes().decode("ascii")
+    leaf = certificate.cert_chain_pems[0].bytes().decode("ascii")
+    return (
+        context,
+        authority.cert_pem.bytes().decode("ascii"),
+        ssl.PEM_cert_to_DER_cert(leaf),
+    )

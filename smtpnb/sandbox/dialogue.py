@@ -15,16 +15,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from smtpnb.sandbox.accounts import MECHANISMS, Accounts
 from smtpnb.sandbox.content import Kept
 from smtpnb.sandbox.heard import Book
 from smtpnb.sandbox.inbox import Inbox, Message
+from smtpnb.sandbox.mechanisms import SERVER_FIRST, Surroundings
 from smtpnb.sandbox.paths import Path, is_mailbox, read_path
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from smtpnb.sandbox.accounts import Accounts
     from smtpnb.sandbox.faults import FaultBook
 
 # The parameters of MAIL and what they may be: RFC 1870 section 5, RFC 6152 section 2,
@@ -56,6 +57,8 @@ class Setup:
     implicit_tls: bool
     accounts: Accounts
     auth_without_tls: bool
+    mechanisms: tuple[str, ...]
+    binding: bytes
     faults: FaultBook
     inbox: Inbox = field(default_factory=Inbox)
     heard: Book = field(default_factory=Book)
@@ -129,11 +132,24 @@ class Dialogue:
         if self._setup.tls_context is not None and not self.tls:
             words.append("STARTTLS")
         if self._auth_is_open():
-            words.append(f"AUTH {' '.join(MECHANISMS)}")
+            words.append(f"AUTH {' '.join(self.surroundings.offered)}")
         return words
 
     def _auth_is_open(self) -> bool:
-        return bool(self._setup.accounts) and (self.tls or self._setup.auth_without_tls)
+        return self._auth_is_served and (self.tls or self._setup.auth_without_tls)
+
+    @property
+    def _auth_is_served(self) -> bool:
+        return bool(self._setup.accounts) or "ANONYMOUS" in self._setup.mechanisms
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What a mechanism must know: -PLUS is offered inside TLS only."""
+        offered = self._setup.mechanisms
+        if not self.tls:
+            offered = tuple(name for name in offered if not name.endswith("-PLUS"))
+        binding = self._setup.binding if self.tls else b""
+        return Surroundings(self._setup.hostname, offered, binding)
 
     def starttls(self, argument: str) -> str:
         """Agree to TLS; the handshake follows the reply."""
@@ -145,9 +161,14 @@ class Dialogue:
             return "503 5.5.1 TLS is active already"
         return "220 2.0.0 Go ahead"
 
-    def refuse_auth(self, mechanism: str) -> str | None:
-        """Return why AUTH may not begin, or None (RFC 4954 section 4)."""
-        if not self._setup.accounts:
+    def refuse_auth(self, mechanism: str, *, initial: bool) -> str | None:
+        """Return why AUTH may not begin, or None (RFC 4954 section 4).
+
+        Args:
+            mechanism: Its name, in upper case.
+            initial: There is an initial response.
+        """
+        if not self._auth_is_served:
             return "502 5.5.1 AUTH is not served here"
         if not self._extended:
             return "503 5.5.1 EHLO first"
@@ -157,8 +178,10 @@ class Dialogue:
             return "503 5.5.1 Authenticated already"
         if self.transaction is not None:
             return "503 5.5.1 Not inside a mail transaction"
-        if mechanism not in MECHANISMS:
+        if mechanism not in self.surroundings.offered:
             return "504 5.5.4 Mechanism not known"
+        if initial and mechanism in SERVER_FIRST:
+            return "501 5.5.4 No initial response: the server speaks first"
         return None
 
     def end_auth(self, user: str | None) -> str:

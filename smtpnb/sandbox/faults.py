@@ -22,7 +22,8 @@ from dataclasses import KW_ONLY, dataclass, fields
 from fnmatch import fnmatchcase
 
 STEPS = (
-    *("greeting", "ehlo", "helo", "starttls", "tls", "auth"),
+    *("greeting", "ehlo", "helo", "starttls", "tls"),
+    *("auth", "challenge", "signature"),
     *("mail", "rcpt", "data", "body", "bdat", "eod"),
     *("rset", "noop", "vrfy", "expn", "help", "quit"),
 )
@@ -43,14 +44,17 @@ class Fault:
     Args:
         step: The verb in lower case, or one of "greeting" (also "connect"), "tls" (the
             handshake), "body" (after the first octets of a message or chunk), "eod"
-            (the reply to the final dot or to BDAT LAST), or "*": every step with a
-            reply.
+            (the reply to the final dot or to BDAT LAST), "challenge" (each 334 of
+            AUTH), "signature" (the 334 by which the server proves itself, in SCRAM and
+            DIGEST-MD5), or "*": every step with a reply.
         pattern: A shell pattern (`fnmatch`, case ignored) on the argument: the address
-            for mail and rcpt, the mechanism for auth, and for data, body and eod the
+            for mail and rcpt, the mechanism for auth and its challenges, and for data,
+            body and eod the
             reverse-path or any of the recipients.
         reply: The reply in place of the usual one, such as "550 5.1.1 No such user";
             further lines after "\n". A 4yz or 5yz leaves the command without effect;
-            a 421 also closes the connection (RFC 5321 section 3.8). At "body" it is
+            a 421 also closes the connection (RFC 5321 section 3.8). At "auth" a 334
+            asks again and again, until the client cancels. At "body" it is
             sent in mid content, and none follows the end of data.
         delay: Seconds before the reply. Other sessions go on.
         drop: Close the connection in place of the reply, or after it if `reply` is

@@ -20,7 +20,9 @@ from smtpnb.sandbox.accounts import Accounts
 from smtpnb.sandbox.certificates import issue
 from smtpnb.sandbox.dialogue import Setup
 from smtpnb.sandbox.faults import Fault, FaultBook
+from smtpnb.sandbox.mechanisms import MECHANISMS, USUAL
 from smtpnb.sandbox.session import Session
+from smtpnb.wire.binding import end_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,13 +46,17 @@ class Sandbox:
     """A local SMTP server with an inbox; it runs from construction until `stop`.
 
     It announces and serves PIPELINING, SIZE, 8BITMIME, SMTPUTF8, CHUNKING, BINARYMIME,
-    ENHANCEDSTATUSCODES, VRFY, HELP, and as asked for STARTTLS and AUTH PLAIN LOGIN. It
-    takes every message for every recipient and relays none.
+    ENHANCEDSTATUSCODES, VRFY, HELP, and as asked for STARTTLS and AUTH. It takes
+    every message for every recipient and relays none.
 
     Args:
         tls: "starttls" (offered), "implicit" (from the first octet), or "none".
         auth: User names and passwords; AUTH is offered if there are any, never needed.
+            A password is taken for an access token as well.
         auth_without_tls: Offer AUTH in clear text as well.
+        mechanisms: What AUTH announces and speaks; None for all that need a password
+            or a token. "EXTERNAL" believes who says to be an account; "ANONYMOUS" asks
+            for nothing. -PLUS is only announced inside TLS.
         faults: What goes wrong from the start; see `Fault`.
         seed: Of the dice behind `Fault.probability`.
         port: The port on 127.0.0.1; 0 is any free one.
@@ -74,6 +80,7 @@ class Sandbox:
         tls: Tls = "starttls",
         auth: Mapping[str, str] | None = None,
         auth_without_tls: bool = False,
+        mechanisms: Iterable[str] | None = None,
         faults: Iterable[Fault] = (),
         seed: int = 0,
         port: int = 0,
@@ -83,7 +90,11 @@ class Sandbox:
             raise ValueError(f"tls is one of {', '.join(TLS_MODES)}, not {tls!r}.")
         if size < 1:
             raise ValueError(f"size is in octets, 1 or more, not {size!r}.")
-        context, self.ca = (None, "") if tls == "none" else issue(HOSTNAME)
+        spoken = _checked(mechanisms)
+        context, self.ca, binding = None, "", b""
+        if tls != "none":
+            context, self.ca, leaf = issue(HOSTNAME)
+            binding = end_point(leaf)
         self._tls = tls
         self._setup = Setup(
             hostname=HOSTNAME,
@@ -92,6 +103,8 @@ class Sandbox:
             implicit_tls=tls == "implicit",
             accounts=Accounts(auth or {}),
             auth_without_tls=auth_without_tls,
+            mechanisms=spoken,
+            binding=binding,
             faults=FaultBook(tuple(faults), seed),
         )
         self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
@@ -241,3 +254,13 @@ class Sandbox:
     def wait_for(self, n: int) -> Message:
         """Block until message n (from 1) is in the inbox, and return it."""
         return self._setup.inbox.wait_for(n)
+
+
+def _checked(mechanisms: Iterable[str] | None) -> tuple[str, ...]:
+    spoken = USUAL if mechanisms is None else tuple(map(str.upper, mechanisms))
+    for name in spoken:
+        if name not in MECHANISMS:
+            raise ValueError(
+                f"{name!r} is not spoken; there are {', '.join(MECHANISMS)}."
+            )
+    return spoken

@@ -13,11 +13,11 @@ import binascii
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
-from smtpnb.sandbox.accounts import MECHANISMS
 from smtpnb.sandbox.connection import Connection
 from smtpnb.sandbox.content import Chunk, Dotted, Kept, arrival
 from smtpnb.sandbox.dialogue import Dialogue, Setup, read_chunk
 from smtpnb.sandbox.heard import UNKNOWN, Heard
+from smtpnb.sandbox.mechanisms import MECHANISMS, Proof
 from smtpnb.sandbox.paths import read_path
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ class Session(Connection):
     async def _obey(self, step: str, argument: str, fault: Fault | None) -> bool:
         """Answer a command that no fault refuses, and keep the reply's promise."""
         if step == "auth":
-            await self.say(await self._auth(argument), fault)
+            if fault is not None and (fault.reply or "").startswith("334"):
+                await self.say(await self._ask_for_ever(fault))
+            elif final := await self._auth(argument):
+                await self.say(final, fault)
             return True
         verb = self._dialogue.verbs.get(step)
         reply = verb(argument) if verb else "500 5.5.2 Command not known"
@@ -132,7 +135,7 @@ class Session(Connection):
         elif step in ("mail", "rcpt"):
             path = read_path("FROM" if step == "mail" else "TO", argument)
             subjects = (path.address if path else argument,)
-        elif step == "auth":
+        elif step in ("auth", "challenge", "signature"):
             # Never the initial response behind it.
             subjects = (argument.partition(" ")[0],)
         return self._setup.faults.pick(step, *subjects)
@@ -143,19 +146,26 @@ class Session(Connection):
         self._dialogue = Dialogue(self._setup, tls=True)
 
     async def _auth(self, argument: str) -> str:
-        """Speak a mechanism (RFC 4954 section 4) and return the final reply."""
+        """Speak a mechanism (RFC 4954 section 4) and return the final reply.
+
+        It is "" where a fault has given it.
+        """
         mechanism, _, initial = argument.partition(" ")
-        refusal = self._dialogue.refuse_auth(mechanism.upper())
+        name = mechanism.upper()
+        refusal = self._dialogue.refuse_auth(name, initial=bool(initial))
         if refusal:
             return refusal
-        exchange = MECHANISMS[mechanism.upper()](self._setup.accounts)
+        exchange = MECHANISMS[name](self._setup.accounts, self._dialogue.surroundings)
         challenge = next(exchange)
         response: bytes | None = initial.strip().encode() or None
         # An empty initial response is "=", an empty later one an empty line.
         response = b"" if response == b"=" else response
         while True:
             if response is None:
-                await self.say(f"334 {b64encode(challenge).decode()}")
+                fault = self._pick_at_challenge(challenge, name)
+                await self.say(f"334 {b64encode(challenge).decode()}", fault)
+                if fault is not None and fault.refuses:
+                    return ""
                 response = await self.line(_LINES["auth"])
             if response is None:
                 return "500 5.5.6 Response too long"
@@ -168,6 +178,17 @@ class Session(Connection):
             except StopIteration as end:
                 return self._dialogue.end_auth(end.value)
             response = None
+
+    def _pick_at_challenge(self, challenge: bytes, name: str) -> Fault | None:
+        proof = isinstance(challenge, Proof) and self._pick("signature", name)
+        return proof or self._pick("challenge", name)
+
+    async def _ask_for_ever(self, fault: Fault) -> str:
+        """Answer every response with one more challenge, until "*" comes."""
+        while True:
+            await self.say("", fault)
+            if await self.line(_LINES["auth"]) == b"*":
+                return "501 5.7.0 Cancelled"
 
     async def _data(self) -> None:
         """Read the content behind DATA and answer its end."""
