@@ -191,24 +191,25 @@ class Connection:
             "ca": ca,
             "disable": keywords(disable),
         }
+        return self._guarded("connect", lambda at: self._open(dialled, limit, at))
 
-        def work(shield: Shield) -> Reply:
-            old = self._engine
-            if old is not None and old.connected:
-                raise LocalProtocolError(
-                    f"already connected to {old.peer}; quit() or disconnect()"
-                )
-            self._owner.begin(shield)  # first of all: a cancel must find it
-            trust = self._policy.with_(verify=verify, ca=ca)
-            trust.check()  # a bad CA file is told before anything is tried
-            name = self._certified(server_hostname, host)
-            self._trust, self._dialled = trust, dialled
-            self._starttls_said = self._identity_said = None
-            engine = self._new_engine(host, port, dialled)
-            policy = trust if implicit_tls else None
-            return self._owner.drive(engine.open(policy, name, limit), shield)
-
-        return self._guarded("connect", work)
+    def _open(
+        self, dialled: dict[str, Any], limit: float | None, shield: Shield
+    ) -> Reply:
+        old = self._engine
+        if old is not None and old.connected:
+            raise LocalProtocolError(
+                f"already connected to {old.peer}; quit() or disconnect()"
+            )
+        self._owner.begin(shield)  # first of all: a cancel must find it
+        trust = self._policy.with_(verify=dialled["verify"], ca=dialled["ca"])
+        trust.check()  # a bad CA file is told before anything is tried
+        name = self._certified(dialled["server_hostname"], dialled["host"])
+        self._trust, self._dialled = trust, dialled
+        self._starttls_said = self._identity_said = None
+        engine = self._new_engine(dialled["host"], dialled["port"], dialled)
+        policy = trust if dialled["implicit_tls"] else None
+        return self._owner.drive(engine.open(policy, name, limit), shield)
 
     @staticmethod
     def _certified(server_hostname: str | None, host: str) -> str:

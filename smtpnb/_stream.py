@@ -17,9 +17,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb._reconnect import Standing, connect_again
+from smtpnb._reconnect import Standing, check_how, connect_again
 from smtpnb.message.delivery import Delivery
 from smtpnb.protocol.errors import (
     Cancelled,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from smtpnb._connection import Connection
+    from smtpnb.protocol.session import Session
     from smtpnb.transfer.choose import Overlap
     from smtpnb.wire.drive import Shield
     from smtpnb.wire.engine import Engine
@@ -52,6 +53,41 @@ MAX_FRUITLESS: Final = 5
 FIRST_PAUSE: Final = 1.0
 
 
+class Options(NamedTuple):
+    """How messages leave.
+
+    Attributes:
+        overlap: See `SmtpClient.stream`, as for the others.
+        window: How many may be under way.
+        quit: Say QUIT at the end.
+        convert: Re-encode what the server could not be given as it is.
+        timeout: Seconds inside `next()`, all together.
+        per_connection: How many messages a connection takes.
+        reconnect: How to get a new one.
+    """
+
+    overlap: Overlap
+    window: int
+    quit: bool
+    convert: bool
+    timeout: float | None
+    per_connection: int | None
+    reconnect: Callable[[], object] | bool | None
+
+    def check(self, session: Session) -> None:
+        """Refuse words that say nothing.
+
+        Raises:
+            LocalProtocolError: Nothing was sent.
+        """
+        choose.check(self.overlap, self.window)
+        check_how(
+            self.reconnect,
+            authenticated=session.authenticated,
+            per_connection=self.per_connection,
+        )
+
+
 class Deliveries(Iterator[Delivery]):
     """What becomes of each message, one after the other; also a context manager.
 
@@ -61,13 +97,7 @@ class Deliveries(Iterator[Delivery]):
     Args:
         client: Over which it sends.
         messages: What to send.
-        overlap: See `SmtpClient.stream`, as for the others.
-        window: How many may be under way.
-        quit: Say QUIT at the end.
-        convert: Re-encode what the server could not be given as it is.
-        timeout: Seconds inside `next()`, all together.
-        per_connection: How many messages a connection takes.
-        reconnect: How to get a new one.
+        options: How.
 
     Attributes:
         unread: After `close()`, the deliveries that nobody had asked for.
@@ -76,17 +106,7 @@ class Deliveries(Iterator[Delivery]):
     """
 
     def __init__(
-        self,
-        client: Connection,
-        messages: Iterable[Any],
-        *,
-        overlap: Overlap = None,
-        window: int = 64,
-        quit: bool = False,  # noqa: A002  # the verb
-        convert: bool = False,
-        timeout: float | None = None,
-        per_connection: int | None = None,
-        reconnect: Callable[[], object] | bool | None = None,
+        self, client: Connection, messages: Iterable[Any], options: Options
     ) -> None:
         self.unread: tuple[Delivery, ...] = ()
         self.guest: int | None = None
@@ -97,13 +117,9 @@ class Deliveries(Iterator[Delivery]):
         self._client = client
         self._owner = client._owner  # noqa: SLF001  # the two are one
         self._source = Source(messages)
-        self._overlap = overlap
-        self._window = window
-        self._quits = quit
-        self._convert = convert
-        self._left = timeout  # seconds, counted while we run
-        self._per_connection = per_connection
-        self._reconnect = reconnect or None
+        self._options = options
+        self._left = options.timeout  # seconds, counted while we run
+        self._reconnect = options.reconnect or None
         self._standing: Standing | None = None
         self._has_more = False
         self._tells_rest = self._reconnect is not None
@@ -240,28 +256,29 @@ class Deliveries(Iterator[Delivery]):
     def _send(self, engine: Engine) -> Steps[None]:
         """Send as many as this connection takes."""
         limit = None if self._left is None else now() + self._left
+        options, client = self._options, self._client
         goes_on = self._reconnect is not None
         n_settled = 0
         if (yield from self._is_open(engine, limit)):
             way = choose.way(
                 engine,
-                overlap=self._overlap,
-                pipelining=self._client.pipelining,
-                chunking=self._client.chunking,
-                window=self._window,
+                overlap=options.overlap,
+                pipelining=client.pipelining,
+                chunking=client.chunking,
+                window=options.window,
                 limit=limit,
                 pausing=True,
-                most=self._per_connection,
-                quits=self._quits and self._overlap is not None,
-                convert=self._convert,
-                progress=self._client.on_progress,
+                most=options.per_connection,
+                quits=options.quit and options.overlap is not None,
+                convert=options.convert,
+                progress=client.on_progress,
             )
             yield from way.send(self._source, goes_on=goes_on)
             limit, n_settled = way.limit, way.n_settled
         self._fruitless = 0 if n_settled else self._fruitless + 1
         if goes_on and self._source.error is None:
             self._has_more = yield from self._source.has_more()
-        if self._quits or self._has_more:
+        if options.quit or self._has_more:
             # Who does not answer QUIT changes nothing of what was answered before.
             with suppress(SmtpError):
                 yield from self._say_goodbye(engine, limit)

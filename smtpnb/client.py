@@ -32,7 +32,6 @@ from smtpnb.protocol.errors import (
 from smtpnb.protocol.sasl.mechanism import Mechanism
 from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
-from smtpnb.transfer import choose
 from smtpnb.transfer.bearable import (
     bearable,
     check_piece,
@@ -832,33 +831,13 @@ class SmtpClient(Connection):
         )
 
     def _deliveries(
-        self,
-        messages: Iterable[Any],
-        *,
-        overlap: Overlap,
-        window: int,
-        timeout: float | None,
-        per_connection: int | None,
-        reconnect: Callable[[], object] | bool | None,
-        **given: bool,
+        self, messages: Iterable[Any], *, timeout: float | None, **given: Any
     ) -> Deliveries:
-        from smtpnb._reconnect import check_how  # these two when first used
-        from smtpnb._stream import Deliveries
+        from smtpnb._stream import Deliveries, Options  # when first used
 
-        choose.check(overlap, window)
-        authenticated = self._connected().session.authenticated
-        check_how(reconnect, authenticated=authenticated, per_connection=per_connection)
-
-        return Deliveries(
-            self,
-            messages,
-            overlap=overlap,
-            window=window,
-            timeout=checked_timeout(timeout),
-            per_connection=per_connection,
-            reconnect=reconnect,
-            **given,
-        )
+        options = Options(timeout=checked_timeout(timeout), **given)
+        options.check(self._connected().session)
+        return Deliveries(self, messages, options)
 
     def pipeline(self, *, timeout: float | None = None) -> Pipeline:
         """Collect commands, and send them as one group (RFC 2920).

@@ -317,7 +317,7 @@ class Session:
         self.answers_each = False
         self.greeting: Reply | None = None
         self.refused_hello = ""
-        self._assumed_smtputf8: bool | None = None  # inside a group that is checked
+        self._assumed: Mail | None = None  # inside a group that is checked
 
     @property
     def awaited(self) -> str:
@@ -386,8 +386,9 @@ class Session:
         """Refuse what must not be sent now.
 
         Raises:
-            LocalProtocolError: Out of order, an extension that was not offered, or a
-                non-ASCII path outside an SMTPUTF8 transaction.
+            LocalProtocolError: Out of order, an extension that was not offered, a
+                non-ASCII path outside an SMTPUTF8 transaction, or DATA inside a
+                BINARYMIME one.
         """
         self.lifted = ""
         if self.state is State.CLOSED:
@@ -417,13 +418,16 @@ class Session:
             yield "syntax", command.objection()
         if isinstance(command, (Mail, Rcpt)):
             yield from self._objections_to_envelope(command)
+        elif command.verb == "DATA" and self._mail_said("BODY=BINARYMIME"):
+            said = "after BODY=BINARYMIME only BDAT may follow (RFC 3030 section 3)"
+            yield "order", f"DATA: {said}"
 
     def _objections_to_envelope(
         self, command: Mail | Rcpt
     ) -> Iterator[tuple[str, str]]:
         is_mail = isinstance(command, Mail)
         if not all(map(str.isascii, (command.path, *command.parameters))):
-            utf8 = command.says("SMTPUTF8") if is_mail else self._smtputf8
+            utf8 = command.says("SMTPUTF8") if is_mail else self._mail_said("SMTPUTF8")
             what = "parameter" if command.path.isascii() else "path"
             if not utf8:
                 said = f"{command.verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL"
@@ -505,12 +509,14 @@ class Session:
         """
         return self._check_each(commands, State.READY)
 
-    @property
-    def _smtputf8(self) -> bool:
-        if self._assumed_smtputf8 is not None:
-            return self._assumed_smtputf8
+    def _mail_said(self, parameter: str) -> bool:
+        """Whether "SMTPUTF8" or "BODY=BINARYMIME" stood in the MAIL that is open."""
+        if self._assumed is not None:
+            return self._assumed.says(parameter)
         current = self.follower.current
-        return current is not None and current.smtputf8
+        if current is None:
+            return False
+        return current.smtputf8 if parameter == "SMTPUTF8" else current.binary
 
     def _check_each(self, commands: Sequence[Command], start: State) -> list[str]:
         before, counted = self.state, self.counted
@@ -522,7 +528,7 @@ class Session:
                 self._assume(command)
                 given_up.append(self.lifted)
         finally:
-            self.state, self._assumed_smtputf8 = before, None
+            self.state, self._assumed = before, None
             self.counted = counted
         return [objection for objection in given_up if objection]
 
@@ -531,7 +537,7 @@ class Session:
         moves = self.table[self.state].get(command.event, _STAY)
         self.state = moves.get(2, moves.get(3, self.state))
         if isinstance(command, Mail):
-            self._assumed_smtputf8 = command.says("SMTPUTF8")
+            self._assumed = command
         self.counted.said(command)
 
     # Commands leave, replies come

@@ -108,6 +108,7 @@ class Engine:
         self._raw_unread = False
         self._unwritten = memoryview(b"")  # of a line on the direct path
         self._fault: BaseException | None = None
+        self._leaving: Transaction | None = None  # a chunk of it, by the verb
 
     @property
     def log(self) -> Record:
@@ -261,12 +262,6 @@ class Engine:
         if self.session.suspicion:
             self.log.note("protocol", self.session.suspicion)
 
-    def failed(self, phase: str, error: SmtpError) -> None:
-        """End the connection because of an error on the direct path."""
-        if error is not self._fault:
-            self._fault = error
-            self._fail(phase, error)
-
     def require_replies_read(self) -> None:
         """Raise LocalProtocolError if replies to raw octets may still come."""
         if self._raw_unread and "replies" not in self.session.lax:
@@ -370,9 +365,11 @@ class Engine:
         return (yield from self.guard("bdat", self._chunk(made, limit)))
 
     def _chunk(self, made: Any, limit: float | None) -> Steps[Reply]:
-        current = self.session.follower.current or Transaction()
+        self._leaving = current = self.session.follower.current or Transaction()
         yield from self.exchange.leave(Departure(made, current), limit=limit)
-        return (yield from self.exchange.reply())
+        reply = yield from self.exchange.reply()
+        self._leaving = None
+        return reply
 
     # Raw octets
 
@@ -505,15 +502,20 @@ class Engine:
         try:
             return (yield from steps)
         except BaseException as error:
-            if error is not self._fault:  # a guard inside another has told already
-                self._fault = error
-                self._fail(phase, error, message=message)
+            self.failed(phase, error, message=message)
             raise
+
+    def failed(
+        self, phase: str | None, error: BaseException, *, message: bool = False
+    ) -> None:
+        """End the connection because of an error, unless it has ended it already."""
+        if error is not self._fault:
+            self._fault = error
+            self._fail(phase, error, message=message)
 
     def give_up(self, phase: str, error: BaseException) -> NoReturn:
         """End the connection with an error found between two steps."""
-        self._fault = error
-        self._fail(phase, error)
+        self.failed(phase, error)
         raise error
 
     def _settle(
@@ -543,6 +545,9 @@ class Engine:
         phase = phase or step_of(session.awaited)
         under_way = exchange.under_way()
         begun = session.state in _IN_CONTENT or session.awaited in _OF_CONTENT
+        if self._leaving is not None and self._leaving not in under_way:
+            under_way.append(self._leaving)  # it was refused before its end
+            begun = True
         exchange.settle()
         outcome = self._settle(under_way, error)
         if not (begun or message):

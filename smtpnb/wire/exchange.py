@@ -27,6 +27,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smtpnb.protocol.commands import step_of
+from smtpnb.protocol.content import BLOCK
 from smtpnb.protocol.errors import (
     ConnectionLost,
     DeadlineExceeded,
@@ -60,8 +61,6 @@ if TYPE_CHECKING:
 MOST_UNREAD: Final = MAX_REPLY + CHUNK
 # Of what nobody asked for, so much is recorded.
 MOST_NOTED: Final = 4096
-# So much of what is written shares one deadline (RFC 5321 section 4.5.3.2.5).
-BLOCK: Final = 64 * 1024
 
 
 class Departure(NamedTuple):

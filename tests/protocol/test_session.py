@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.commands import (
     Auth,
     AuthCancel,
@@ -342,6 +343,30 @@ def test_after_tls_nothing_learnt_before_is_known() -> None:
         session.check(MAIL)
     exchange(session, EHLO, 250)
     session.check(AUTH)
+
+
+BINARY = Reply(b"250-x\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 BINARYMIME\r\n")
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("lax", [False, True])
+@pytest.mark.parametrize("body", ["BINARYMIME", "8BITMIME", None])
+def test_data_cannot_carry_a_binary_message(
+    grouped: bool, lax: bool, body: str | None
+) -> None:
+    session = session_in(State.READY, lax=lax)
+    session.capabilities = Capabilities.from_reply(BINARY)
+    mail, rcpt, data = Mail("a@b", body=body), Rcpt("c@d"), Data()
+    if not grouped:
+        exchange(session, mail, 250)
+        exchange(session, rcpt, 250)
+    group = [mail, rcpt, data] if grouped else [data]
+    if body == "BINARYMIME" and not lax:
+        with pytest.raises(LocalProtocolError, match="by BDAT only"):
+            session.check_group(group)
+    else:
+        lifted = session.check_group(group)
+        assert ["BDAT" in each for each in lifted] == [True] * (body == "BINARYMIME")
 
 
 GUARDS: list[tuple[Command, str]] = [

@@ -742,3 +742,25 @@ def test_an_error_of_the_users_after_a_421_costs_no_outcome(overlap: Overlap) ->
         outcomes = told(left.deliveries)
         assert outcomes == ("araa" if overlap is None else "arnn")
         assert taken(sink) == [n for n, letter in enumerate(outcomes) if letter == "a"]
+
+
+def test_an_interrupt_just_behind_a_settled_message_costs_no_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Sink() as sink, SmtpClient(identity="c.example") as client:
+        client.connect(sink.host, sink.port)
+        stream = client.stream(mails(3))
+        assert next(stream).ok
+        release = client._owner._release
+
+        def interrupted() -> None:
+            signal.raise_signal(signal.SIGINT)
+            release()
+
+        monkeypatch.setattr(client._owner, "_release", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            next(stream)
+        monkeypatch.undo()
+        left: Any = caught.value
+        assert told(left.deliveries) == "a"
+        assert taken(sink) == [0, 1]
