@@ -26,7 +26,7 @@ from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Owed, State
 from smtpnb.protocol.transaction import Transaction
 from smtpnb.wire import record
-from smtpnb.wire.exchange import Departure
+from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import clock
 from smtpnb.wire.wait import Call, now
 

@@ -20,7 +20,7 @@ from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import refused
 from smtpnb.transfer.envelope import RSET
 from smtpnb.transfer.pipelined import QUIT, Pipelined
-from smtpnb.wire.exchange import Departure
+from smtpnb.wire.leaving import Departure
 
 if TYPE_CHECKING:
     from smtpnb.transfer.plan import Job

@@ -18,7 +18,7 @@ from smtpnb.transfer.bearable import encoder_of
 from smtpnb.transfer.body import Blocks, Body
 from smtpnb.transfer.plan import Job, Way
 from smtpnb.wire import record
-from smtpnb.wire.exchange import Departure
+from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import clock
 from smtpnb.wire.wait import Call
 

@@ -16,7 +16,7 @@ from smtpnb.protocol.commands import Quit
 from smtpnb.protocol.group import of_commands
 from smtpnb.protocol.session import State
 from smtpnb.transfer.lockstep import LockStep
-from smtpnb.wire.exchange import Departure
+from smtpnb.wire.leaving import Departure
 
 if TYPE_CHECKING:
     from smtpnb.transfer.plan import Job

@@ -34,7 +34,7 @@ from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import NOT_TRIED, UNKNOWN, worst
 from smtpnb.transfer.bearable import bearable
 from smtpnb.transfer.envelope import RSET, Envelopes
-from smtpnb.wire.exchange import Departure
+from smtpnb.wire.leaving import Departure
 from smtpnb.wire.wait import Call, now
 
 if TYPE_CHECKING:

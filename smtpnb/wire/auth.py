@@ -143,7 +143,7 @@ class _Talk:
         self._engine = engine
         self._mechanism = mechanism
         self._limit = limit
-        self._redactor = engine.exchange.redactor
+        self._redactor = engine.exchange.incoming.redactor
         self.steps = mechanism.steps(channel_of(engine))
 
     def answer(self, resume: Any, *args: Any) -> Steps[memoryview | bytes | None]:

@@ -45,7 +45,8 @@ from smtpnb.protocol.session import Session, State
 from smtpnb.protocol.transaction import ENDS, UNKNOWN, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
-from smtpnb.wire.exchange import Departure, Exchange
+from smtpnb.wire.exchange import Exchange
+from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import clock
 from smtpnb.wire.resolve import is_unix, resolve
 from smtpnb.wire.sentences import explain
@@ -104,7 +105,7 @@ class Engine:
     ) -> None:
         self.exchange = Exchange(log, timeouts, lax=lax, lmtp=lmtp, disabled=disabled)
         self.facts: dict[str, Any] | None = None
-        self._secrets = SecretLines(self.exchange.redactor)
+        self._secrets = SecretLines(self.exchange.incoming.redactor)
         self._raw_unread = False
         self._unwritten = memoryview(b"")  # of a line on the direct path
         self._fault: BaseException | None = None
@@ -221,7 +222,7 @@ class Engine:
         stream = exchange.stream
         if stream is None or stream.tls is not None:
             return -1
-        return -1 if exchange.unread or self.session.queue else stream.fd
+        return -1 if exchange.incoming.unread or self.session.queue else stream.fd
 
     def leave_now(
         self, command: Command, octets: Octets, limit: float | None
@@ -398,7 +399,7 @@ class Engine:
         (octets,) = yield from self.guard("reply", exchange.replies(1, deadline))
         reply = Reply(octets)
         self.session.received(reply)
-        self._raw_unread = exchange.unread > 0
+        self._raw_unread = exchange.incoming.unread > 0
         if self._raw_unread:
             exchange.number += 1
         return reply
@@ -552,7 +553,7 @@ class Engine:
         outcome = self._settle(under_way, error)
         if not (begun or message):
             outcome = None
-        half = exchange.half_said
+        half = exchange.incoming.pending()
         if half and isinstance(error, (DeadlineExceeded, ConnectionLost, Cancelled)):
             text = for_terminal(decode(half[:_SHOWN_OF_HALF_A_REPLY]))
             self.log.note("half a reply", text)

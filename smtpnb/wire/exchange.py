@@ -24,9 +24,8 @@ This module knows nothing of the order of commands, nor of how a connection ends
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
-from smtpnb.protocol.commands import step_of
 from smtpnb.protocol.content import BLOCK
 from smtpnb.protocol.errors import (
     ConnectionLost,
@@ -36,46 +35,25 @@ from smtpnb.protocol.errors import (
     SmtpError,
     TransportError,
 )
-from smtpnb.protocol.parser import MAX_REPLY, ReplyParser, is_one_line
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.secret import Redactor
 from smtpnb.protocol.session import Owed, Session, State
 from smtpnb.protocol.transaction import ENDS, Transaction, is_421, refused
 from smtpnb.wire import record
+from smtpnb.wire.due import Due
+from smtpnb.wire.incoming import MOST_UNREAD, Incoming
+from smtpnb.wire.leaving import Departure, Leaving
 from smtpnb.wire.record import clock
-from smtpnb.wire.stream import CHUNK
 from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from smtpnb.protocol.commands import Command
-    from smtpnb.protocol.group import Group, Part
     from smtpnb.protocol.guards import Lax
     from smtpnb.protocol.secret import Octets
     from smtpnb.wire.record import Record
     from smtpnb.wire.stream import Stream
     from smtpnb.wire.wait import Steps, Timeouts
-
-# What a reply may hold, and what one receive may bring beyond it.
-MOST_UNREAD: Final = MAX_REPLY + CHUNK
-# Of what nobody asked for, so much is recorded.
-MOST_NOTED: Final = 4096
-
-
-class Departure(NamedTuple):
-    """A group on its way.
-
-    Attributes:
-        group: What leaves.
-        transaction: What it belongs to; None for the one that is open when the reply
-            comes.
-        path: Of a single MAIL or RCPT, the path.
-    """
-
-    group: Group
-    transaction: Transaction | None = None
-    path: str | None = None
 
 
 class Exchange:
@@ -92,11 +70,10 @@ class Exchange:
         session: State, capabilities, and the replies that are owed.
         stream: The connected stream; None before and after.
         number: The exchange number of the last command that left.
-        redactor: Cuts the secrets of this connection out of what is received.
+        incoming: What came in and was not matched yet.
         stopped: A message was refused before its end left: nothing more may leave.
         said_421: The server said that it is closing; nothing more may leave.
         replies_after_421: How many replies came behind that.
-        unread: How many octets came that were not read as a reply yet.
     """
 
     def __init__(
@@ -113,47 +90,30 @@ class Exchange:
         self.session = Session(lax=lax, lmtp=lmtp, disabled=disabled)
         self.stream: Stream | None = None
         self.number = 0
-        self.redactor = Redactor()
+        self.incoming = Incoming(log)
         self.stopped = False
-        self._parser = ReplyParser(self.redactor)
-        self.unread = 0
-        self._last: bytes | None = None
-        self._last_number = 0  # the exchange that it answered
-        self._before_last: tuple[bytes, ...] = ()  # more replies of that exchange
-        self._received_at = 0
-        self._first_at = 0  # when the first octet of what is being parsed came
-        self._receives = 0
         self._sent = 0  # on the stream that is gone
         self._writing = False
         self._mismatched = False  # a reply came that nothing could be answered by
-        # Seconds allowed to each of the few kinds of groups.
-        self._seconds_of: dict[tuple[str, ...], float] = {}
+        self._due = Due(timeouts)
         self.said_421 = False
         self.replies_after_421 = 0
 
     @property
     def last_reply(self) -> Reply | None:
         """The last reply that was read, or None."""
-        return None if self._last is None else Reply(self._last)
+        last = self.incoming.last
+        return None if last is None else Reply(last)
 
     @property
     def last_replies(self) -> tuple[Reply, ...]:
         """All replies of the last exchange: the end of a message may have many."""
-        return (
-            ()
-            if self._last is None
-            else (*map(Reply, self._before_last), Reply(self._last))
-        )
+        return tuple(map(Reply, self.incoming.last_replies))
 
     @property
     def silent(self) -> bool:
         """Whether nothing was ever received."""
-        return not self._received_at
-
-    @property
-    def half_said(self) -> bytes:
-        """What came of a reply that is not complete; secrets are cut."""
-        return self._parser.pending(MOST_NOTED)
+        return not self.incoming.received_at
 
     @property
     def connection(self) -> Stream:
@@ -204,7 +164,7 @@ class Exchange:
         """The connection has ended; what had left is remembered."""
         self._sent, self.stream = self.sent, None
         self.session.closed()
-        self.redactor.forget()
+        self.incoming.redactor.forget()
 
     # Deadlines
 
@@ -216,39 +176,6 @@ class Exchange:
             limit: Of the whole call, absolute; it takes the place of the step's own.
         """
         return now() + self.timeouts.of(step) if limit is None else limit
-
-    def _set_deadlines(
-        self, owed: Sequence[Owed], start: float, limit: float | None
-    ) -> None:
-        """Say when the replies to what has just left are due.
-
-        A server may hold the replies to a group until it has read all of it (RFC 2920
-        section 3.2), and it answers one end of a message after the other.
-        """
-        if limit is not None:
-            for each in owed:
-                each.deadline, each.is_limited = limit, True
-            return
-        timeouts = self.timeouts
-        seconds = 0.0
-        for each in owed:
-            seconds += self._seconds(each.events)
-        due = start + min(seconds, timeouts.group)
-        for each in owed:
-            if each.events[-1] in ENDS:
-                due += timeouts.eod
-            each.deadline = due
-
-    def _seconds(self, events: tuple[str, ...]) -> float:
-        """What the commands may take, one by one; the end of a message is its own."""
-        timeouts = self.timeouts
-        if len(events) * timeouts.command >= timeouts.group:
-            return timeouts.group
-        seconds = self._seconds_of.get(events)
-        if seconds is None:
-            said = [step_of(event) for event in events if event not in ENDS]
-            seconds = self._seconds_of[events] = sum(map(timeouts.of, said))
-        return seconds
 
     def pause(self, seconds: float) -> None:
         """Let every reply that is owed be due later: nobody was reading meanwhile."""
@@ -287,20 +214,12 @@ class Exchange:
 
         Anything else is left to the reader of replies.
         """
-        octets = self.connection.take()
-        if (
-            octets is None
-            or self.redactor
-            or self.session.answers_each
-            or octets.count(b"\n") != 1
-            or octets.count(b"\r") != 1
-            or not is_one_line(octets)
-        ):
-            self._feed(octets)
+        if self.session.answers_each:
+            self.incoming.feed(self.connection.take())
             return None
-        at = self._received_at = clock()
-        self.log.add(record.REPLY, at, at, self.number, 1, octets)
-        self._last, self._last_number, self._before_last = octets, self.number, ()
+        octets = self.incoming.one_line(self.connection.take(), self.number)
+        if octets is None:
+            return None
         reply = Reply(octets)
         self.session.received(reply)
         self._heed_421((octets,))
@@ -363,13 +282,13 @@ class Exchange:
         if taken == len(view):  # nearly always
             self.log.add(record.GROUP, started, started, first, parts)
         else:
-            left = _Left(parts, first)
+            left = Leaving(parts, first)
             left.octets = taken
             yield from self._rest_of_group(view[taken:], left, started, limit)
-        self._set_deadlines(owed, max(due, now()), limit)
+        self._due.set(owed, max(due, now()), limit)
 
     def _rest_of_group(
-        self, view: memoryview, left: _Left, started: int, limit: float | None
+        self, view: memoryview, left: Leaving, started: int, limit: float | None
     ) -> Steps[None]:
         try:
             yield from self._rest(view, limit, left)
@@ -380,7 +299,7 @@ class Exchange:
                 self.log.add(record.CONTENT, started, clock(), number, octets, None)
 
     def _rest(
-        self, view: memoryview, limit: float | None, left: _Left | None = None
+        self, view: memoryview, limit: float | None, left: Leaving | None = None
     ) -> Steps[None]:
         """Write what the kernel did not take at once, listening meanwhile."""
         self._writing = True
@@ -403,7 +322,7 @@ class Exchange:
         finally:
             self._writing = False
 
-    def _note_group(self, left: _Left, started: int) -> None:
+    def _note_group(self, left: Leaving, started: int) -> None:
         chunk, first, parts = left.news()
         if chunk is not None:
             number, n_octets = chunk
@@ -482,7 +401,7 @@ class Exchange:
             DeadlineExceeded: The reply was not complete in time.
         """
         while not (replies := self._complete(most)):
-            if not self._feed((yield from self.connection.read(deadline))):
+            if not self.incoming.feed((yield from self.connection.read(deadline))):
                 raise ConnectionLost("the server closed the connection")
         return replies
 
@@ -504,8 +423,9 @@ class Exchange:
     def reply(self) -> Steps[Reply]:
         """Read until no reply is owed; return the last one."""
         yield from self.read_all()
-        assert self._last is not None  # noqa: S101  # it was read just now
-        return Reply(self._last)
+        last = self.last_reply
+        assert last is not None  # noqa: S101  # it was read just now
+        return last
 
     def listen(self) -> None:
         """Match the replies that are here, without waiting.
@@ -514,7 +434,7 @@ class Exchange:
             RemoteProtocolError: The peer keeps talking and does not listen.
             ConnectionLost: It closed.
         """
-        fed = self._feed(self.connection.take())
+        fed = self.incoming.feed(self.connection.take())
         while self.session.queue:
             replies = self._complete(self.session.most_at_once)
             if not replies:
@@ -531,48 +451,25 @@ class Exchange:
             RemoteProtocolError: It keeps talking and does not listen.
             ConnectionLost: It closed instead.
         """
-        if self.unread:
+        if self.incoming.unread:
             return True
-        if self._feed(self.connection.take()) == 0:
+        if self.incoming.feed(self.connection.take()) == 0:
             raise ConnectionLost("the server closed the connection")
         self._refuse_flood()
-        return self.unread > 0
+        return self.incoming.unread > 0
 
     def _refuse_flood(self) -> None:
-        if self.unread > MOST_UNREAD:
+        if self.incoming.unread > MOST_UNREAD:
             raise RemoteProtocolError("the server keeps talking and does not listen")
 
     def _complete(self, most: int) -> tuple[bytes, ...]:
-        """Take complete replies from the parser, and record them."""
-        if not self.unread:
+        """Take complete replies from what came in."""
+        if not self.incoming.unread:
             return ()
-        first, last = self._first_at, self._received_at
-        replies = self._parser.next_replies(most)
-        if not replies:
-            return ()
-        self.unread = len(self._parser)
-        number = self.number - self.session.owed + 1 if self.session.queue else 0
-        self._remember(replies, number or self.number)
-        if len(replies) == 1 and most == 1:
-            self.log.add(
-                record.REPLY,
-                first,
-                last,
-                number or self.number,
-                self._receives,
-                replies[0],
-            )
-        else:
-            self.log.add(record.REPLIES, first, last, number, b"".join(replies))
-        self._receives = 0
-        self._first_at = last
-        return replies
-
-    def _remember(self, replies: tuple[bytes, ...], number: int) -> None:
-        """Keep the replies to the last exchange that was answered."""
-        last, same = self._last, len(replies) == 1 and number == self._last_number
-        self._before_last = (*self._before_last, last) if same and last else ()
-        self._last, self._last_number = replies[-1], number + len(replies) - 1
+        # Else to raw octets, or to the connection itself.
+        behind = self.session.owed - 1 if self.session.queue else 0
+        number = self.number - behind
+        return self.incoming.replies(most, number, alone=most == 1)
 
     def match(self, replies: tuple[bytes, ...]) -> None:
         """Match replies to the commands that await one, first in first out.
@@ -619,41 +516,23 @@ class Exchange:
         # A chunk must be sent to its end, or the next command would be part of it.
         self.stopped = event == "."
 
-    def _feed(self, octets: bytes | None) -> int | None:
-        """Parse octets received; return how many, None for none, 0 for the end."""
-        if octets is None:
-            return None
-        if octets:
-            self._received_at = clock()
-            if not self.unread:
-                self._first_at = self._received_at
-            self._receives += 1
-            self._parser.feed(octets)
-            self.unread += len(octets)
-        return len(octets)
-
     def new_epoch(self) -> None:
         """TLS began: nothing that came in clear is left in the parser."""
-        self._parser = ReplyParser(self.redactor)
-        self.unread = 0
+        self.incoming.begin_anew()
         self.session.encrypted_now()
 
     # What nobody asked for
 
     def refuse_surplus(self, where: str = "") -> None:
         """Raise if application data came in that nobody asked for."""
-        fed = self._feed(self.connection.take())
-        if fed == 0 and not self.unread:
+        fed = self.incoming.feed(self.connection.take())
+        if fed == 0 and not self.incoming.unread:
             raise ConnectionLost("the server had closed the connection before this")
-        if not self.unread:
+        if not self.incoming.unread:
             return
-        surplus = self._parser.pending(MOST_NOTED)
-        self.log.add(record.SURPLUS, self._received_at, surplus)
-        unsolicited = self._parser.next_reply()
-        self.unread = len(self._parser)
-        if unsolicited is not None and unsolicited.code == 421:
-            self._last = unsolicited.octets
-            self.said_421 = True
+        surplus, reply = self.incoming.surplus()
+        if reply is not None and is_421(reply):
+            self.incoming.last, self.said_421 = reply, True
             raise ConnectionLost("the server had ended the session before this")
         shown = surplus[:200]
         raise RemoteProtocolError(
@@ -669,8 +548,8 @@ class Exchange:
         if self.stream is None or self.stopped:
             return
         with suppress(TransportError):
-            self._feed(self.stream.take())
-        if self.unread and self._parser.pending(3) != b"421":
+            self.incoming.feed(self.stream.take())
+        if self.incoming.unread and self.incoming.pending(3) != b"421":
             self.refuse_surplus(" behind the last reply of a group")
 
     def settle(self) -> None:
@@ -679,7 +558,9 @@ class Exchange:
             return
         size = 0
         with suppress(SmtpError):
-            while size < MOST_UNREAD and (fed := self._feed(self.stream.take())):
+            while size < MOST_UNREAD and (
+                fed := self.incoming.feed(self.stream.take())
+            ):
                 size += fed
         self._writing = True  # a yes to an end that has not left is still a lie
         with suppress(RemoteProtocolError):
@@ -689,68 +570,13 @@ class Exchange:
                     break
                 self.match(replies)
         self._writing = False
-        if not self.session.queue and self.unread:
-            self._note_surplus()
-
-    def _note_surplus(self) -> None:
-        surplus = self._parser.pending(MOST_NOTED)
-        self.log.add(record.SURPLUS, self._received_at, surplus)
-        with suppress(RemoteProtocolError):
-            unsolicited = self._parser.next_reply()
-            self.unread = len(self._parser)
-            if unsolicited is not None:
-                self._last = unsolicited.octets
+        if not self.session.queue and self.incoming.unread:
+            with suppress(RemoteProtocolError):
+                _, reply = self.incoming.surplus()
+                self.incoming.last = reply or self.incoming.last
 
 
 def _behind_421(replies: Sequence[bytes]) -> int:
     """Return how many of some replies stand behind the first 421 among them."""
     codes = [octets[:3] for octets in replies]
     return len(codes) - 1 - codes.index(b"421")
-
-
-class _Left:
-    """How much of a group has left, and which of its parts were not recorded yet.
-
-    A part is recorded when its last octet has left: before that the server has nothing
-    to act on. A content that was begun and not finished is told apart (`begun`).
-    """
-
-    __slots__ = ("_exchange", "_next", "_parts", "octets")
-
-    def __init__(self, parts: tuple[Part, ...], exchange: int) -> None:
-        self.octets = 0  # that have left and were not recorded
-        self._parts = parts
-        self._next = 0
-        self._exchange = exchange  # of the next command
-
-    def news(self) -> tuple[tuple[int, int] | None, int, tuple[Part, ...]]:
-        """Return what has left since the last call.
-
-        Returns:
-            The rest of a chunk whose BDAT was recorded earlier (its exchange, octets)
-            or None; the number of the first command; the parts.
-        """
-        parts, start = self._parts, self._next
-        stop, n_commands = start, 0
-        while stop < len(parts) and self.octets >= parts[stop][3]:
-            self.octets -= parts[stop][3]
-            n_commands += parts[stop][1] is not None
-            stop += 1
-        first = self._exchange
-        self._exchange += n_commands
-        self._next = stop
-        chunk = None
-        cut = 0 < start < stop and parts[start][1] is None
-        if cut and parts[start - 1][1] == "BDAT":
-            chunk = first - 1, parts[start][3]
-            start += 1
-        return chunk, first, parts[start:stop]
-
-    @property
-    def begun(self) -> tuple[int, int] | None:
-        """The exchange and the octets of a content that has left in part, or None."""
-        parts, at = self._parts, self._next
-        if not self.octets or parts[at][1] is not None:
-            return None
-        chunk = at > 0 and parts[at - 1][1] == "BDAT"
-        return self._exchange - chunk, self.octets

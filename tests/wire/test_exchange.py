@@ -12,7 +12,8 @@ from smtpnb.protocol.commands import Mail, Noop, Rcpt
 from smtpnb.protocol.errors import DeadlineExceeded, RemoteProtocolError
 from smtpnb.protocol.group import of_commands
 from smtpnb.protocol.reply import Reply
-from smtpnb.wire.exchange import Departure, Exchange
+from smtpnb.wire.exchange import Exchange
+from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import Record
 from smtpnb.wire.stream import Stream
 from smtpnb.wire.wait import Wait, now
@@ -54,7 +55,7 @@ def test_one_absolute_deadline_a_reply(pair: tuple[Exchange, socket.socket]) -> 
     assert {each.deadline for each in asked} == {wait.deadline}
     with pytest.raises(DeadlineExceeded):
         steps.send(())
-    assert exchange.half_said == b"250 ok"
+    assert exchange.incoming.pending() == b"250 ok"
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 9])
