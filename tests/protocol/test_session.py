@@ -362,7 +362,7 @@ def test_data_cannot_carry_a_binary_message(
         exchange(session, rcpt, 250)
     group = [mail, rcpt, data] if grouped else [data]
     if body == "BINARYMIME" and not lax:
-        with pytest.raises(LocalProtocolError, match="by BDAT only"):
+        with pytest.raises(LocalProtocolError, match="only BDAT"):
             session.check_group(group)
     else:
         lifted = session.check_group(group)
