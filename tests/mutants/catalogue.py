@@ -363,8 +363,8 @@ _MESSAGES: Final = (
         "content is sent by DATA though no recipient was accepted",
         "no content without a recipient (RFC 2920 section 3.1)",
         within="transfer:LockStep.end_by_data",
-        find="not ANY_transaction.wanted",
-        put="False",
+        find="if not ANY_transaction.wanted:\n    ...",
+        put="",
         tests="tests/sending/test_stream.py",
     ),
     Mutant(
