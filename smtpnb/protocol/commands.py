@@ -267,6 +267,10 @@ class Rcpt(_WithPath):
         orcpt: ORCPT (RFC 3461): the recipient as first named; it becomes xtext.
         rrvs: RRVS (RFC 7293): a datetime; with "C" or "R": (datetime, "C").
         parameters: As for `Mail`.
+
+    Example:
+        >>> Rcpt("c@d.example", notify="NEVER").parameters
+        ('NOTIFY=NEVER',)
     """
 
     __slots__ = ()

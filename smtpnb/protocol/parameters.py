@@ -50,6 +50,7 @@ class Xtext(str):
     r"""A text that is xtext already (RFC 3461 section 4), to be sent as it is.
 
     Example:
+        >>> from smtpnb.protocol.parameters import Xtext, xtext
         >>> xtext("a+b"), xtext(Xtext("a+2Bb"))
         ('a+2Bb', 'a+2Bb')
     """
@@ -329,6 +330,10 @@ class DeliverBy(Parameter):
         seconds: From now; below zero: that long ago.
         mode: "R": return it then; "N": say that it is late, and go on.
         trace: Report each relay ("T").
+
+    Example:
+        >>> DeliverBy(120, "R").value
+        '120;R'
     """
 
     __slots__ = ()
