@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.notebook import around, asking, connecting, messages, verbs
+from smtpnb.notebook import around, asking, authenticating, connecting, messages, verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ ACTIONS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "ehlo": verbs.ehlo,
     "helo": verbs.helo,
     "starttls": connecting.starttls,
-    "auth": connecting.auth,
+    "auth": authenticating.auth,
     "mail": verbs.mail,
     "rcpt": verbs.rcpt,
     "data": verbs.data,

@@ -129,6 +129,7 @@ def _second(name: str, words: list[str]) -> list[str]:
 def _values(name: str, option: Option, known: Known) -> list[str]:
     if name == "--mechanism":
         offered = {m.lower() for m in dict(known.offered).get("AUTH", ())}
+        offered |= {"auto"} if offered else set()
         return [one for one in option.choices if not offered or one in offered]
     if name in ("--from", "--to"):
         return [*known.addresses]

@@ -1,17 +1,13 @@
-"""How `%smtp` connects, begins TLS, authenticates and closes."""
+"""How `%smtp` connects, begins TLS and closes."""
 
 from __future__ import annotations
 
-import getpass
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.line import bracketed, host_and_port
-from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
-from smtpnb.protocol.sasl import Login, Plain
-from smtpnb.protocol.secret import Secret
+from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.session import State
 
 if TYPE_CHECKING:
@@ -19,7 +15,6 @@ if TYPE_CHECKING:
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
     from smtpnb.protocol.reply import Reply
-    from smtpnb.protocol.sasl import Mechanism
 
 
 GOODBYE_S: Final = 5.0
@@ -148,77 +143,3 @@ def starttls(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         **{name: request.options.get(option) for option, name in _TRUST.items()},
         timeout=request.number("--timeout"),
     )
-
-
-# AUTH
-
-
-def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
-    """Authenticate; the password never stands on the line."""
-    _check_before_asking(client)
-    name = request.options.get("--mechanism") or _preferred(client)
-    user, password = request.words[0].text, _password(request)
-    mechanism: Mechanism = (
-        Plain(user, password)
-        if name == "plain"
-        else Login(
-            user,
-            password,
-            initial_response="--no-initial-response" not in request.options,
-        )
-    )
-    return client.auth(
-        mechanism,
-        allow_cleartext_auth="--allow-cleartext-auth" in request.options,
-        timeout=request.number("--timeout"),
-    )
-
-
-def _check_before_asking(client: SmtpClient) -> None:
-    """Refuse what the client would refuse, before a password is asked for."""
-    if client.state is State.CLOSED:
-        raise LocalProtocolError("not connected; connect() first")
-    if client.lax:
-        return
-    if "AUTH" not in client.allowed:
-        raise LocalProtocolError(
-            f"AUTH is out of order: the session is {client.state}; nothing was sent"
-        )
-    if "AUTH" not in client.capabilities:
-        raise LocalProtocolError("the server does not offer AUTH; nothing was sent")
-
-
-def _preferred(client: SmtpClient) -> str:
-    """PLAIN, unless only LOGIN is offered."""
-    offered = client.capabilities.mechanisms
-    return "login" if "LOGIN" in offered and "PLAIN" not in offered else "plain"
-
-
-def _password(request: Request) -> Secret:
-    user = request.words[0].text
-    if len(request.words) > 1:
-        word = request.words[1]
-        if not word.is_value or not isinstance(word.value, (str, Secret)):
-            raise UsageError(
-                "never type a password on the line: IPython keeps its history; give "
-                "the USER alone and be asked, or {variable}, or --password-env NAME"
-            )
-        return Secret(word.value)
-    if variable := request.options.get("--password-env"):
-        if variable not in os.environ:
-            raise UsageError(f"there is no environment variable {variable}")
-        return Secret(os.environ[variable])
-    if service := request.options.get("--keyring"):
-        return _from_keyring(service, user)
-    return Secret(getpass.getpass(f"Password of {user}: "))
-
-
-def _from_keyring(service: str, user: str) -> Secret:
-    try:
-        import keyring
-    except ImportError:
-        raise UsageError("--keyring needs the package: pip install keyring") from None
-    password = keyring.get_password(service, user)
-    if password is None:
-        raise UsageError(f"the keyring has no password of {user} for {service}")
-    return Secret(password)

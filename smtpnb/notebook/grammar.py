@@ -66,6 +66,12 @@ ANY: Final = None
 BARE: Final = "%%smtp"  # a cell that is a dialogue
 EXPAND: Final = Option("", "replace {expr} in the cell")
 
+_MECHANISMS: Final = (
+    *("auto", "plain", "login", "cram-md5", "digest-md5", "ntlm", "gssapi"),
+    *(f"scram-sha-{n}{plus}" for n in (1, 256, 512) for plus in ("", "-plus")),
+    *("xoauth2", "oauthbearer", "external", "anonymous"),
+)
+
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
         "[HOST[:PORT] | HOST PORT | sandbox | {sandbox}]",
@@ -85,15 +91,16 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "helo": Command("[IDENTITY]", "greet a server of before 1995", at_most=1),
     "starttls": Command("", "begin TLS; EHLO is due again", options=_VERIFY),
     "auth": Command(
-        "USER [{password}]",
-        "authenticate; the password is asked for",
-        at_least=1,
+        "[USER [{password}]]",
+        "authenticate; the password, or a token, is asked for",
         at_most=2,
         options={
-            "--mechanism": Option("NAME", "how", ("plain", "login")),
-            "--no-initial-response": Option("", "LOGIN: wait for each question"),
-            "--password-env": Option("NAME", "the variable that holds the password"),
-            "--keyring": Option("SERVICE", "take the password from the keyring"),
+            "--mechanism": Option("NAME", "auto: the strongest offered", _MECHANISMS),
+            "--identity": Option("NAME", "whom to speak for, if not for USER"),
+            "--initial-response": Option("", "LOGIN: send USER with AUTH"),
+            "--no-initial-response": Option("", "wait for the server's 334"),
+            "--password-env": Option("NAME", "the variable that holds the secret"),
+            "--keyring": Option("SERVICE", "take the secret from the keyring"),
             "--allow-cleartext-auth": Option("", "send it without TLS"),
         },
     ),

@@ -34,6 +34,8 @@ from smtpnb.wire.binding import binding
 from smtpnb.wire.wait import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.sasl.mechanism import Mechanism
     from smtpnb.wire.engine import Engine
@@ -59,6 +61,30 @@ def channel_of(engine: Engine) -> Channel:
     )
 
 
+def check_privacy(
+    facts: Mapping[str, Any] | None, *, allow_cleartext: bool = False
+) -> None:
+    """Refuse a login that somebody else could read, or that goes to somebody else.
+
+    Args:
+        facts: What TLS negotiated; None for a connection in clear.
+        allow_cleartext: Go on without TLS.
+
+    Raises:
+        LocalProtocolError: In clear, or the certificate did not verify.
+    """
+    if facts is None and not allow_cleartext:
+        raise LocalProtocolError(
+            "AUTH in clear is refused: STARTTLS first, or say "
+            "allow_cleartext_auth=True in this call; nothing was sent"
+        )
+    if facts is not None and not facts["verified"]:
+        raise LocalProtocolError(
+            "AUTH is refused: the certificate of this session did not verify; "
+            "nothing was sent"
+        )
+
+
 def by_name(engine: Engine, name: str, *args: Any, **options: Any) -> Mechanism:
     """Return the mechanism of a name; for "auto", the strongest that is offered.
 
@@ -76,8 +102,12 @@ def by_name(engine: Engine, name: str, *args: Any, **options: Any) -> Mechanism:
     if name.lower() == "auto":
         offered = engine.session.capabilities.mechanisms
         by_token = options.get("token") is not None
-        name = strongest(channel_of(engine), by_token=by_token)
-        engine.log.note("auth", f"auto: {name}, the strongest of {' '.join(offered)}")
+        if not offered and "offers" in engine.session.lax:
+            name = "XOAUTH2" if by_token else "PLAIN"
+        else:
+            name = strongest(channel_of(engine), by_token=by_token)
+        told = " ".join(offered) or "none"
+        engine.log.note("auth", f"auto: {name}; the server offers {told}")
     return named(name, *args, **options)
 
 
@@ -103,7 +133,7 @@ def authenticate(
         Exception: What the mechanism raised; "*" was sent, and the session goes on.
     """
     engine.exchange.require_connection()
-    _check_privacy(engine, allow_cleartext=allow_cleartext)
+    check_privacy(engine.facts, allow_cleartext=allow_cleartext)
     engine.session.check(Auth(mechanism.name))  # before a token is fetched for nothing
     talk = _Talk(engine, mechanism, limit)
     initial = yield from talk.answer(next, talk.steps)
@@ -275,16 +305,3 @@ def _code(response: memoryview | bytes) -> bytes:
 def _too_long(name: str, initial: memoryview | bytes) -> bool:
     """Tell whether AUTH with this response is longer than a command line may be."""
     return len("AUTH  \r\n") + len(name) + len(_code(initial)) > _COMMAND_LINE
-
-
-def _check_privacy(engine: Engine, *, allow_cleartext: bool) -> None:
-    if engine.facts is not None and not engine.facts["verified"]:
-        raise LocalProtocolError(
-            "AUTH is refused: the certificate of this session did not verify; "
-            "nothing was sent"
-        )
-    if not engine.session.encrypted and not allow_cleartext:
-        raise LocalProtocolError(
-            "AUTH in clear is refused: STARTTLS first, or say "
-            "allow_cleartext_auth=True in this call; nothing was sent"
-        )

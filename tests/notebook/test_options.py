@@ -91,7 +91,7 @@ def test_login_may_wait_for_each_question(
     monkeypatch.setitem(sys.modules, "keyring", keyring)
     run("users = {'ann': 'open sesame'}\n%smtp sandbox --auth {users};")
     run("%smtp connect sandbox --tls starttls;")
-    option = "--no-initial-response" if silent else ""
+    option = "--no-initial-response" if silent else "--initial-response"
     line = f"auth ann --mechanism login {option} --keyring smtp.example"
     assert run(f"%smtp {line}").code == 235
     assert asked == [("smtp.example", "ann")]

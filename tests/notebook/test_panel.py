@@ -217,6 +217,22 @@ def test_the_password_leaves_its_box_before_the_verb_and_after_it() -> None:
         panel.close()
 
 
+@pytest.mark.parametrize("name", ["auto", "LOGIN", "SCRAM-SHA-256-PLUS", "XOAUTH2"])
+def test_the_mechanism_is_chosen_in_its_field(name: str) -> None:
+    with Sandbox(auth={"ann": "sesame-open"}) as sandbox:
+        panel = Panel(target=sandbox)
+        _press(panel, "Connect", "EHLO", "STARTTLS", "EHLO")
+        panel.user.value, panel.password.value = "ann", "sesame-open"
+        panel.mechanism.value = name
+        _press(panel, "AUTH")
+        assert "accepted" in panel.status.value
+        taken = "SCRAM-SHA-512-PLUS" if name == "auto" else name
+        assert f"AUTH {taken}" in panel.client.transcript.text()
+        assert "sesame" not in panel.transcript.value + panel.status.value
+        _press(panel, "QUIT")
+        panel.close()
+
+
 def test_a_refusal_is_an_answer(panel: Panel, sandbox: Sandbox) -> None:
     sandbox.fault("mail", reply="451 4.3.0 <b>Not now</b>")
     _press(panel, "Connect", "EHLO", "MAIL")

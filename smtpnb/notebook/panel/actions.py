@@ -18,7 +18,6 @@ from smtpnb.edges.text import one_line
 from smtpnb.notebook.line import host_and_port
 from smtpnb.notebook.panel.samples import with_crlf
 from smtpnb.notebook.panel.worker import Answer
-from smtpnb.protocol.sasl import Login, Plain
 from smtpnb.protocol.session import State
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ VERBS: Final = {
     "EHLO": "greet, and learn what is offered",
     "HELO": "greet a server that does not know EHLO",
     "STARTTLS": "begin TLS; EHLO is due again",
-    "AUTH": "authenticate with the user and the password above",
+    "AUTH": "authenticate with the user and the password, or the token, above",
     "MAIL": "begin a mail transaction with the sender above",
     "RCPT": "add each recipient above",
     "DATA": "send the message, and its end",
@@ -75,7 +74,7 @@ class Form:
     identity: str | None = None
     user: str = ""
     secret: Secret | None = field(default=None, repr=False)
-    mechanism: str = "PLAIN"
+    mechanism: str = "auto"
     sender: str = ""
     sender_parameters: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
@@ -213,8 +212,7 @@ def _starttls(client: SmtpClient, form: Form) -> Answer:
 
 
 def _auth(client: SmtpClient, form: Form) -> Answer:
-    kind = Login if form.mechanism == "LOGIN" else Plain
-    return _answer(client.auth(kind(form.user, form.secret or "")))
+    return _answer(client.auth(form.mechanism, form.user, form.secret or ""))
 
 
 def _mail(client: SmtpClient, form: Form) -> Answer:

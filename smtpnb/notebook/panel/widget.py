@@ -25,6 +25,7 @@ from smtpnb.notebook.panel.last_picture import LastPicture
 from smtpnb.notebook.panel.look import STYLE
 from smtpnb.notebook.panel.painter import Painter
 from smtpnb.notebook.panel.worker import CANCELLED, FAILED, REFUSED, Worker
+from smtpnb.protocol.sasl.choose import NAMES
 from smtpnb.protocol.secret import Secret
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Panel(w.VBox):
         self.identity = fields.text("identity", "client.example")
         self.user = fields.text("user")
         self.password = fields.text("password", secret=True)
-        self.mechanism = fields.choice("mechanism", ["PLAIN", "LOGIN"], "PLAIN")
+        self.mechanism = fields.choice("mechanism", ["auto", *NAMES], "auto")
         self.sender = fields.text("from", "ann@client.example")
         self.recipient = fields.text("to", "bob@sandbox.example", "a@b.example, c@d")
         self.sender_parameters = fields.text("of MAIL", "", "SIZE=100 BODY=8BITMIME")

@@ -1,0 +1,124 @@
+"""How `%smtp` authenticates: the secret never stands on the line.
+
+IPython keeps every line in its history. So a password or a token is asked for, or comes
+from a variable of Python (`{token}`, which may be a callable), from a variable of the
+environment, or from the keyring.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from IPython.core.error import UsageError
+
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.guards import lifted
+from smtpnb.protocol.sasl.choose import BY_TOKEN, strongest
+from smtpnb.protocol.sasl.mechanism import Channel
+from smtpnb.protocol.secret import Secret
+from smtpnb.protocol.session import State
+from smtpnb.wire.auth import check_privacy
+
+if TYPE_CHECKING:
+    from smtpnb.client import SmtpClient
+    from smtpnb.notebook.grammar import Request
+    from smtpnb.notebook.sessions import Sessions
+    from smtpnb.protocol.reply import Reply
+
+# Mechanisms that may do without a secret of their own, and without a user.
+_WITHOUT: Final = ("external", "anonymous", "gssapi")
+_CLEARTEXT: Final = "--allow-cleartext-auth"
+
+
+def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Authenticate."""
+    name = (request.options.get("--mechanism") or "auto").lower()
+    _check_before_asking(client, request, name)
+    user = request.words[0].text if request.words else ""
+    if not user and name not in _WITHOUT:
+        raise UsageError(f"auth: {name} wants a USER")
+    secret = _secret(request, name, user)
+    by_token = callable(secret) or name.upper() in BY_TOKEN
+    return client.auth(
+        name,
+        user,
+        None if callable(secret) else secret,
+        token=secret if by_token else None,
+        identity=request.options.get("--identity") or "",
+        initial_response=_initial_response(request),
+        allow_cleartext_auth=_CLEARTEXT in request.options,
+        timeout=request.number("--timeout"),
+    )
+
+
+def _initial_response(request: Request) -> bool | None:
+    send = "--initial-response" in request.options
+    hold = "--no-initial-response" in request.options
+    if send and hold:
+        raise UsageError("--initial-response and --no-initial-response: one of them")
+    return send if send or hold else None
+
+
+def _check_before_asking(client: SmtpClient, request: Request, name: str) -> None:
+    """Refuse what the client would refuse, before a password is asked for."""
+    if client.state is State.CLOSED:
+        raise LocalProtocolError("not connected; connect() first")
+    guards, offered = lifted(client.lax), client.capabilities.mechanisms
+    if "AUTH" not in client.allowed and "order" not in guards:
+        raise LocalProtocolError(
+            f"AUTH is out of order: the session is {client.state}; nothing was sent"
+        )
+    if "offers" not in guards:
+        if "AUTH" not in client.capabilities:
+            raise LocalProtocolError("the server does not offer AUTH; nothing was sent")
+        if name != "auto" and name.upper() not in offered:
+            raise LocalProtocolError(
+                f"AUTH {name.upper()}: the server offers {' '.join(offered)}; "
+                "nothing was sent"
+            )
+        if name == "auto" and not _is_callable(request):
+            strongest(Channel(offered=offered, find=lambda _: b""))
+    check_privacy(client.tls, allow_cleartext=_CLEARTEXT in request.options)
+
+
+def _is_callable(request: Request) -> bool:
+    return len(request.words) > 1 and callable(request.words[1].value)
+
+
+def _secret(request: Request, name: str, user: str) -> Any:
+    """Return the password or the token; None where none is needed."""
+    if len(request.words) > 1:
+        word = request.words[1]
+        if _is_callable(request):
+            return word.value
+        if not word.is_value or not isinstance(word.value, (str, Secret)):
+            raise UsageError(
+                "never type a password on the line: IPython keeps its history; give "
+                "the USER alone and be asked, or {variable}, or --password-env NAME"
+            )
+        return Secret(word.value)
+    if variable := request.options.get("--password-env"):
+        if variable not in os.environ:
+            raise UsageError(f"there is no environment variable {variable}")
+        return Secret(os.environ[variable])
+    if service := request.options.get("--keyring"):
+        return _from_keyring(service, user)
+    if name in _WITHOUT:
+        return None
+    what = "Access token" if name.upper() in BY_TOKEN else "Password"
+    return Secret(getpass.getpass(f"{what} of {user}: "))
+
+
+def _from_keyring(service: str, user: str) -> Secret:
+    try:
+        import keyring
+    except ImportError:
+        raise UsageError(
+            "--keyring needs the package: pip install 'smtpnb[keyring]'"
+        ) from None
+    password = keyring.get_password(service, user)
+    if password is None:
+        raise UsageError(f"the keyring has no password of {user} for {service}")
+    return Secret(password)

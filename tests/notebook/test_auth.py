@@ -1,0 +1,123 @@
+"""`%smtp auth` and the panel's AUTH: every mechanism, and no secret on any line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from IPython.core.error import UsageError
+
+from smtpnb import LocalProtocolError
+from smtpnb.sandbox.mechanisms import MECHANISMS, USUAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run = Callable[[str], Any]
+
+PASSWORD = "sesame-open"
+BEGIN = f"""\
+from smtpnb import Sandbox, SmtpClient
+from smtpnb.sandbox.mechanisms import MECHANISMS
+server = Sandbox(auth={{'ann': '{PASSWORD}'}}, mechanisms=MECHANISMS)
+word, token = '{PASSWORD}', lambda: '{PASSWORD}'
+%smtp connect {{server}} --tls starttls;"""
+
+
+@pytest.fixture
+def inside_tls(run: Run) -> Any:
+    run(BEGIN)
+    yield run
+    run("%smtp disconnect\nserver.stop()")
+
+
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_each_mechanism_has_a_name_in_the_magic(inside_tls: Run, name: str) -> None:
+    said = "auth ann {word} --mechanism " + name.lower()
+    assert inside_tls(f"%smtp {said}").code == 235
+    text = inside_tls("%smtp transcript text")
+    assert f"AUTH {name}" in text
+    assert PASSWORD not in text
+
+
+def test_the_strongest_is_taken_if_none_is_named(inside_tls: Run) -> None:
+    assert inside_tls("%smtp auth ann {word}").code == 235
+    assert "AUTH SCRAM-SHA-512-PLUS" in inside_tls("%smtp transcript text")
+
+
+def test_a_callable_is_a_token(inside_tls: Run) -> None:
+    assert inside_tls("%smtp auth ann {token}").code == 235
+    assert "AUTH OAUTHBEARER" in inside_tls("%smtp transcript text")
+
+
+@pytest.mark.parametrize(
+    ("line", "prompt"),
+    [
+        ("auth ann --mechanism xoauth2", "Access token of ann: "),
+        ("auth ann", "Password of ann: "),
+    ],
+)
+def test_what_is_asked_for_is_called_by_its_name(
+    inside_tls: Run, monkeypatch: pytest.MonkeyPatch, line: str, prompt: str
+) -> None:
+    asked = []
+
+    def answer(said: str) -> str:
+        asked.append(said)
+        return PASSWORD
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    assert inside_tls(f"%smtp {line}").code == 235
+    assert asked == [prompt]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("auth", "auto wants a USER"),
+        (f"auth ann {PASSWORD} --mechanism xoauth2", "never type a password"),
+        ("auth ann --password-env NOT_THERE", "no environment variable"),
+        (
+            "auth ann {word} --initial-response --no-initial-response",
+            "one of them",
+        ),
+        ("auth ann {word} --mechanism nonsense", "nonsense"),
+    ],
+)
+def test_what_makes_no_sense_is_told(inside_tls: Run, line: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        inside_tls(f"%smtp {line}")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("auth ann --mechanism ntlm", "AUTH NTLM: the server offers PLAIN"),
+        ("auth ann {word} --mechanism cram-md5 --initial-response", "speaks first"),
+    ],
+)
+def test_what_cannot_be_said_is_told_before_a_secret_is_asked_for(
+    inside_tls: Run, monkeypatch: pytest.MonkeyPatch, line: str, words: str
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda _: pytest.fail("asked"))
+    with pytest.raises(LocalProtocolError, match=words):
+        inside_tls(f"%smtp {line}")
+
+
+def test_nothing_is_asked_for_that_must_not_be_sent(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda _: pytest.fail("asked"))
+    run(BEGIN.replace("starttls", "none") + "\n%smtp ehlo;")
+    with pytest.raises(LocalProtocolError, match="does not offer AUTH"):
+        run("%smtp auth ann")
+    with pytest.raises(LocalProtocolError, match="AUTH in clear is refused"):
+        run("%smtp auth ann --lax")
+    run("%smtp disconnect\nserver.stop()")
+
+
+def test_all_that_is_usual_is_in_the_grammar() -> None:
+    from smtpnb.notebook.grammar import COMMANDS
+
+    choices = COMMANDS["auth"].options["--mechanism"].choices
+    assert {name.lower() for name in USUAL} <= set(choices)
