@@ -176,7 +176,8 @@ class Connection:
         if not isinstance(host, str):
             target = host
             ca = target.ca if ca is None else ca
-            host, port, implicit_tls = target.host, target.port, target.implicit_tls
+            host, implicit_tls = target.host, target.implicit_tls
+            port = None if is_unix(host) else target.port
             protocol = protocol or getattr(target, "protocol", None)
         protocol = protocol or ("lmtp" if is_unix(host) else "smtp")
         port = port_of(host, port, protocol)

@@ -91,7 +91,8 @@ class Connection(SMTP, ABC):
             # asyncio does it only for sockets whose protocol has a number. Without it
             # a reply can wait 40 ms for a delayed ACK (of TLS session tickets, say).
             plain = transport.get_extra_info("socket")
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if plain.family != socket.AF_UNIX:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def eof_received(self) -> bool:
         """Note the client's last word (asyncio)."""

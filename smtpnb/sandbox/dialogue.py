@@ -35,6 +35,7 @@ _PARAMETERS = {
     "BODY": re.compile(r"7BIT|8BITMIME|BINARYMIME", re.IGNORECASE),
     "SMTPUTF8": re.compile(r""),
     "AUTH": re.compile(r".+"),
+    "PRDR": re.compile(r""),  # draft-hall-prdr
 }
 # RFC 5321 section 4.5.3.1.8 asks for 100 at least.
 _MOST_RECIPIENTS = 1_000
@@ -44,6 +45,9 @@ _CHUNK = re.compile(r"(?P<octets>[0-9]{1,18})(?P<last> +LAST)?", re.IGNORECASE)
 NO_MAIL = "503 5.5.1 MAIL first"
 NO_RCPT = "503 5.5.1 RCPT first"
 TOO_BIG = "552 5.3.4 Message too big"
+NOBODY = "550 5.7.1 Refused for every recipient"
+# In place of the reply to the last chunk: each recipient has one of its own.
+SEPARATE = ""
 POISONED = "503 5.5.1 A chunk failed, RSET first"
 
 
@@ -60,6 +64,8 @@ class Setup:
     mechanisms: tuple[str, ...]
     binding: bytes
     faults: FaultBook
+    lmtp: bool = False
+    prdr: bool = False
     inbox: Inbox = field(default_factory=Inbox)
     heard: Book = field(default_factory=Book)
 
@@ -75,6 +81,7 @@ class Transaction:
     recipients: list[str] = field(default_factory=list)
     chunked: bool = False
     poisoned: bool = False
+    prdr: bool = False
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -97,10 +104,11 @@ class Dialogue:
         self._extended = False
         self._user: str | None = None
         self.transaction: Transaction | None = None
+        hellos = (self.lhlo,) if setup.lmtp else (self.helo, self.ehlo)
         self.verbs: dict[str, Callable[[str], str]] = {
             verb.__name__: verb
             for verb in (
-                *(self.helo, self.ehlo, self.mail, self.rcpt, self.data, self.rset),
+                *(*hellos, self.mail, self.rcpt, self.data, self.rset),
                 *(self.noop, self.vrfy, self.expn, self.help, self.quit),
                 self.starttls,
             )
@@ -117,6 +125,16 @@ class Dialogue:
             (f"250 {self._setup.hostname}", *self._capabilities())
         )
 
+    def lhlo(self, argument: str) -> str:
+        """Greet in LMTP (RFC 2033 section 4.1)."""
+        return self.ehlo(argument)
+
+    def unknown(self, step: str) -> str:
+        """Answer a verb that is none here."""
+        if self._setup.lmtp and step in ("ehlo", "helo"):
+            return "500 5.5.1 This is LMTP, say LHLO"
+        return "500 5.5.2 Command not known"
+
     def _hello(self, argument: str, *, extended: bool) -> str | None:
         if not argument:
             return "501 A domain or an address literal is missing"
@@ -131,6 +149,8 @@ class Dialogue:
         # RFC 3207 section 4.2: not again under TLS.
         if self._setup.tls_context is not None and not self.tls:
             words.append("STARTTLS")
+        if self._setup.prdr:
+            words.append("PRDR")
         if self._auth_is_open():
             words.append(f"AUTH {' '.join(self.surroundings.offered)}")
         return words
@@ -211,6 +231,7 @@ class Dialogue:
             smtputf8="SMTPUTF8" in path.parameters,
             body_type=(path.parameters.get("BODY") or "7BIT").upper(),
             kept=Kept(self._setup.size),
+            prdr="PRDR" in path.parameters,
         )
         return "250 2.1.0 Sender taken"
 
@@ -224,7 +245,8 @@ class Dialogue:
 
     def _refuse_parameters(self, parameters: dict[str, str | None]) -> str | None:
         for name, value in parameters.items():
-            if name not in _PARAMETERS or (name == "AUTH" and not self._setup.accounts):
+            served = {"AUTH": bool(self._setup.accounts), "PRDR": self._setup.prdr}
+            if name not in _PARAMETERS or not served.get(name, True):
                 return f"555 5.5.4 {name} is not served here"
             if not _PARAMETERS[name].fullmatch(value or ""):
                 return f"501 5.5.4 Bad value of {name}"
@@ -296,19 +318,36 @@ class Dialogue:
             # RFC 3030 section 2: after a failed chunk the client has to send RSET.
             transaction.poisoned = True
             return refusal
+        if last and self.answers_each:
+            return SEPARATE
         if last:
             return self.take_message("BDAT")
         return f"250 2.0.0 {octets} octets taken"
 
-    def take_message(self, verb: str) -> str:
+    @property
+    def answers_each(self) -> bool:
+        """Whether the end of the message has a reply for each recipient."""
+        transaction = self.transaction
+        if transaction is None:
+            return False
+        return self._setup.lmtp or (
+            transaction.prdr and len(transaction.recipients) > 1
+        )
+
+    def take_message(self, verb: str, recipients: list[str] | None = None) -> str:
         """End the transaction and put the message into the inbox.
 
         Args:
             verb: "DATA" or "BDAT".
+            recipients: Who gets it; None for all of them.
         """
         transaction, self.transaction = self.transaction, None
         if transaction is None or self._identity is None:
             return NO_MAIL
+        if recipients is not None:
+            transaction.recipients = recipients
+        if not transaction.recipients:
+            return NOBODY
         if transaction.kept.too_big:
             return TOO_BIG
         message = Message(

@@ -22,7 +22,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from fnmatch import fnmatchcase
 
 STEPS = (
-    *("greeting", "ehlo", "helo", "starttls", "tls"),
+    *("greeting", "ehlo", "helo", "lhlo", "starttls", "tls"),
     *("auth", "challenge", "signature"),
     *("mail", "rcpt", "data", "body", "bdat", "eod"),
     *("rset", "noop", "vrfy", "expn", "help", "quit"),

@@ -14,6 +14,7 @@ import atexit
 import socket
 import threading
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smtpnb.sandbox.accounts import Accounts
@@ -42,6 +43,20 @@ _MIB = 1_048_576
 _BACKLOG = 1_024
 
 
+def _listener(path: Path | None, port: int) -> socket.socket:
+    """Return a listening socket: at a path, or at a port of loopback."""
+    if path is None:
+        return socket.create_server((HOST, port), backlog=_BACKLOG)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
 class Sandbox:
     """A local SMTP server with an inbox; it runs from construction until `stop`.
 
@@ -61,6 +76,12 @@ class Sandbox:
         seed: Of the dice behind `Fault.probability`.
         port: The port on 127.0.0.1; 0 is any free one.
         size: The largest message in octets.
+        protocol: "smtp", or "lmtp" (RFC 2033): the end of a message is answered once
+            for each recipient, and a fault at "eod" is picked by its address.
+        unix: The path of a unix socket to listen at, in place of a port. It must not
+            be there, and is removed by `stop`.
+        prdr: Announce PRDR: who says it with MAIL, and has several recipients, gets a
+            353, a reply for each, and one for all of it.
 
     Raises:
         ValueError: An argument is not among those above.
@@ -85,7 +106,14 @@ class Sandbox:
         seed: int = 0,
         port: int = 0,
         size: int = 32 * _MIB,
+        protocol: Literal["smtp", "lmtp"] = "smtp",
+        unix: str | Path | None = None,
+        prdr: bool = False,
     ) -> None:
+        if protocol not in ("smtp", "lmtp"):
+            raise ValueError(f"protocol is smtp or lmtp, not {protocol!r}.")
+        if prdr and protocol == "lmtp":
+            raise ValueError("LMTP answers each recipient anyway: no PRDR there.")
         if tls not in TLS_MODES:
             raise ValueError(f"tls is one of {', '.join(TLS_MODES)}, not {tls!r}.")
         if size < 1:
@@ -106,10 +134,14 @@ class Sandbox:
             mechanisms=spoken,
             binding=binding,
             faults=FaultBook(tuple(faults), seed),
+            lmtp=protocol == "lmtp",
+            prdr=prdr,
         )
-        self._listener = socket.create_server((HOST, port), backlog=_BACKLOG)
-        self.host: str = HOST
-        self.port: int = self._listener.getsockname()[1]
+        self.protocol: Literal["smtp", "lmtp"] = protocol
+        self._path = None if unix is None else Path(unix).absolute()
+        self._listener = _listener(self._path, port)
+        self.host: str = HOST if self._path is None else f"unix:{self._path}"
+        self.port: int = 0 if self._path else self._listener.getsockname()[1]
         self._connections: set[Connection] = set()
         self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = (
             Future()
@@ -117,7 +149,7 @@ class Sandbox:
         self._stopping = threading.Lock()
         self._thread: threading.Thread | None = threading.Thread(
             target=self._run,
-            name=f"smtpnb sandbox {self.port}",
+            name=f"smtpnb sandbox {self._path or self.port}",
             daemon=True,
         )
         self._thread.start()
@@ -158,6 +190,8 @@ class Sandbox:
             loop.call_soon_threadsafe(stop.set)
             self._thread.join()
             self._thread = None
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
         atexit.unregister(self.stop)
 
     def __enter__(self) -> Self:
@@ -174,7 +208,8 @@ class Sandbox:
     def __repr__(self) -> str:
         messages = len(self._setup.inbox)
         words = [
-            f"{self.host}:{self.port}",
+            self.host if self._path else f"{self.host}:{self.port}",
+            *(["lmtp"] if self._setup.lmtp else []),
             self._tls,
             *(["auth"] if self._setup.accounts else []),
             f"{messages} message{'' if messages == 1 else 's'}",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from smtpnb.sandbox.connection import Connection
 from smtpnb.sandbox.content import Chunk, Dotted, Kept, arrival
-from smtpnb.sandbox.dialogue import Dialogue, Setup, read_chunk
+from smtpnb.sandbox.dialogue import SEPARATE, Dialogue, Setup, read_chunk
 from smtpnb.sandbox.heard import UNKNOWN, Heard
 from smtpnb.sandbox.mechanisms import MECHANISMS, Proof
 from smtpnb.sandbox.paths import read_path
@@ -72,7 +72,8 @@ class Session(Connection):
             return
         fault = self._pick("greeting")
         self._welcome = fault is None or not fault.refuses
-        await self.say(f"220 {self._setup.hostname} ESMTP smtpnb sandbox", fault)
+        spoken = "LMTP" if self._setup.lmtp else "ESMTP"
+        await self.say(f"220 {self._setup.hostname} {spoken} smtpnb sandbox", fault)
         while await self._turn():
             pass
 
@@ -116,7 +117,7 @@ class Session(Connection):
                 await self.say(final, fault)
             return True
         verb = self._dialogue.verbs.get(step)
-        reply = verb(argument) if verb else "500 5.5.2 Command not known"
+        reply = verb(argument) if verb else self._dialogue.unknown(step)
         if reply.startswith("220"):
             self.hold_input()
         await self.say(reply, fault)
@@ -198,6 +199,9 @@ class Session(Connection):
         fault = await self._swallow(Dotted(self._reader), transaction.kept)
         early = fault is not None
         self._hear(".")
+        if self._dialogue.answers_each and not early:
+            await self._answer_each("DATA")
+            return
         fault = fault or self._pick("eod")
         if fault is not None and fault.refuses:
             self._dialogue.transaction = None
@@ -222,14 +226,39 @@ class Session(Connection):
         early = None
         if octets:
             early = await self._swallow(Chunk(self._reader, octets), kept)
-        fault = early or (self._pick("eod") if last else None)
+        each = self._dialogue.answers_each
+        fault = early or (self._pick("eod") if last and not each else None)
         fault = fault or self._pick("bdat", argument)
         if fault is not None and fault.refuses:
             refusal = fault.reply
         reply = self._dialogue.end_chunk(octets, last=last, refusal=refusal)
-        if early is None:
+        if early is None and reply == SEPARATE:
+            await self._answer_each("BDAT")
+        elif early is None:
             await self.say(reply, fault)
         return True
+
+    async def _answer_each(self, verb: str) -> None:
+        """Answer the end once a recipient: LMTP (RFC 2033 section 4.2), or PRDR.
+
+        A fault at "eod" is picked for each by its address.
+        """
+        transaction = self._dialogue.transaction
+        if transaction is None:
+            return
+        pick = self._setup.faults.pick
+        faults = [(path, pick("eod", path)) for path in transaction.recipients]
+        taken = [path for path, fault in faults if fault is None or not fault.refuses]
+        reply = self._dialogue.take_message(verb, taken)
+        if transaction.prdr:
+            await self.say("353 Each recipient has a reply of its own")
+        for path, fault in faults:
+            self._hear(".", f"<{path}>")
+            refused = fault is not None and fault.refuses
+            await self.say("" if refused else reply, fault)
+        if transaction.prdr:
+            self._hear(".")
+            await self.say(reply)
 
     async def _swallow(self, content: Dotted | Chunk, kept: Kept) -> Fault | None:
         """Read a content to its end.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.protocol.group import Group, chunk
 from smtpnb.protocol.session import State
-from smtpnb.protocol.transaction import refused
+from smtpnb.protocol.transaction import ACCEPTED
 from smtpnb.transfer.envelope import RSET
 from smtpnb.transfer.pipelined import QUIT, Pipelined
 from smtpnb.wire.leaving import Departure
@@ -106,12 +106,12 @@ class Window(Pipelined):
     def _settle_answered(self) -> None:
         """Settle what was answered to its end, up to the first refused chunk."""
         for job in self.unsettled[: self._departed]:
-            finals = job.transaction.finals
-            if not finals or self._doubted is not None:
+            if job.transaction.owes_more or self._doubted is not None:
                 return
             job.settled = True
             self._departed -= 1
-            if refused(finals[0]) and not self.exchange.said_421:
+            taken = job.transaction.outcome == ACCEPTED
+            if not taken and not self.exchange.said_421:
                 self._doubted = job
 
     def _verify(self) -> Steps[None]:
@@ -123,7 +123,7 @@ class Window(Pipelined):
             yield from self.say_reset(doubted=True)
         self._doubted = None
         for job in self.unsettled[: self._departed]:
-            job.settled = bool(job.transaction.finals)
+            job.settled = not job.transaction.owes_more
         self._departed = 0
 
     def _disbelieve(self) -> None:

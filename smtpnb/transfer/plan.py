@@ -275,7 +275,10 @@ class Way(ABC):
         """Whether the server had said 421, and no message is unknown for it."""
         fates = {job.delivery.outcome for job in self._open}
         begun = goes_on or self.n_settled or fates != {NOT_TRIED}
-        return self.exchange.said_421 and bool(begun) and UNKNOWN not in fates
+        unknown = UNKNOWN in fates or any(
+            job.transaction.leaves_unknown for job in self._open
+        )
+        return self.exchange.said_421 and bool(begun) and not unknown
 
     def _attach(self, error: BaseException) -> None:
         deliveries = [job.delivery for job in self._open]
