@@ -14,9 +14,9 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.explain import advice, cases
+from smtpnb.analysis.explain.evidence import codes_say, judged, speaker
 from smtpnb.analysis.explain.explanation import Explanation
 from smtpnb.analysis.inputs import events_of
-from smtpnb.analysis.replies.classify import Verdict, verdict
 from smtpnb.analysis.replies.permanence import (
     FOR_GOOD,
     FOR_NOW,
@@ -24,8 +24,7 @@ from smtpnb.analysis.replies.permanence import (
     UNTIL_MENDED,
     permanence,
 )
-from smtpnb.analysis.replies.registry import DETAILS
-from smtpnb.analysis.replies.status import StatusMeaning, status_meaning
+from smtpnb.analysis.replies.status import status_meaning
 from smtpnb.edges.text import one_line
 from smtpnb.message.delivery import Delivery
 from smtpnb.protocol.reply import Reply
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from smtpnb.analysis.explain.advice import Advice
     from smtpnb.analysis.explain.cases import Case
+    from smtpnb.analysis.replies.classify import Verdict
     from smtpnb.transcript.log import Event
 
 _MOST_EVIDENCE: Final = 6
@@ -173,11 +173,13 @@ def _host(case: Case) -> str:
 
 
 def _who(case: Case) -> str:
+    provider = speaker(case)
     if not case.host:
-        return ""
-    if not case.peer_ip or case.peer_ip == case.host:
-        return one_line(case.host)
-    return f"{one_line(case.host)} ({one_line(case.peer_ip)})"
+        return f"{provider}, by its words" if provider else ""
+    who = one_line(case.host)
+    if case.peer_ip and case.peer_ip != case.host:
+        who += f" ({one_line(case.peer_ip)})"
+    return f"{who}: {provider}" if provider else who
 
 
 def _what(case: Case) -> str:
@@ -270,27 +272,17 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
         return known, (f"fault {one_line(case.fault)}",), "Nothing was decided."
     # An enhanced status code alone tells the class of the reply.
     code = case.code or (case.digit or 5) * 100 + 50
-    found = verdict(code, case.enhanced, case.text)
+    found = judged(case, code)
     by_code = found.evidence.partition(",")[0] == "code"
     rule = "the reply code alone" if by_code else f"rule {found.evidence}"
-    why = [f"{rule}: {found.retry_class}"]
-    meaning = status_meaning(code, case.enhanced)
-    if meaning.enhanced and not meaning.contradiction and _unregistered(case.enhanced):
-        why.append(f"{case.enhanced} is not registered (IANA); it means what they say")
-        meaning = status_meaning(code)
-    if meaning.contradiction:
-        why.append(f"{case.enhanced} contradicts {code}, and the reply code counts")
-        meaning = status_meaning(code)
-    if meaning.detail_name:
-        where = f" ({meaning.reference})" if meaning.reference else ""
-        shown = case.enhanced if _named_by_enhanced(meaning) else code
-        why.append(f"{shown} means {meaning.detail_name}{where}")
+    lines, name = codes_say(case, code)
+    why = (f"{rule}: {found.retry_class}", *lines)
     known = _advice(found, code, case.enhanced)
-    if known is advice.UNDEFINED and meaning.detail_name:
-        known = known._replace(cause=meaning.detail_name)
+    if known is advice.UNDEFINED and name:
+        known = known._replace(cause=name)
     how = permanence(code, found.reason, found.evidence)
     known = known._replace(steps=known.steps_for(how))
-    return known, tuple(why), _how_permanent(how, found)
+    return known, why, _how_permanent(how, found)
 
 
 def _advice(found: Verdict, code: int, enhanced: str | None) -> Advice:
@@ -305,21 +297,6 @@ def _advice(found: Verdict, code: int, enhanced: str | None) -> Advice:
     if reason == "securityerror" and refused_login:
         reason = advice.CREDENTIALS
     return advice.ADVICE.get(reason or "", advice.UNDEFINED)
-
-
-def _named_by_enhanced(meaning: StatusMeaning) -> bool:
-    """Whether the name is of the enhanced status code, not of the reply code."""
-    return (
-        bool(meaning.enhanced)
-        and meaning != status_meaning(meaning.code)
-        and (meaning.detail_name != status_meaning(meaning.code).detail_name)
-    )
-
-
-def _unregistered(enhanced: str | None) -> bool:
-    """Whether an enhanced status code is in no row of the registry."""
-    parts = (enhanced or "0.0.0").split(".")
-    return (int(parts[1]), int(parts[2])) not in DETAILS
 
 
 def _how_permanent(how: str | None, found: Verdict) -> str:

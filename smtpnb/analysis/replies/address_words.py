@@ -117,7 +117,7 @@ ADDRESS_WORDS: Final = (
             r"unusual (rate|volume|traffic)|unexpected(ly)? (high )?volume"
             r"|high volume|volume of (mail|e-?mail|messages)",
             r"(message|sending|daily|hourly|outbound|mail send) (quota|limit)"
-            r"|quota for sending",
+            r"|quota for sending|submission quota",
             r"(frequency|rate) (is |are |was |has been )?(limited|exceed|too high)"
             r"|(sending|message|mail|receiving) rate\b",
             r"per[ -](hour|minute|day|second)\b|in \d+ (minute|hour|second)s"

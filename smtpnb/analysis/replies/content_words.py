@@ -31,7 +31,6 @@ CONTENT_WORDS: Final = (
             r"(url|link|uri)s? in (the |your )?(message|body)|blacklisted (url|link)",
             r"(body|content) of (the )?message (generated|contain)",
         ),
-        r"5\.7\.(510|520)$",
     ),
     Rule(
         "helo name",

@@ -35,7 +35,7 @@ SHARP_CODES: Final = (
         "permanent",
         "userunknown",
         r"access denied|recipient",
-        r"5\.4\.1$",
+        r"5\.(4\.1|7\.504)$",
         every=True,
     ),
     Rule("mailbox full(code)", "transient", "mailboxfull", "", r"[45]\.2\.2$"),
