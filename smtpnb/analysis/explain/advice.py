@@ -76,6 +76,21 @@ BY_RULE: Final = {
             "Where that cannot be, send through a relay that takes your password.",
         ),
     ),
+    "policy(host)": Advice(
+        "it refuses our host, by its address or its name",
+        (
+            "See whether the text names a list, or a page that tells why.",
+            "On a submission port: say AUTH first.",
+            "A dynamic address is refused by many: send through a relay instead.",
+        ),
+    ),
+    "policy(blocked)": Advice(
+        "something of ours is blocked there, and it does not say what",
+        (
+            "Follow its link, if there is one: address, domain, link or content.",
+            "Else ask their postmaster, with the text, the time and your IP address.",
+        ),
+    ),
     "helo name": Advice(
         "it does not like the name that we gave in EHLO",
         (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.analysis.explain.told_fault import fault_told, place_told
 from smtpnb.analysis.replies.pasted import pasted
 from smtpnb.edges.text import one_line
 from smtpnb.protocol.reply import Reply
@@ -74,6 +75,10 @@ def of_text(text: str) -> Case:
         ValueError: There is none in it.
     """
     found = pasted(text)
+    if (found is None or found.code is None) and (fault := fault_told(text)):
+        host, peer_ip = place_told(text)
+        words = found.text if found is not None and found.text else one_line(text)
+        return Case(text=words[:500], host=host, peer_ip=peer_ip, fault=fault)
     if found is None:
         start = one_line(text.strip()[:60])
         raise ValueError(f"no reply code and no enhanced status code in {start!r}")

@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-# What is longer than any bounce's own words is not looked through (bounded time).
-_MOST: Final = 65536
+from smtpnb.analysis.replies.pasted_dialogue import decisive_reply
+from smtpnb.analysis.replies.unwrap import unfold, unwrap
+
 _LONGEST_LINE: Final = 4096
 _MOST_LINES: Final = 20
 
@@ -35,14 +36,15 @@ _SURE: Final = re.compile(
 )
 _SIGNS: Final = re.compile(
     r"(?:\b(?:said|says|responded|replied|response|answered|error|server"
-    r"|code from server|command failed|stat=[\w ,.()-]{0,80}"
+    r"|code from server|command failed|stat=[\w ,.()-]{0,80}|\bstat|returned"
     r"|reply(?: was| from [\w.\[\]-]{1,255}| with)?|message|data|smtp|remote host)"
-    r"[:=;,]|[(:]) {0,3}[\"'b({\[]{0,4}"
+    r"[:=;,]|: |\(|\berror(?: code)?(?= )|\breturned(?= )) {0,3}[\"'b({\[]{0,4}"
     rf"(?={_CODE}(?:[ ;:,\-\"')]|$))",
     re.IGNORECASE,
 )
 _CODE_FIELD: Final = re.compile(
-    rf"\b(?:smtp_?code|response_?code|status_?code)[\"']?\s?[:=]\s?({_CODE})\b",
+    rf"(?:\b(?:smtp_?code|response_?code|status_?code)|[\"']code)[\"']?\s?[:=]\s?"
+    rf"({_CODE})\b",
     re.IGNORECASE,
 )
 _TUPLE: Final = re.compile(
@@ -62,17 +64,22 @@ _DIAGNOSTIC: Final = re.compile(
     r"^Diagnostic-Code:[ \t]{0,8}(?:[\w.-]{1,40};)?([^\n]*(?:\n[ \t][^\n]*){0,50})",
     re.IGNORECASE | re.MULTILINE,
 )
+# Words of the one who passes it on, where no reply came.
+_OWN_WORDS: Final = re.compile(r"\bstatus=(?:deferred|bounced) \(([^\n]{1,1000})\)")
+_LONE: Final = re.compile(rf"(?:[:;#(,] ?|\bwas ){{1,2}}({_ENHANCED})(?![\w.])")
 _ATOM: Final = re.compile(r"^[ \t]{0,8}(?:x-)?[a-z]+;[ \t]{0,8}", re.IGNORECASE)
 
 _WHO: Final = re.compile(
-    r"(?:\bhost |\brelay=|\bH=|\bRemote-MTA: {0,8}dns; {0,8})"
+    r"(?:\bhost (?=[\w.-]{1,255}(?: ?\[[0-9A-Fa-f]*[.:]| said\b| refused\b))(?!said)"
+    r"|\brelay=(?!none|local)|\bH=(?=[\w.-])|\bRemote-MTA: {0,8}dns; {0,8})"
     r"([\w.-]{1,255})(?: {0,2}\[([0-9A-Fa-f:.]{2,45})\])?",
     re.IGNORECASE,
 )
 _COMMAND: Final = re.compile(
     r"in reply to (?:the )?(end of DATA|MAIL FROM|RCPT TO|DATA|EHLO|HELO|AUTH|STARTTLS"
     r"|BDAT|initial|connect)"
-    r"|(?:after|SMTP error from remote mail server after) (end of data|MAIL FROM"
+    r"|(?:after|SMTP error from remote mail server after) (?:pipelined )?"
+    r"(end of data|MAIL FROM"
     r"|RCPT TO|DATA|EHLO|HELO|AUTH|STARTTLS|BDAT|initial connection)"
     r"|\b(?:from|command failed:?|Error:) "
     r"(MAIL FROM|RCPT TO|DATA END|DATA|EHLO|HELO|AUTH)\b",
@@ -106,6 +113,9 @@ _CLASS_STEPS: Final = {
 _CLASS: Final = re.compile("|".join(rf"\b{name}\b" for name in _CLASS_STEPS))
 
 
+_CLOSERS: Final = {"'": "'", '"': '"', "`": "`", ")": "(", "]": "[", "}": "{"}
+
+
 class Pasted(NamedTuple):
     """What was found in a pasted text.
 
@@ -133,7 +143,14 @@ def pasted(text: str) -> Pasted | None:
         >>> pasted("host mx.example said: 550 5.1.1 Gone (in reply to RCPT TO command)")
         Pasted(code=550, enhanced='5.1.1', text='Gone', step='rcpt', ...)
     """
-    text = text[:_MOST].replace("\r\n", "\n").replace("\r", "\n").strip()
+    text = unwrap(text)
+    dialogue = decisive_reply(text)
+    if dialogue is not None:
+        said, host = dialogue
+        found = _reply("\n".join(f"{said.code} {line}" for line in said.lines))
+        if found is not None:
+            return found._replace(step=said.step, host=host)
+    text = unfold(text)
     found = _reply_in(text)
     if found is None:
         return None
@@ -159,7 +176,13 @@ def _reply_in(text: str) -> Pasted | None:
     if tuple_ is not None:
         words = re.sub(r"\\r?\\n|\\n", "\n", tuple_[3]).replace("\\r", "")
         return _reply(f"{tuple_[1]} {words}")
-    return _within(_ATOM.sub("", text)) or _code_told(text)
+    return _within(_ATOM.sub("", text)) or _code_told(text) or _lone(text)
+
+
+def _lone(text: str) -> Pasted | None:
+    """Return an enhanced status code that stands alone behind a sign."""
+    found = _LONE.search(text)
+    return _reply(text[found.start(1) :]) if found else None
 
 
 def _within(text: str) -> Pasted | None:
@@ -183,11 +206,11 @@ def _code_told(text: str) -> Pasted | None:
     code, status = _CODE_FIELD.search(text), _STATUS.search(text)
     if code is None and status is None:
         return None
-    stat = _STAT.search(text)
+    told = _STAT.search(text) or _OWN_WORDS.search(text) or _DIAGNOSTIC.search(text)
     return Pasted(
         int(code[1]) if code else None,
         status[1] if status else None,
-        stat[1] if stat else "",
+        " ".join(told[1].split()) if told else "",
     )
 
 
@@ -214,11 +237,23 @@ def _reply(text: str) -> Pasted | None:
 
 def _words(line: str, code: str | None) -> str:
     """Take off a code said twice, and what the mail system says behind the reply."""
-    line = line[:_LONGEST_LINE].lstrip(" ;:-")
+    line = line[:_LONGEST_LINE].lstrip(" ;:,-")
     if code and line.startswith((f"{code} ", f"{code}-")):
         line = line[4:].lstrip()
     line = re.sub(r" ?\(in reply to [^()]{1,60}\)\)?$", "", line.rstrip())
-    return line.rstrip(" \t\"'}])") if line.endswith(("')", '")', "'}", '"}')) else line
+    return _without_closers(line)
+
+
+def _without_closers(line: str) -> str:
+    """Take off what closes a quotation or a bracket that the reply does not open."""
+    while line and line[-1] in _CLOSERS:
+        opener = _CLOSERS[line[-1]]
+        count = line.count(line[-1])
+        balanced = count % 2 == 0 if opener == line[-1] else count <= line.count(opener)
+        if balanced:
+            break
+        line = line[:-1].rstrip()
+    return line
 
 
 def _step(text: str) -> str:
