@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtpnb.analysis import explain
@@ -258,6 +258,7 @@ _WRAPS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(max_examples=120)
 @given(_REPLIES, _WRAPS)
 def test_the_same_reply_is_found_in_every_wrapping(reply: str, wrap: str) -> None:
     plain, found = pasted(reply), pasted(wrap.format(reply))

@@ -164,8 +164,9 @@ def pasted(text: str) -> Pasted | None:
 
 def _reply_in(text: str) -> Pasted | None:
     """Return the reply alone, from the surest sign of one to the weakest."""
-    if _START.match(text):
-        return _reply(text)
+    bare = text.lstrip(" \t\"'`[{*#-<>=")
+    if _START.match(bare):
+        return _reply(bare)
     for field in _DIAGNOSTIC.finditer(text):
         words = " ".join(field[1].split())
         if (found := _within(words)) is not None:
