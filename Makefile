@@ -80,9 +80,13 @@ FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --folder .fuzz
 
-# The pictures of the README: a screenshot, made by the test that looks at it, and a plot.
+# What a person sees, at three widths and in both themes, to be looked at in .pictures;
+# the README keeps one of them, and a plot.
+PICTURES := .pictures
 pictures: $(VENV)/.test
-	SMTPNB_PICTURES=notebooks/img $(BIN)/pytest -q tests/browser/test_panel.py
+	mkdir -p $(PICTURES)
+	SMTPNB_PICTURES=$(PICTURES) $(BIN)/pytest -q tests/browser/test_panel.py tests/browser/test_pictures.py
+	cp $(PICTURES)/panel.png notebooks/img
 	$(BIN)/python -m tests.pictures
 
 # The transcripts in notebooks/data: wants postfix, dovecot, smtp-sink, and root.
@@ -94,7 +98,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz $(PICTURES)
 
 $(VENV)/bin/python:
 	@echo "smtpnb: making $(VENV), a Python of its own"

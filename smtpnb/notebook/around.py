@@ -83,4 +83,9 @@ def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
     if isinstance(target, str):
         target = f"{target}:{settings.get('port', 25)}"
     # A later connect may give the name to another client.
-    return Panel(client, target, follow=lambda: sessions.look(name) or client)
+    return Panel(
+        client,
+        target,
+        follow=lambda: sessions.look(name) or client,
+        sandbox=sessions.sandbox,
+    )

@@ -96,6 +96,16 @@ class Lab:
         page.goto(f"{self._address}/lab/tree/{path}?reset&token={self._token}")
 
 
+def theme(page: Page, *, dark: bool) -> None:
+    """Put a page into JupyterLab's dark theme, or its light one."""
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+        f"JupyterLab {'Dark' if dark else 'Light'}",
+    )
+    light = "false" if dark else "true"
+    page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+
+
 @contextmanager
 def lab(folder: Path) -> Iterator[Lab]:
     """Run a JupyterLab that serves `folder`/work."""

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from smtpnb import Sandbox
-from tests.browser.lab import IDLE, RUN_ALL
+from tests.browser.lab import IDLE, RUN_ALL, theme
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def _envelope(page: Page) -> None:
 def _picture(page: Page, target: Path) -> None:
     size = page.viewport_size
     assert size is not None
-    page.set_viewport_size({"width": size["width"], "height": 1600})  # all of it
+    page.set_viewport_size({"width": size["width"], "height": 2600})  # all of it
     page.locator(".smtpnb-panel").screenshot(path=target)
     assert target.stat().st_size > 10_000
 
@@ -244,17 +244,12 @@ _RUN_IN_KERNEL = """code => {
 }"""
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing(
-    jupyter: Lab, browser: Browser, sandbox: Sandbox, theme: str, axe: Path
+    jupyter: Lab, browser: Browser, sandbox: Sandbox, dark: bool, axe: Path
 ) -> None:
     page = _open(jupyter, browser, sandbox)
-    page.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
-        theme,
-    )
-    light = "true" if theme.endswith("Light") else "false"
-    page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+    theme(page, dark=dark)
     page.add_script_tag(path=axe)
     _envelope(page)
     page.check(".smtpnb-more input")
@@ -280,7 +275,11 @@ def test_it_fits_the_page(
     inside = page.locator(".smtpnb-panel")
     assert inside.evaluate("panel => panel.scrollWidth <= panel.clientWidth + 1")
     kept = os.environ.get("SMTPNB_PICTURES")  # make pictures
-    _picture(page, Path(kept or tmp_path) / f"panel-{width}.png")
+    for dark in (False, True):
+        theme(page, dark=dark)
+        shade = "dark" if dark else "light"
+        _picture(page, Path(kept or tmp_path) / f"session-{width}-{shade}.png")
+    theme(page, dark=False)
     page.close()
 
 

@@ -18,6 +18,7 @@ from smtpnb.transcript import Transcript, events
 from smtpnb.wire.record import Record
 from tests.support.leaks import no_leaks
 from tests.support.patience import AT_ONCE
+from tests.support.scripted import Hear, Listen, Say, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -353,6 +354,50 @@ def test_two_panels_of_one_client_and_python_stay_in_step(sandbox: Sandbox) -> N
             _settle(each)
 
 
+def test_a_panel_closed_while_something_runs_leaves_nothing(sandbox: Sandbox) -> None:
+    sandbox.fault("noop", stall=True)
+    with no_leaks():
+        panel = Panel(target=sandbox)
+        panel._repr_mimebundle_()
+        for name in ("Connect", "EHLO"):
+            _button(panel, name).click()
+            assert panel.worker.join(10)
+        panel.verbs["NOOP"].click()
+        panel.close()
+        panel.close()
+        panel.client.cancel()
+        _settle(panel)
+    assert panel.client.state is State.CLOSED
+
+
+def test_a_panel_shown_twice_is_one_panel(sandbox: Sandbox) -> None:
+    with no_leaks():
+        panel = Panel(target=sandbox)
+        first, second = (panel._repr_mimebundle_() for _ in range(2))
+        assert first == second
+        assert sum(t.name == "smtpnb-painter" for t in threading.enumerate()) == 1
+        panel.close()
+        _settle(panel)
+
+
+@pytest.mark.parametrize("first", [0, 64, 128, 192])
+def test_text_of_a_server_may_be_any_octets(first: int) -> None:
+    octets = bytes(range(first, first + 64)).translate(None, b"\r\n")
+    script = (Say(b"220 " + octets + b"\r\n"), Listen())
+    with ScriptedServer(script) as server:
+        panel = Panel(target=f"{server.host}:{server.port}")
+        panel.connect_button.click()
+        _settle(panel)
+        for view in ("dialogue", "waterfall", "replies", "TLS"):
+            panel.view.value = view
+            panel.line_ends.value = panel.decoded.value = True
+            _settle(panel)
+            assert "could not be shown" not in panel.status.value
+        panel.client.cancel()
+        panel.close()
+        _settle(panel)
+
+
 def test_a_panel_of_a_name_follows_its_client(sandbox: Sandbox) -> None:
     clients = [SmtpClient(), SmtpClient()]
     named = {"main": clients[0]}
@@ -523,6 +568,70 @@ def test_the_diagram_is_the_table() -> None:
 )
 def test_what_will_be_sent_is_said(text: str, said: str) -> None:
     assert said in samples.in_words(text)
+
+
+def test_a_sample_brings_the_envelope_it_wants(panel: Panel) -> None:
+    panel.sample.value = "UTF-8 addresses"
+    assert "SMTPUTF8" in panel.sender_parameters.value
+    assert not panel.sender.value.isascii()
+    panel.recipient.value = "carol@x.example"  # the reader's own
+    panel.sample.value = "plain"
+    assert panel.sender_parameters.value == ""
+    assert panel.sender.value == "ann@client.example"
+    assert panel.recipient.value == "carol@x.example"
+
+
+def test_the_word_sandbox_is_understood_and_it_ends_with_the_panel() -> None:
+    with no_leaks():
+        panel = Panel(target="localhost:25")
+        panel.address.value = "sandbox"
+        _press(panel, "Connect")
+        assert "220 sandbox.localhost" in panel.status.value
+        _press(panel, "EHLO", "STARTTLS", "QUIT")
+        panel.close()
+        _settle(panel)
+
+
+def test_the_sandbox_of_a_magics_panel_is_that_of_the_magics(
+    run: Callable[[str], Any],
+) -> None:
+    panel = run("%smtp panel")
+    panel.painter.stop()  # it was shown, and would look for changes
+    panel.address.value = "sandbox"
+    _press(panel, "Connect", "Send", "QUIT")
+    assert list(run("%smtp sandbox inbox")["subject"]) == ["hello"]
+    panel.close()
+    run("%smtp sandbox stop")
+
+
+def test_lmtp_has_a_greeting_of_its_own() -> None:
+    script = (
+        Say(b"220 store LMTP\r\n"),
+        Hear(b"\r\n"),
+        Say(b"250 store\r\n"),
+        Listen(),
+    )
+    with ScriptedServer(script) as server:
+        client = SmtpClient()
+        client.connect(server.host, server.port, protocol="lmtp")
+        panel = Panel(client)
+        assert "smtpnb-next" in panel.verbs["LHLO"]._dom_classes
+        _press(panel, "LHLO")
+        assert "250 store" in panel.status.value
+        client.cancel()
+        panel.close()
+        _settle(panel)
+
+
+def test_etrn_is_said_where_it_is_offered(panel: Panel, sandbox: Sandbox) -> None:
+    sandbox.fault("ehlo", reply="250 sandbox\nETRN")
+    _press(panel, "Connect")
+    panel.verbs["ETRN"].click()
+    _settle(panel)
+    assert "press EHLO first" in panel.status.value
+    panel.argument.value = "client.example"
+    _press(panel, "EHLO", "ETRN")
+    assert "ETRN client.example" in panel.transcript.value
 
 
 @pytest.mark.parametrize("name", [*samples.SAMPLES, samples.LARGE])

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 VERBS: Final = {
     "EHLO": "greet, and learn what is offered",
     "HELO": "greet a server that does not know EHLO",
+    "LHLO": "greet a server that speaks LMTP",
     "STARTTLS": "begin TLS; EHLO is due again",
     "AUTH": "authenticate with the user and the password, or the token, above",
     "MAIL": "begin a mail transaction with the sender above",
@@ -44,12 +45,18 @@ VERBS: Final = {
     "NOOP": "do nothing",
     "VRFY": "ask whether the argument is a mailbox",
     "EXPN": "ask who is on the list named by the argument",
+    "ETRN": "have the queue for the domain in argument delivered",
     "HELP": "ask for help",
     ".": "end the content that DATA began",
     "QUIT": "say goodbye and close",
 }
 # What must be offered before it may be said.
-_NEEDS: Final = {"STARTTLS": "STARTTLS", "AUTH": "AUTH", "BDAT": "CHUNKING"}
+_NEEDS: Final = {
+    "STARTTLS": "STARTTLS",
+    "AUTH": "AUTH",
+    "BDAT": "CHUNKING",
+    "ETRN": "ETRN",
+}
 # Messages of the client that speak Python, and what they mean here.
 _OURS: Final = {
     "connect() first": "press Connect first",
@@ -64,9 +71,12 @@ _OURS: Final = {
 
 @dataclass(frozen=True)
 class Form:
-    """What stands in the fields. `secret` is shown nowhere."""
+    """What stands in the fields. `secret` is shown nowhere.
 
-    target: Target | str = ""
+    A target that is a function makes what to connect to; it runs with the operation.
+    """
+
+    target: Target | str | Callable[[], Target] = ""
     implicit_tls: bool = False
     verify: Any = None
     ca: str | None = None
@@ -112,6 +122,8 @@ def why_not(client: SmtpClient, what: str) -> str:
         return f"{what}: not connected; press Connect first"
     if what == "Raw":
         return ""
+    if what == "ETRN":  # no part of a mail transaction: the table leaves it alone
+        return _not_offered(client, what)
     if what == "Send":
         due = {State.CONNECTED, State.READY}
         return "" if client.state in due else _out_of_order(client, "Send")
@@ -161,11 +173,13 @@ def operation(client: SmtpClient, what: str, form: Form) -> Callable[[], Answer]
     plain: dict[str, Callable[[], Reply]] = {
         "EHLO": lambda: client.ehlo(form.identity),
         "HELO": lambda: client.helo(form.identity),
+        "LHLO": lambda: client.lhlo(form.identity),
         "DATA": lambda: client.data(form.content),
         "RSET": client.rset,
         "NOOP": lambda: client.noop(form.argument),
         "VRFY": lambda: client.vrfy(form.argument),
         "EXPN": lambda: client.expn(form.argument),
+        "ETRN": lambda: client.command("ETRN", form.argument),
         "HELP": lambda: client.help(form.argument),
         ".": client.end_data,
         "QUIT": client.quit,
@@ -188,7 +202,11 @@ def _trust(form: Form) -> dict[str, Any]:
 
 
 def _connect(client: SmtpClient, form: Form) -> Answer:
+    if callable(form.target):
+        return _answer(client.connect(form.target()))
     if not isinstance(form.target, str):
+        return _answer(client.connect(form.target))
+    if form.target.startswith("unix:"):
         return _answer(client.connect(form.target))
     try:
         host, port = host_and_port(form.target)

@@ -62,8 +62,11 @@ def svg(now: State) -> str:
         for target, verbs in moves(state).items()
         if target is not State.CLOSING  # QUIT leads there from everywhere
     ]
-    # What is said in full lies above what is only hinted at.
-    edges.sort(key=lambda edge: "smtpnb-from-here" in edge)
+    # To connect is no verb, so the table does not have it.
+    edges.append(_edge(places, State.CLOSED, State.GREETING, ["connect"], now))
+    # What leads on from here lies above what is only hinted at, and words above lines.
+    edges.sort(key=lambda edge: "smtpnb-from-here" in edge[0])
+    drawn = [path for path, _ in edges] + [label for _, label in edges]
     x, y = places[State.CLOSING]
     nodes = [
         f'<text class="smtpnb-edge" x="{x}" y="{y - 18}">QUIT, from everywhere</text>'
@@ -76,7 +79,7 @@ def svg(now: State) -> str:
         '<marker id="smtpnb-tip" viewBox="0 0 8 8" refX="7" refY="4" '
         'markerWidth="7" markerHeight="7" orient="auto-start-reverse">'
         '<path d="M0,0 L8,4 L0,8 z" fill="context-stroke"/></marker></defs>'
-        f"{''.join(edges)}{''.join(nodes)}</svg>"
+        f"{''.join(drawn)}{''.join(nodes)}</svg>"
     )
 
 
@@ -99,7 +102,8 @@ def _edge(
     end: State,
     verbs: list[str],
     now: State,
-) -> str:
+) -> tuple[str, str]:
+    """Return an edge as its line and its label."""
     (x1, y1), (x2, y2) = places[start], places[end]
     kind = "smtpnb-from-here" if start is now else "smtpnb-edge"
     down = y2 > y1
@@ -114,11 +118,11 @@ def _edge(
         kind += " smtpnb-back"
     drawn = f'<path class="{kind}" d="{path}" marker-end="url(#smtpnb-tip)"/>'
     if not down:
-        return drawn
+        return drawn, ""
     label = for_html("/".join(verbs))
     # Near its end, where labels from one state lie farthest apart.
     x, y = int(x1 + 0.8 * (x2 - x1)), y1 + int(0.62 * (y2 - y1))
-    return f'{drawn}<text class="{kind}" x="{x}" y="{y}">{label}</text>'
+    return drawn, f'<text class="{kind}" x="{x}" y="{y}">{label}</text>'
 
 
 def _node(state: State, place: tuple[int, int], now: State) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 SETTLE_S: Final = 0.12
-NAME_WIDTH: Final = "6.6em"
+NAME_WIDTH: Final = "6.8em"
 
 
 def text(
@@ -33,7 +33,7 @@ def text(
         description=name,
         placeholder=hint,
         style={"description_width": NAME_WIDTH},
-        layout=w.Layout(width="21em", max_width="100%"),
+        layout=w.Layout(width="auto"),
     )
 
 
@@ -44,7 +44,7 @@ def choice(name: str, options: Mapping[str, Any] | list[str], value: Any) -> Any
         value=value,
         description=name,
         style={"description_width": NAME_WIDTH},
-        layout=w.Layout(width="21em", max_width="100%"),
+        layout=w.Layout(width="auto"),
     )
 
 
@@ -63,6 +63,13 @@ def button(name: str, act: Callable[[], None], tip: str = "") -> Any:
         layout=w.Layout(width="auto", min_width="4em"),
     )
     made.on_click(lambda _: act())
+    return made
+
+
+def grid(*widgets: Any) -> Any:
+    """Return fields in columns, as many as the page has room for."""
+    made = w.Box(widgets)
+    made.add_class("smtpnb-grid")
     return made
 
 

@@ -33,6 +33,16 @@ body[data-jp-theme-light="false"] .smtpnb-panel, body.vscode-dark .smtpnb-panel 
 .smtpnb-panel .smtpnb-style {{ display: none; }}
 .smtpnb-panel .widget-hbox, .smtpnb-panel .widget-vbox {{ overflow: visible; }}
 .smtpnb-panel .smtpnb-row {{ column-gap: 4px; width: 100%; }}
+.smtpnb-panel .smtpnb-grid {{ display: grid; width: 100%; align-items: center;
+  column-gap: 4px; overflow: visible;
+  grid-template-columns: repeat(3, minmax(0, 1fr)); }}
+@container (max-width: 640px) {{
+  .smtpnb-panel .smtpnb-grid {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
+@container (max-width: 440px) {{
+  .smtpnb-panel .smtpnb-grid {{ grid-template-columns: minmax(0, 1fr); }}
+  .smtpnb-panel .smtpnb-message {{ flex-direction: column; align-items: stretch; }}
+  .smtpnb-panel .smtpnb-message label {{ width: auto !important; text-align: left; }}
+  .smtpnb-panel .smtpnb-message textarea {{ width: 100%; }} }}
 .smtpnb-panel .widget-label, .smtpnb-panel label {{
   color: var(--jp-ui-font-color0, var(--smtpnb-ink)) !important; }}
 .smtpnb-panel input, .smtpnb-panel textarea, .smtpnb-panel select {{

@@ -6,26 +6,50 @@ This module knows nothing of widgets.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 _HEAD: Final = "From: Ann <ann@client.example>\nTo: Bob <bob@sandbox.example>\n"
-# A message for the box; the large one would not fit and is sent as it is.
-SAMPLES: Final[dict[str, str]] = {
-    "plain": f"{_HEAD}Subject: hello\n\nfrom the panel\n",
-    "8-bit": (
+
+
+class Sample(NamedTuple):
+    """A message for the box, and what of the envelope it wants.
+
+    Attributes:
+        text: Of the message.
+        parameters: Of MAIL.
+        sender: Who sends it.
+        recipient: Who gets it.
+    """
+
+    text: str
+    parameters: str = ""
+    sender: str = "ann@client.example"
+    recipient: str = "bob@sandbox.example"
+
+
+# The large one would not fit into the box and is sent as it is.
+SAMPLES: Final[dict[str, Sample]] = {
+    "plain": Sample(f"{_HEAD}Subject: hello\n\nfrom the panel\n"),
+    "8-bit": Sample(
         f"{_HEAD}Subject: hello\nMIME-Version: 1.0\n"
         "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
-        "Gr\u00fc\u00dfe, \u00e0 bient\u00f4t (ask for BODY=8BITMIME above)\n"
+        "Gr\u00fc\u00dfe, \u00e0 bient\u00f4t\n",
+        "BODY=8BITMIME",
     ),
-    "UTF-8 addresses": (
+    "UTF-8 addresses": Sample(
         "From: J\u00fcrgen <j\u00fcrgen@client.example>\n"
         "To: \u73ab\u7470 <\u73ab\u7470@sandbox.example>\n"
         "Subject: \u00dcn\u00efcode\n\n"
-        "the envelope's addresses and SMTPUTF8 (RFC 6531) stand above\n"
+        "both addresses want SMTPUTF8 (RFC 6531)\n",
+        "SMTPUTF8 BODY=8BITMIME",
+        "j\u00fcrgen@client.example",
+        "\u73ab\u7470@sandbox.example",
     ),
-    "many dots": f"{_HEAD}Subject: dots\n\n.\n..\n...\n.not the end\n",
-    "long lines": f"{_HEAD}Subject: long\n\n{'x' * 998}\n{'y' * 997}\n",
+    "many dots": Sample(f"{_HEAD}Subject: dots\n\n.\n..\n...\n.not the end\n"),
+    "long lines": Sample(f"{_HEAD}Subject: long\n\n{'x' * 998}\n{'y' * 997}\n"),
 }
+SENDERS: Final = frozenset(each.sender for each in SAMPLES.values())
+RECIPIENTS: Final = frozenset(each.recipient for each in SAMPLES.values())
 LARGE: Final = "large (10 MB)"
 LARGE_OCTETS: Final = 10_000_000
 

@@ -1,4 +1,4 @@
-"""The panel: its fields and buttons, and when what of it is painted.
+"""The panel: what its buttons start, and when what of it is painted.
 
 Callbacks return at once and may be called twice or from any thread, since some kernels
 run them on another one. The worker never touches a widget, the painter writes all of
@@ -19,13 +19,12 @@ import ipywidgets as w
 
 from smtpnb.client import SmtpClient
 from smtpnb.edges.text import for_html
-from smtpnb.notebook.panel import actions, aspects, diagram, dialogue, fields, samples
+from smtpnb.notebook.panel import actions, aspects, diagram, dialogue, samples
+from smtpnb.notebook.panel.controls import IMPLICIT, Controls
 from smtpnb.notebook.panel.feed import Feed
 from smtpnb.notebook.panel.last_picture import LastPicture
-from smtpnb.notebook.panel.look import STYLE
 from smtpnb.notebook.panel.painter import Painter
 from smtpnb.notebook.panel.worker import CANCELLED, FAILED, REFUSED, Worker
-from smtpnb.protocol.sasl.choose import NAMES
 from smtpnb.protocol.secret import Secret
 
 if TYPE_CHECKING:
@@ -34,20 +33,14 @@ if TYPE_CHECKING:
     from smtpnb._connection import Target
     from smtpnb.message.content import Content
     from smtpnb.notebook.panel.worker import Look
+    from smtpnb.sandbox import Sandbox
 
-_CLEAR, _IMPLICIT = "in clear, or STARTTLS", "from the first octet"
-_VERIFY: Final = {
-    "as the client does": "",
-    "require": "require",
-    "report (only look)": "report",
-}
-_VIEWS: Final = ("dialogue", "waterfall", "replies", "TLS")
 _KINDS: Final = {"accepted": "good", REFUSED: "bad", FAILED: "bad", CANCELLED: "warn"}
 # What one usually presses next, in this order.
-_USUAL: Final = ("AUTH RESPONSE", ".", "DATA", "RCPT", "MAIL", "EHLO")
+_USUAL: Final = (".", "DATA", "RCPT", "MAIL", "EHLO", "LHLO")
 
 
-class Panel(w.VBox):
+class Panel(Controls, w.VBox):
     """A panel for one client.
 
     Args:
@@ -56,6 +49,8 @@ class Panel(w.VBox):
             `Sandbox`, or "host:port".
         follow: Returns the client to show from now on, for a panel of a name (`%smtp
             panel`) whose client may become another one. It is asked ten times a second.
+        sandbox: Returns the sandbox that is meant by the word in the address bar; None
+            for one of the panel's own, which ends with it.
 
     Attributes:
         worker: What runs the operations.
@@ -74,7 +69,10 @@ class Panel(w.VBox):
         target: Target | str = "localhost:25",
         *,
         follow: Callable[[], SmtpClient] | None = None,
+        sandbox: Callable[[], Target] | None = None,
     ) -> None:
+        self._sandbox = sandbox or self._own_sandbox
+        self._own: Sandbox | None = None
         self._follow = follow
         self._feed = Feed(client if client is not None else SmtpClient())
         self.content: Content | None = None
@@ -84,183 +82,24 @@ class Panel(w.VBox):
         self.worker = Worker(self._wake)
         self.painter = Painter(self._paint, self._changed, self._busy)
         self._picture = LastPicture(self._drawn)
-        self._make_fields(target if isinstance(target, str) else _address(target))
-        self._make_buttons()
-        self._make_views()
-        super().__init__(self._rows())
+        address = target if isinstance(target, str) else _address(target)
+        Controls.__init__(self, address, self._press, self._cancel)
+        w.VBox.__init__(self, self.rows())
+        self._watch_choices()
         self.add_class("smtpnb-panel")
         self.flush()
+
+    def _watch_choices(self) -> None:
+        self.sample.observe(self._sampled, "value")
+        self.upload.observe(self._uploaded, "value")
+        self.message.observe(lambda _: self._typed(), "value")
+        for each in (self.line_ends, self.decoded, self.view):
+            each.observe(lambda _: self._repaint(), "value")
 
     @property
     def client(self) -> SmtpClient:
         """The client: everything that works on it works beside the panel."""
         return self._feed.client
-
-    # What it is made of
-
-    def _make_fields(self, address: str) -> None:
-        self.address = fields.text("server", address, "host:port")
-        self.tls_mode = fields.choice("TLS", [_CLEAR, _IMPLICIT], _CLEAR)
-        self.verify = fields.choice("verify", _VERIFY, "")
-        self.ca = fields.text("CA", "", "PEM file; empty: the system's")
-        self.server_name = fields.text("server name", "", "if it is not the server")
-        self.identity = fields.text("identity", "client.example")
-        self.user = fields.text("user")
-        self.password = fields.text("password", secret=True)
-        self.mechanism = fields.choice("mechanism", ["auto", *NAMES], "auto")
-        self.sender = fields.text("from", "ann@client.example")
-        self.recipient = fields.text("to", "bob@sandbox.example", "a@b.example, c@d")
-        self.sender_parameters = fields.text("of MAIL", "", "SIZE=100 BODY=8BITMIME")
-        self.recipient_parameters = fields.text("of RCPT", "", "NOTIFY=NEVER")
-        self.argument = fields.text("argument", "", "of VRFY, EXPN, HELP, NOOP")
-        self.raw = fields.text("raw line", "", "Enter sends it as it is")
-        self.sample = fields.choice(
-            "message", [*samples.SAMPLES, samples.LARGE], "plain"
-        )
-        self.upload = w.FileUpload(
-            description="file", multiple=False, layout=w.Layout(width="auto")
-        )
-        self.message = w.Textarea(
-            samples.SAMPLES["plain"],
-            rows=5,
-            description="text",
-            style={"description_width": fields.NAME_WIDTH},
-            layout=w.Layout(width="auto"),
-        )
-        self.sample.observe(self._sampled, "value")
-        self.upload.observe(self._uploaded, "value")
-        self.message.observe(lambda _: self._typed(), "value")
-        for field, what in (
-            (self.address, "Connect"),
-            (self.ca, "Connect"),
-            (self.server_name, "Connect"),
-            (self.identity, "EHLO"),
-            (self.user, "AUTH"),
-            (self.password, "AUTH"),
-            (self.sender, "MAIL"),
-            (self.sender_parameters, "MAIL"),
-            (self.recipient, "RCPT"),
-            (self.recipient_parameters, "RCPT"),
-            (self.argument, "VRFY"),
-            (self.raw, "Raw"),
-        ):
-            fields.on_enter(field, self._press(what))
-
-    def _make_buttons(self) -> None:
-        self.connect_button = fields.button("Connect", self._press("Connect"))
-        self.cancel_button = fields.button(
-            "Cancel", self._cancel, "stop what runs, and close the connection"
-        )
-        self.send_button = fields.button(
-            "Send", self._press("Send"), "EHLO if it is due, envelope, message: at once"
-        )
-        self.verbs = {
-            verb: fields.button(
-                "end of data" if verb == "." else verb, self._press(verb), tip
-            )
-            for verb, tip in actions.VERBS.items()
-        }
-        named = {
-            "connect": self.connect_button,
-            "cancel": self.cancel_button,
-            "send": self.send_button,
-            "end": self.verbs["."],
-            "address": self.address,
-            "identity": self.identity,
-            "message": self.message,
-            "from": self.sender,
-            "to": self.recipient,
-            "password": self.password,
-            "raw": self.raw,
-            **{verb.lower(): each for verb, each in self.verbs.items() if verb != "."},
-        }
-        for name, widget in named.items():
-            widget.add_class(f"smtpnb-{name}")
-
-    def _make_views(self) -> None:
-        self.status, self.words = fields.html(), fields.html()
-        self.transcript, self.diagram = fields.html(), fields.html()
-        self.more = fields.check("all fields: trust, AUTH, raw line ...")
-        self.line_ends = fields.check("line ends")
-        self.decoded = fields.check("decode base64")
-        self.view = w.ToggleButtons(
-            options=_VIEWS, value=_VIEWS[0], style={"button_width": "auto"}
-        )
-        self.more.observe(lambda _: self._fold(), "value")
-        for each in (self.line_ends, self.decoded, self.view):
-            each.observe(lambda _: self._repaint(), "value")
-        named = {
-            "status": self.status,
-            "words": self.words,
-            "said": self.transcript,
-            "more": self.more,
-        }
-        for name, widget in named.items():
-            widget.add_class(f"smtpnb-{name}")
-
-    def _rows(self) -> list[Any]:
-        style = w.HTML(STYLE)
-        style.add_class("smtpnb-style")
-        self._folded = [
-            fields.row(self.verify, self.ca, self.server_name),
-            fields.row(self.user, self.password, self.mechanism, self._beside()),
-            fields.row(self.sender_parameters, self.recipient_parameters),
-            fields.row(self.argument, self.raw),
-        ]
-        self._fold()
-        trust, credentials, parameters, lines = self._folded
-        return [
-            style,
-            fields.row(
-                self.address, self.tls_mode, self.connect_button, self.cancel_button
-            ),
-            trust,
-            credentials,
-            fields.row(self.identity, self.sender, self.recipient),
-            parameters,
-            fields.row(self.sample, self.upload, self.send_button, self.words),
-            self.message,
-            lines,
-            fields.row(*self.verbs.values()),
-            self.more,
-            self.status,
-            fields.row(self.view, self.line_ends, self.decoded),
-            self._below(),
-        ]
-
-    def _below(self) -> Any:
-        # What takes the keyboard's focus so that arrow keys scroll is never rewritten.
-        handle = fields.html()
-        handle.value = '<div tabindex="0" role="note">what was said</div>'
-        handle.add_class("smtpnb-handle")
-        frame = w.Box(
-            [self.transcript, handle],
-            layout=w.Layout(
-                max_height="26em",
-                min_width="16em",
-                flex="2 1 24em",
-                overflow="auto",
-                padding="0 4px 4px",
-                flex_flow="column-reverse",  # keeps the newest line in sight
-            ),
-        )
-        frame.add_class("smtpnb-frame")
-        self.transcript.layout.flex = "0 0 auto"
-        self.diagram.layout.flex = "1 1 17em"
-        below = fields.row(frame, self.diagram)
-        below.layout.align_items = "flex-start"
-        return below
-
-    @staticmethod
-    def _beside() -> Any:
-        said = fields.html()
-        said.value = "the box is empty before AUTH begins; do not save while typing"
-        said.add_class("smtpnb-words")
-        return said
-
-    def _fold(self) -> None:
-        for each in self._folded:
-            each.layout.display = "flex" if self.more.value else "none"
 
     # What stands in the message box
 
@@ -270,7 +109,13 @@ class Panel(w.VBox):
             self._repaint()
             return
         self.content = None
-        self.message.value = samples.SAMPLES[change["new"]]
+        sample = samples.SAMPLES[change["new"]]
+        self.message.value = sample.text
+        self.sender_parameters.value = sample.parameters
+        if self.sender.value in samples.SENDERS:  # or it is the reader's own
+            self.sender.value = sample.sender
+        if self.recipient.value in samples.RECIPIENTS:
+            self.recipient.value = sample.recipient
         self._repaint()
 
     def _uploaded(self, change: Any) -> None:
@@ -311,9 +156,10 @@ class Panel(w.VBox):
         address = self.address.value.strip()
         named = not isinstance(self._target, str) and address == _address(self._target)
         box = self.message.value
+        target = self._target if named else address
         return actions.Form(
-            target=self._target if named else address,
-            implicit_tls=self.tls_mode.value == _IMPLICIT,
+            target=self._sandbox if target == "sandbox" else target,
+            implicit_tls=self.tls_mode.value == IMPLICIT,
             verify=self.verify.value or None,
             ca=self.ca.value.strip() or None,
             server_name=self.server_name.value.strip() or None,
@@ -328,6 +174,13 @@ class Panel(w.VBox):
             raw=self.raw.value,
             content=box if self.content is None else self.content,
         )
+
+    def _own_sandbox(self) -> Sandbox:
+        from smtpnb.sandbox import Sandbox  # loads asyncio and cryptography
+
+        if self._own is None:
+            self._own = Sandbox()
+        return self._own
 
     def _start(self, what: str, form: actions.Form) -> None:
         client = self._current()
@@ -472,6 +325,8 @@ class Panel(w.VBox):
     def close(self) -> None:
         """Take it off the page; the client stays as it is."""
         self.painter.stop()
+        if self._own is not None:
+            self._own.stop()
         super().close()
 
     def __repr__(self) -> str:
