@@ -414,13 +414,13 @@ def test_a_panel_follows_the_name_of_its_session(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def panel(client: SmtpClient, target: Any, follow: Callable[[], Any]) -> None:
-        asked.update(client=client, target=target, follow=follow)
+    def panel(client: SmtpClient, target: Any, **more: Any) -> None:
+        asked.update(client=client, target=target, **more)
 
     monkeypatch.setattr("smtpnb.notebook.panel.Panel", panel)
     run("%smtp @two connect sandbox;")
     run("%smtp @two panel")
     assert asked["client"] is run("%smtp @two session")
-    assert asked["target"] is run("%smtp sandbox")
+    assert asked["target"] is run("%smtp sandbox") is asked["sandbox"]()
     run("%smtp @two connect sandbox;")
     assert asked["follow"]() is run("%smtp @two session") is not asked["client"]

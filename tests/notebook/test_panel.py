@@ -234,6 +234,17 @@ def test_the_mechanism_is_chosen_in_its_field(name: str) -> None:
         panel.close()
 
 
+def test_auth_with_an_empty_box_is_told_in_the_words_of_the_panel() -> None:
+    with Sandbox(auth={"ann": "sesame-open"}) as sandbox:
+        panel = Panel(target=sandbox)
+        _press(panel, "Connect", "EHLO", "STARTTLS", "EHLO")
+        panel.mechanism.value, panel.user.value = "PLAIN", "ann"
+        _press(panel, "AUTH")
+        assert "needs a password" in panel.status.value
+        _press(panel, "QUIT")
+        panel.close()
+
+
 def test_a_refusal_is_an_answer(panel: Panel, sandbox: Sandbox) -> None:
     sandbox.fault("mail", reply="451 4.3.0 <b>Not now</b>")
     _press(panel, "Connect", "EHLO", "MAIL")

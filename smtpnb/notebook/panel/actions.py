@@ -230,7 +230,9 @@ def _starttls(client: SmtpClient, form: Form) -> Answer:
 
 
 def _auth(client: SmtpClient, form: Form) -> Answer:
-    return _answer(client.auth(form.mechanism, form.user, form.secret or ""))
+    # An empty box is no password; EXTERNAL and the like need none.
+    password = form.secret or None
+    return _answer(client.auth(form.mechanism, form.user, password))
 
 
 def _mail(client: SmtpClient, form: Form) -> Answer:

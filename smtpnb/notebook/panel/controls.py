@@ -14,6 +14,7 @@ import ipywidgets as w
 
 from smtpnb.notebook.panel import actions, fields, samples
 from smtpnb.notebook.panel.look import STYLE
+from smtpnb.protocol.sasl import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ _VERIFY: Final = {
     "report (only look)": "report",
 }
 VIEWS: Final = ("dialogue", "waterfall", "replies", "TLS")
-MECHANISMS: Final = ("PLAIN", "LOGIN")
+MECHANISMS: Final = ("auto", *choose.NAMES)
 
 
 class Controls:
