@@ -8,11 +8,11 @@ This module knows nothing of the verbs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from smtpnb._owner import Owner
 from smtpnb.protocol.capabilities import Capabilities
-from smtpnb.protocol.commands import Ehlo, Helo, Lhlo
+from smtpnb.protocol.commands import Ehlo, Helo, Lhlo, step_of
 from smtpnb.protocol.errors import (
     Cancelled,
     LocalProtocolError,
@@ -44,6 +44,18 @@ Hello = Ehlo | Helo | Lhlo
 
 
 Spoken = Literal["smtp", "lmtp"]
+
+
+class Waiting(NamedTuple):
+    """What a verb waits for.
+
+    Attributes:
+        phase: The step: "greeting", "rcpt", "eod"; or the verb while nothing is owed.
+        left: Seconds until its deadline.
+    """
+
+    phase: str
+    left: float
 
 
 class Target(Protocol):
@@ -267,6 +279,55 @@ class Connection:
             noop
         """
         self._owner.cancel()
+
+    def beside(self) -> Self:
+        """Return a client with the same settings, for a second connection.
+
+        The two write one transcript: a session that is dialled anew goes on in it,
+        whatever becomes of its connections.
+
+        Example:
+            >>> second = client.beside()
+            >>> second.connect(sandbox).code
+            220
+            >>> second.transcript is client.transcript
+            True
+            >>> second.disconnect()
+        """
+        made = type(self)(
+            identity=self.identity,
+            timeouts=self.timeouts,
+            tls=self._policy,
+            lax=self._lax,
+        )
+        made._records, made._transcript = self._records, self.transcript  # noqa: SLF001
+        made.pipelining, made.chunking = self.pipelining, self.chunking
+        return made
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What a verb waits for at this moment; None if it waits for nothing.
+
+        Any thread may look; `on_tick` is the place for a live line.
+
+        Example:
+            >>> sandbox.fault("noop", delay=0.3)
+            Fault('noop', delay=0.3)
+            >>> seen = []
+            >>> client.on_tick = lambda: seen.append(client.waiting)
+            >>> client.noop().code
+            250
+            >>> seen[0].phase, seen[0].left > 1
+            ('noop', True)
+            >>> client.waiting
+        """
+        waits = self._owner.waiting
+        if waits is None:
+            return None
+        verb, deadline = waits
+        session = None if self._engine is None else self._engine.session
+        phase = step_of(session.awaited) if session and session.queue else verb.lower()
+        return Waiting(phase, max(0.0, deadline - now()))
 
     @property
     def on_tick(self) -> Callable[[], None] | None:

@@ -106,6 +106,14 @@ class Owner:
         driver.latest = None if held is None else held.latest
         return driver
 
+    @property
+    def waiting(self) -> tuple[str, float] | None:
+        """The verb that waits, and its present deadline; None if none does."""
+        driver = self._driver
+        if driver is None or driver.deadline is None or not self._busy.locked():
+            return None
+        return self._verb, driver.deadline
+
     def begin(self, shield: Shield) -> None:
         """A new connection begins: a new token, before anything takes time."""
         self.token = shield.token = CancelToken()

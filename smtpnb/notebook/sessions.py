@@ -69,15 +69,7 @@ class Sessions:
 
     def second(self, client: SmtpClient) -> SmtpClient:
         """Return a client like this one, for a second connection beside its own."""
-        fresh = SmtpClient(
-            identity=client.identity,
-            timeouts=client.timeouts,
-            tls=client._policy,  # noqa: SLF001  # the same trust
-            lax=client.lax,
-        )
-        # One transcript of the session, whatever became of its connections.
-        fresh._records = client._records  # noqa: SLF001
-        fresh._transcript = client._transcript  # noqa: SLF001
+        fresh = client.beside()
         fresh.on_tick, fresh.on_progress = client.on_tick, client.on_progress
         return fresh
 

@@ -128,14 +128,16 @@ class Driver:
         on_tick: Called about ten times a second while waiting (a live line in a
             notebook); it must not block.
         latest: When whatever runs must be done, whatever it waits for; or None.
+        deadline: Of the present or last wait, for who looks on; None before the first.
     """
 
-    __slots__ = ("_fds", "_poll", "_wake", "latest", "on_tick", "token")
+    __slots__ = ("_fds", "_poll", "_wake", "deadline", "latest", "on_tick", "token")
 
     def __init__(self, token: CancelToken) -> None:
         self.token = token
         self.on_tick: Callable[[], None] | None = None
         self.latest: float | None = None
+        self.deadline: float | None = None
         self._wake = token.fileno()
         self._poll = select.poll()
         if self._wake >= 0:  # else it is closed, and so is the connection
@@ -191,6 +193,7 @@ class Driver:
         deadline = wait.deadline
         if self.latest is not None:
             deadline = min(deadline, self.latest)
+        self.deadline = deadline
         while True:
             # A peer that trickles octets must not keep the tick from coming.
             pause = min(max(deadline - now(), 0.0), LONGEST_PAUSE)
@@ -229,6 +232,7 @@ class Driver:
 
         The driver `is_plain`, and `quiet` was asked for the same descriptor before.
         """
+        self.deadline = deadline
         pause = deadline - now()
         if not 0 < pause < LONGEST_PAUSE:
             return False
