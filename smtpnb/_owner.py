@@ -190,6 +190,8 @@ class Owner:
         return held.guest == threading.get_ident()
 
     def _release(self) -> None:
+        if self._driver is not None:
+            self._driver.deadline = None
         self._give_back()
         self._busy.release()
         # A cancel that found the verb running left the abort to us; if the verb ended

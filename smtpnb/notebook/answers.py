@@ -9,6 +9,7 @@ This module knows nothing of how a command is written or sent.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.replies.status import status_meaning
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from smtpnb.message.delivery import Delivery
 
+# Of many messages, so many that were not accepted are shown one by one.
+MOST_TOLD: Final = 20
 _COLOURS: Final = {2: GREEN, 3: BLUE, 4: AMBER, 5: RED}
 _LEFT: Final = "text-align:left;vertical-align:top"
 
@@ -168,6 +171,31 @@ def delivery_html(delivery: Delivery) -> str:
     return (
         f'<div class="smtpnb-delivery {NO_LATEX}"><b>{for_html(head)}</b>{table}</div>'
     )
+
+
+class Sent(list["Delivery"]):
+    """What became of many messages; it shows how many, and those not accepted."""
+
+    def __repr__(self) -> str:
+        counted = Counter(delivery.outcome for delivery in self)
+        words = ", ".join(f"{n} {outcome}" for outcome, n in counted.items())
+        told = [delivery_text(one) for one in self._told()[:MOST_TOLD]]
+        return "\n".join(
+            [f"{len(self)} messages: {words or 'none'}", *told, *self._more()]
+        )
+
+    def _repr_html_(self) -> str:
+        head = repr(self).partition("\n")[0]
+        told = "".join(delivery_html(one) for one in self._told()[:MOST_TOLD])
+        more = "".join(f"<div>{line}</div>" for line in self._more())
+        return f'<div class="{NO_LATEX}"><b>{for_html(head)}</b>{told}{more}</div>'
+
+    def _told(self) -> list[Delivery]:
+        return [one for one in self if not all(row.ok for row in one.recipients)]
+
+    def _more(self) -> list[str]:
+        left = len(self._told()) - MOST_TOLD
+        return [f"... and {left} more"] if left > 0 else []
 
 
 def _reply_html(reply: Reply, meaning: str, time: str) -> str:

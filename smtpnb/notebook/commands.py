@@ -1,4 +1,4 @@
-"""Which function does each command of `%smtp`: add a line here, and one to the grammar.
+"""Which function does each command of `%smtp`: a line here, and one in the grammar.
 
 A function takes the sessions, the client that is meant and the request, sends what its
 verb says and returns the reply. What stands around it (the live line, `--expect`,
@@ -54,4 +54,9 @@ ACTIONS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "use": around.session,
     "sessions": around.list_sessions,
     "panel": around.panel,
+}
+# Those that take a cell, and what they do with it.
+OF_CELLS: Final[dict[str, Callable[[SmtpClient, Request, str], Any]]] = {
+    "data": verbs.send_cell,
+    "send": messages.send_cell_whole,
 }

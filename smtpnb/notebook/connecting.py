@@ -34,12 +34,15 @@ def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     name = request.session or sessions.current
     dialled = client if client.state is State.CLOSED else sessions.second(client)
     last = (host, dict(settings))
+    sessions.dialling[name] = dialled
     try:
         greeting = _dial(dialled, host, settings, request.number("--timeout"))
     except BaseException:
         if dialled is not client:
             dialled.cancel()
         raise
+    finally:
+        sessions.dialling.pop(name, None)
     if dialled is not client:
         dialled.on_tick = dialled.on_progress = None  # those of this command
         if not greeting.ok:
@@ -132,9 +135,9 @@ def disconnect(_: Sessions, client: SmtpClient, request: Request) -> None:
     client.disconnect()
 
 
-def cancel(_: Sessions, client: SmtpClient, request: Request) -> None:
-    """Stop what runs, and close."""
-    client.cancel()
+def cancel(sessions: Sessions, client: SmtpClient, request: Request) -> None:
+    """Stop what runs, and close; a connection that is being made beside one alone."""
+    sessions.stop(request.session or sessions.current, client)
 
 
 def starttls(_: Sessions, client: SmtpClient, request: Request) -> Reply:

@@ -44,6 +44,10 @@ def check_all(value: Any, expected: str, phase: str) -> None:
     Raises:
         ReplyError: One does not match.
     """
+    if isinstance(value, list) and any(hasattr(one, "recipients") for one in value):
+        for one in value:
+            check_all(one, expected, phase)
+        return
     if hasattr(value, "recipients"):
         replies = [row.reply for row in value.recipients]
     else:

@@ -27,7 +27,11 @@ class Option(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One command: how its words read, one line, how many words, its options."""
+    """One command: how its words read, one line, how many words, its options.
+
+    `talks` is False for what is beside the conversation: no live line, nothing to
+    expect; `asks` is True for what may ask a person, and so stays in the foreground.
+    """
 
     arguments: str
     help: str
@@ -35,6 +39,8 @@ class Command(NamedTuple):
     at_most: int | None = 0
     options: Mapping[str, Option] = {}
     choices: tuple[str, ...] = ()
+    talks: bool = True
+    asks: bool = False
 
 
 COMMON: Final[Mapping[str, Option]] = {
@@ -42,6 +48,9 @@ COMMON: Final[Mapping[str, Option]] = {
     "--timeout": Option("S", "seconds for the whole command"),
     "--lax": Option("", "send it out of order, or without the extension offered"),
     "--help": Option("", "tell how the command is written"),
+}
+_BACKGROUND: Final = {
+    "--background": Option("", "go on while the cell returns; gives a handle")
 }
 _VERIFY: Final = {
     "--verify": Option(
@@ -103,6 +112,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "--keyring": Option("SERVICE", "take the secret from the keyring"),
             "--allow-cleartext-auth": Option("", "send it without TLS"),
         },
+        asks=True,
     ),
     "mail": Command(
         "FROM:<PATH> [K=V ...]",
@@ -141,8 +151,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
         options={"--last": Option("", "the message ends with it")},
     ),
     "send": Command(
-        "{message}",
-        "send a whole message, EHLO first if it was not said; %%smtp send: the cell",
+        "{message} | {messages}",
+        "send whole messages, EHLO first if it was not said; %%smtp send: the cell",
         at_most=1,
         options={
             "--expand": Option("", "%%smtp send: replace {expr} in the cell"),
@@ -168,8 +178,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
         at_most=1,
         options={"--replies": Option("N", "how many replies to read; 1")},
     ),
-    "disconnect": Command("", "close without a word"),
-    "cancel": Command("", "stop what runs, and close"),
+    "disconnect": Command("", "close without a word", talks=False),
+    "cancel": Command("", "stop what runs, and close", talks=False),
     "sandbox": Command(
         "[stop | inbox | fault STEP [PATTERN] | clear]",
         "a real server in this process; the same one when repeated",
@@ -180,6 +190,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             **_FAULT,
         },
         choices=SANDBOX_WORDS,
+        talks=False,
     ),
     "transcript": Command(
         "[events | exchanges | transactions | sessions | text]",
@@ -187,27 +198,34 @@ COMMANDS: Final[Mapping[str, Command]] = {
         at_most=1,
         options={"--all": Option("", "of a table: every column")},
         choices=(*TABLES, "text"),
+        talks=False,
     ),
     "conformance": Command(
         "",
         "ask how the server keeps RFC 5321, say QUIT, show the findings; no message",
         options={"--rude": Option("", "also send what is too long")},
     ),
-    "lint": Command("", "judge what happened by the RFCs"),
+    "lint": Command("", "judge what happened by the RFCs", talks=False),
     "explain": Command(
         "[TEXT | {reply} | {transcript}]",
         "who refused what, how permanent it is, and what to do; %%smtp explain: a cell",
         at_most=1,
         options={"--expand": EXPAND},
+        talks=False,
     ),
     "report": Command(
         "[{transcript}]",
         "a bug report in Markdown, with other names for people and hosts",
         at_most=1,
         options={"--as-it-was": Option("", "keep the names")},
+        talks=False,
     ),
     "compare": Command(
-        "@A @B | {a} {b}", "what differs between two", at_least=2, at_most=2
+        "@A @B | {a} {b}",
+        "what differs between two",
+        at_least=2,
+        at_most=2,
+        talks=False,
     ),
     "save": Command(
         "FILE",
@@ -215,16 +233,22 @@ COMMANDS: Final[Mapping[str, Command]] = {
         at_least=1,
         at_most=1,
         options={"--overwrite": Option("", "replace a file that is there")},
+        talks=False,
     ),
-    "load": Command("FILE", "read a transcript", at_least=1, at_most=1),
-    "session": Command("[NAME | {client}]", "the SmtpClient behind", at_most=1),
-    "use": Command("NAME | {client}", "go on in that session", at_least=1, at_most=1),
-    "sessions": Command("", "all sessions, as a DataFrame"),
+    "load": Command("FILE", "read a transcript", at_least=1, at_most=1, talks=False),
+    "session": Command(
+        "[NAME | {client}]", "the SmtpClient behind", at_most=1, talks=False
+    ),
+    "use": Command(
+        "NAME | {client}", "go on in that session", at_least=1, at_most=1, talks=False
+    ),
+    "sessions": Command("", "all sessions, as a DataFrame", talks=False),
     "panel": Command(
         "[HOST[:PORT] | sandbox | {sandbox}]",
         "this session with buttons, and one that cancels",
         at_most=1,
         choices=("sandbox",),
+        talks=False,
     ),
 }
 
@@ -330,7 +354,9 @@ def known_options(command: str) -> dict[str, Option]:
     """Return all options of a command."""
     if command == BARE:
         return {"--expand": EXPAND, **COMMON}
-    return {**COMMANDS[command].options, **COMMON}
+    row = COMMANDS[command]
+    behind = _BACKGROUND if row.talks and not row.asks else {}
+    return {**row.options, **behind, **COMMON}
 
 
 def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:

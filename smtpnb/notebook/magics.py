@@ -6,7 +6,6 @@ interrupt of the kernel cancels, closes and is raised again. Nothing is retried.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
@@ -22,47 +21,21 @@ from traitlets import CaselessStrEnum, Float, Unicode, observe
 from smtpnb.client import SmtpClient
 from smtpnb.edges.text import for_terminal
 from smtpnb.notebook import expect, script
-from smtpnb.notebook.answers import Answer, after_content, delivery_html, delivery_text
-from smtpnb.notebook.commands import ACTIONS
+from smtpnb.notebook.answers import delivery_html, delivery_text
+from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.completion import Answering
-from smtpnb.notebook.grammar import Request, parse, usage
+from smtpnb.notebook.grammar import COMMANDS, Request, parse, usage
 from smtpnb.notebook.line import Word, expand
-from smtpnb.notebook.live import live
-from smtpnb.notebook.messages import send_cell_whole
+from smtpnb.notebook.live import LiveLine, hint_of, live, painter
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
+from smtpnb.notebook.running import Task, check_free, run_behind, run_here
 from smtpnb.notebook.sessions import Sessions
 from smtpnb.notebook.showing import ShowEach, show
 from smtpnb.notebook.verbs import send_cell
 from smtpnb.protocol.errors import Cancelled, SmtpError
-from smtpnb.protocol.reply import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-# These do not talk: no live line, no identity, no reply to expect.
-_QUIET: Final = frozenset(
-    [
-        "sandbox",
-        "transcript",
-        "session",
-        "use",
-        "sessions",
-        "disconnect",
-        "cancel",
-        "panel",
-        "lint",
-        "explain",
-        "report",
-        "compare",
-        "save",
-        "load",
-    ]
-)
-
-_OF_CELLS: Final[dict[str, Callable[[SmtpClient, Request, str], Any]]] = {
-    "data": send_cell,
-    "send": send_cell_whole,
-}
+    from smtpnb.protocol.reply import Reply
 
 
 @magics_class
@@ -131,7 +104,7 @@ class SmtpMagics(Magics):
         elif cell is not None:
             value = self._dialogue(client, request, self._content(request, cell))
         else:
-            value = status(name, client)
+            value = status(name, client, self.sessions.handles.get(name))
         if request.variable:
             self._shell.user_ns[request.variable] = value
             return None
@@ -150,35 +123,21 @@ class SmtpMagics(Magics):
         wanted = request.options.get("--expect")
         if wanted is not None:
             wanted = expect.matcher(wanted)
-        if request.command in _QUIET:
+        row = COMMANDS[request.command]
+        if not row.talks:
             if wanted is not None:
                 raise UsageError(f"{request.command} has no reply to expect")
             return ACTIONS[request.command](self.sessions, client, request)
+        name = request.session or self.sessions.current  # `use` may change it meanwhile
+        check_free(self.sessions, name)
+        request = request._replace(session=name)
         if self.identity and client.identity is None:
             client.identity = self.identity
-        lax, tls, began = client.lax, client.tls, time.monotonic()
-        client.lax = lax or "--lax" in request.options
-        try:
-            limit = request.number("--timeout")
-            total = None if cell is None else len(cell.encode("utf-8", "replace"))
-            with live(client, request.command, self._shell, limit=limit, total=total):
-                if cell is None:
-                    value = ACTIONS[request.command](self.sessions, client, request)
-                else:
-                    send = _OF_CELLS[request.command]
-                    value = send(client, request, self._content(request, cell))
-        finally:
-            client.lax = lax
-            now = self.sessions.look(request.session) or client  # connect made it anew
-            now.lax = lax
-        if wanted is not None:
-            expect.check_all(value, wanted, request.command)
-        if not isinstance(value, Reply):
-            return value
-        facts = now.tls if now.tls is not tls else None
-        seconds = time.monotonic() - began
-        note = _note(request.command, value, in_cell=cell is not None)
-        return Answer(value.octets, request.command, seconds, facts, note)
+        content = None if cell is None else self._content(request, cell)
+        task = Task(self.sessions, client, request, content, wanted)
+        if "--background" in request.options:
+            return run_behind(task, self._shell)
+        return run_here(task, self._shell)
 
     def _dialogue(self, client: SmtpClient, request: Request, cell: str) -> Shown:
         """Run the lines of a cell, and return what was said.
@@ -187,6 +146,7 @@ class SmtpMagics(Magics):
         """
         wanted = request.options.get("--expect")
         wanted = None if wanted is None else expect.matcher(wanted)
+        check_free(self.sessions, request.session or self.sessions.current)
         todo = script.steps(cell)  # before anything is sent
         told: list[str] = []
         lax, client.lax = client.lax, client.lax or "--lax" in request.options
@@ -210,7 +170,16 @@ class SmtpMagics(Magics):
         reply: Reply | None = None
         timeout = request.number("--timeout")
         for step in todo:
-            with live(client, step.text[:4].strip() or "content", self._shell):
+            what = step.text[:4].strip() if not step.is_content else "content"
+            line = LiveLine(
+                what,
+                painter(self._shell),
+                waiting=lambda: client.waiting,
+                limit=timeout,
+                total=len(step.text.encode()) if step.is_content else None,
+                hint=hint_of(self._shell),
+            )
+            with live(client, line):
                 if not step.is_content:
                     told.append(f" -> {for_terminal(step.text)}")
                     reply = script.say(client, step.text, timeout)
@@ -239,22 +208,13 @@ def _check_cell(request: Request) -> None:
     Raises:
         UsageError: The command takes none, or its words say the same thing.
     """
-    if request.command not in ("", "explain", *_OF_CELLS):
+    if request.command not in ("", "explain", *OF_CELLS):
         raise UsageError(
             "only %%smtp data and %%smtp send take a cell: the message; "
             "%%smtp explain: what a server said; or %%smtp alone: a dialogue"
         )
     if request.words:
         raise UsageError(f"%%smtp {request.command} takes its cell, and no words")
-
-
-def _note(command: str, reply: Reply, *, in_cell: bool) -> str:
-    """Say what an answer means for the message, and the way on."""
-    if reply.code == 354 and command == "data":
-        return "now the message: %%smtp data in a cell; %smtp end sends the final dot"
-    if command == "end" or (command == "data" and in_cell):
-        return after_content(reply)
-    return ""
 
 
 SmtpMagics.smtp.__doc__ = (  # what %smtp? shows

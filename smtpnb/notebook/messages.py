@@ -5,6 +5,7 @@ This module knows nothing of the line they were typed on.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from email.parser import Parser
 from email.policy import default
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from smtpnb.message.addressees import recipients, sender
+from smtpnb.message.envelope import MailObject, addressed
+from smtpnb.notebook.answers import Sent
+from smtpnb.notebook.live import present
+from smtpnb.notebook.progress import Progress
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
@@ -21,9 +26,11 @@ if TYPE_CHECKING:
     from smtpnb.protocol.reply import Reply
 
 
-def send(_: Sessions, client: SmtpClient, request: Request) -> Delivery:
-    """Send a message in the fewest turns; EHLO first if it was not said."""
-    message = _value(request, "a message: {message}")
+def send(_: Sessions, client: SmtpClient, request: Request) -> Delivery | Sent:
+    """Send a message, or many, in the fewest turns; EHLO first if it was not said."""
+    message = _value(request, "a message: {message}, or {messages}")
+    if _are_many(message, request):
+        return _send_many(client, request, message)
     return _send(client, request, message, None, None)
 
 
@@ -46,6 +53,32 @@ def send_cell_whole(client: SmtpClient, request: Request, content: str) -> Deliv
     return _send(client, request, content, reverse_path, forward_paths)
 
 
+def _are_many(message: Any, request: Request) -> bool:
+    """Tell whether it is a list or an iterator of messages that say who is meant.
+
+    With --from or --to it is one content, in pieces.
+    """
+    if {"--from", "--to"} & request.options.keys() or hasattr(message, "read"):
+        return False
+    return isinstance(message, (list, Iterator))
+
+
+def _send_many(client: SmtpClient, request: Request, messages: Any) -> Sent:
+    line = present()
+    total = len(messages) if isinstance(messages, list) else None
+    bar = Progress(total=total, paint=lambda _: None)  # the live line shows it
+    if line is not None:
+        line.messages = bar
+    return Sent(
+        client.send_all(
+            messages,
+            on_delivery=bar,
+            quit="--quit" in request.options,
+            timeout=request.number("--timeout"),
+        )
+    )
+
+
 def _send(
     client: SmtpClient,
     request: Request,
@@ -59,10 +92,17 @@ def _send(
         reverse_path = _path(str(given))
     if isinstance(to, str):
         to = [_path(path) for path in to.split(",")]
+    if to is not None:
+        forward_paths = to
+    if hasattr(message, "as_bytes"):
+        message = addressed(message, reverse_path, forward_paths)
+    elif reverse_path is not None and forward_paths is not None:
+        message = MailObject(reverse_path, forward_paths, message)
+    line = present()
+    if line is not None and isinstance(message, MailObject):
+        line.total = message.size
     return client.send(
         message,
-        reverse_path,
-        forward_paths if to is None else to,
         quit="--quit" in request.options,
         timeout=request.number("--timeout"),
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from smtpnb.client import SmtpClient
+    from smtpnb.notebook.background import Handle
 
 # Voila and nbconvert have no fixed-width font for `<pre>` of their own.
 MONO: Final = "font-family:var(--jp-code-font-family,monospace)"
@@ -46,13 +47,15 @@ def frame_html(frame: pd.DataFrame) -> str | None:
     )
 
 
-def status(name: str, client: SmtpClient) -> Shown:
-    """Say where a session is, and what may be sent now."""
+def status(name: str, client: SmtpClient, handle: Handle | None = None) -> Shown:
+    """Say where a session is, what runs in its background, and what may be sent now."""
     peer = for_terminal(client.peer) or "nobody"
     allowed = in_words_of_magics(", ".join(client.allowed)) or "connect"
+    now = f"may be sent now: {allowed}"
+    if handle is not None and not handle.done():
+        now = f"{handle}\nmay be sent now: nothing; wait, or %smtp cancel"
     return Shown(
-        f"session {name}, with {peer}: {client.state} ({client.state.value})\n"
-        f"may be sent now: {allowed}"
+        f"session {name}, with {peer}: {client.state} ({client.state.value})\n{now}"
     )
 
 
@@ -84,17 +87,26 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def error_line(error: BaseException) -> str:
+    """Say an error in one line, in the words of the magics."""
+    return f"{type(error).__name__}: {_words_of(error)}"
+
+
 def in_one_line(error: BaseException) -> None:
     """Make IPython show an error in one red line; its class and data stay."""
-    name = type(error).__name__
+    # IPython asks an exception for this before it formats a traceback.
+    error._render_traceback_ = partial(  # type: ignore[attr-defined]
+        _one_line, type(error).__name__, _words_of(error)
+    )
+
+
+def _words_of(error: BaseException) -> str:
     text = str(error) or "the command was stopped and the connection closed"
     if isinstance(error, KeyboardInterrupt):
         text += _FATES.get(getattr(error, "outcome", None) or "", "")
     if isinstance(error, (LocalProtocolError, TlsError)):  # our own words
         text = in_words_of_magics(text)
-    shown = for_terminal(text)
-    # IPython asks an exception for this before it formats a traceback.
-    error._render_traceback_ = partial(_one_line, name, shown)  # type: ignore[attr-defined]
+    return for_terminal(text)
 
 
 def _one_line(name: str, text: str) -> list[str]:

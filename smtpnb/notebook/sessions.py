@@ -15,6 +15,7 @@ from smtpnb.client import SmtpClient
 if TYPE_CHECKING:
     import pandas as pd
 
+    from smtpnb.notebook.background import Handle
     from smtpnb.sandbox import Sandbox
 
 DEFAULT: Final = "main"
@@ -27,12 +28,16 @@ class Sessions:
         current: The name of the session that is meant without `@NAME`.
         addresses: What stood in MAIL and RCPT, in order, once each.
         targets: By session, what it connected to last.
+        handles: By session, the last command that ran in its background.
+        dialling: By session, the client that connects at this moment.
     """
 
     def __init__(self) -> None:
         self.current = DEFAULT
         self.targets: dict[str, tuple[Any, dict[str, Any]]] = {}
         self.addresses: dict[str, None] = {}
+        self.handles: dict[str, Handle] = {}
+        self.dialling: dict[str, SmtpClient] = {}
         self._clients: dict[str, SmtpClient] = {}
         self._sandbox: Sandbox | None = None
 
@@ -72,6 +77,10 @@ class Sessions:
         fresh = client.beside()
         fresh.on_tick, fresh.on_progress = client.on_tick, client.on_progress
         return fresh
+
+    def stop(self, name: str, client: SmtpClient) -> None:
+        """Cancel what runs in a session: a new connection alone, if one is made."""
+        self.dialling.get(name, client).cancel()
 
     def adopt_as(self, name: str, client: SmtpClient) -> None:
         """Give the name of a session to a client."""
@@ -147,7 +156,7 @@ class Sessions:
         return pd.DataFrame(rows, columns=columns)
 
     def close(self) -> None:
-        """Cancel every session and stop the sandbox."""
-        for client in self._clients.values():
+        """Cancel every session and what runs in them, and stop the sandbox."""
+        for client in (*self.dialling.copy().values(), *self._clients.values()):
             client.cancel()
         self.stop_sandbox()

@@ -128,7 +128,7 @@ class Driver:
         on_tick: Called about ten times a second while waiting (a live line in a
             notebook); it must not block.
         latest: When whatever runs must be done, whatever it waits for; or None.
-        deadline: Of the present or last wait, for who looks on; None before the first.
+        deadline: Of the present or last wait, for who looks on; None before it.
     """
 
     __slots__ = ("_fds", "_poll", "_wake", "deadline", "latest", "on_tick", "token")

@@ -253,37 +253,6 @@ def test_an_interrupt_cancels_closes_and_is_raised_again(
     assert "cancel" in client.transcript.text()
 
 
-def test_the_live_line_waits_paints_and_goes() -> None:
-    painted: list[str] = []
-    clock = iter([0.0, 0.2, 0.7, 1.5])
-    line = LiveLine("data", painted.append, lambda: next(clock))
-    line.tick()
-    line.tick()
-    line.progress(2_000_000)
-    line.tick()
-    line.end()
-    assert [text[:24] for text in painted] == [
-        "data: 0.7 s (interrupt t",
-        "data: 1.5 s, 2.0 MB sent",
-        "",
-    ]
-
-
-def test_the_live_line_tells_what_is_left() -> None:
-    painted: list[str] = []
-    clock = iter([0.0, 2.0])
-    times = {"limit": 30, "total": 8_000_000}
-    line = LiveLine("data", painted.append, lambda: next(clock), **times)
-    line.progress(2_000_000)
-    line.tick()
-    assert painted == [
-        (
-            "data: 2.0 of 30 s, 2.0 MB sent of 8.0 (25 %), 1.0 MB/s, 6 s left "
-            "(interrupt the kernel to cancel)"
-        )
-    ]
-
-
 def test_help_and_status_are_words(run: Callable[[str], Any]) -> None:
     assert "connect" in run("%smtp --help")
     assert "--notify" in run("%smtp rcpt --help")

@@ -1,0 +1,96 @@
+"""The live line and the bar: what they say while something is waited for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from smtpnb import MailObject, Sandbox, SmtpClient
+from smtpnb._connection import Waiting
+from smtpnb.notebook.live import LiveLine, as_page, hint_of
+from smtpnb.notebook.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def ticking(*times: float) -> Callable[[], float]:
+    return iter(times).__next__
+
+
+def test_it_waits_paints_and_goes() -> None:
+    painted: list[str] = []
+    clock = ticking(0.0, 0.2, 0.7, 0.7, 1.0, 1.5, 1.5)
+    line = LiveLine("data", painted.append, clock, hint="interrupt the kernel")
+    line.tick()
+    line.tick()
+    line.progress(2_000_000)
+    line.tick()
+    line.end()
+    assert painted == [
+        "data: 0.7 s (interrupt the kernel)",
+        "data: 1.5 s, 2.0 MB sent (interrupt the kernel)",
+        "",
+    ]
+
+
+def test_it_tells_what_is_left() -> None:
+    line = LiveLine("data", print, ticking(0.0, 1.0, 3.0), limit=30, total=8_000_000)
+    line.progress(1_000_000)
+    line.progress(3_000_000)
+    assert line.text() == (
+        "data: 3.0 of 30 s, 3.0 MB sent of 8.0 (37 %), 1.0 MB/s, 5 s left"
+    )
+
+
+def test_it_tells_the_phase_and_its_deadline() -> None:
+    line = LiveLine("send", print, lambda: 0.0, waiting=lambda: Waiting("eod", 599.6))
+    assert line.text() == "send (eod): 0.0 s, at most 600 s more for this step"
+    same = LiveLine("noop", print, lambda: 0.0, waiting=lambda: Waiting("noop", 9.0))
+    assert same.text() == "noop: 0.0 s, at most 9 s more for this step"
+
+
+def test_a_line_that_is_gone_leaves_no_text() -> None:
+    assert as_page("") == {"text/plain": "", "text/html": ""}
+
+
+def test_how_to_stop_is_said_in_the_words_of_the_place() -> None:
+    assert "interrupt the kernel" in hint_of(SimpleNamespace(kernel=None))
+    assert "Ctrl-C" in hint_of(SimpleNamespace())
+
+
+def delivery(outcome: str) -> Any:
+    return SimpleNamespace(outcome=outcome)
+
+
+def test_a_bar_counts_rates_and_outcomes() -> None:
+    painted: list[str] = []
+    clock = ticking(0.0, 0.05, 1.0, 1.0, 2.0, 4.0)
+    bar = Progress(total=8, paint=painted.append, clock=clock)
+    bar(delivery("accepted"))  # too early to paint
+    bar(delivery("refused"))
+    with bar:
+        pass
+    head, tail = "25 % [#####---------------] 2 of 8 messages", "1 accepted, 1 refused"
+    assert painted == [
+        f"{head}, 1.0 messages/s, 6 s left, {tail}",
+        f"{head}, 0.5 messages/s, 12 s left, {tail}",
+    ]
+
+
+def test_a_bar_stands_around_an_iterator_or_is_called() -> None:
+    mails = [
+        MailObject("ann@a.example", [f"n{n}@b.example"], "Subject: x\n\nx\n")
+        for n in range(5)
+    ]
+    painted: list[str] = []
+    with Sandbox() as sandbox, SmtpClient() as client:
+        client.connect(sandbox)
+        stream = client.stream(mails)
+        told = list(Progress(stream, total=len(mails), paint=painted.append))
+        assert [one.outcome for one in told] == ["accepted"] * 5
+        assert "5 of 5 messages" in painted[-1]
+        with Progress(paint=painted.append) as bar:
+            client.send_all(mails, on_delivery=bar)
+        assert painted[-1].startswith("5 messages, ")
+        assert painted[-1].endswith("5 accepted")
