@@ -29,14 +29,14 @@ def table(rows: Iterable[Any], dtypes: Mapping[str, str]) -> pd.DataFrame:
         dtypes: For each column "text" (pandas 3's `str`), "list" (of text), "utc"
             (wall time) or a dtype of pandas.
     """
-    import numpy as np  # loaded only when used
-    import pandas as pd
+    import pandas as pd  # loaded only when used
     import pyarrow as pa
 
+    from smtpnb.transcript.text_dtype import TEXT
+
     typeset_no_frames()
-    text = pd.StringDtype("pyarrow", na_value=np.nan)
     named: dict[str, Any] = {
-        "text": text,
+        "text": TEXT,
         "utc": pd.DatetimeTZDtype("us", "UTC"),
         "list": pd.ArrowDtype(pa.list_(pa.string())),
     }

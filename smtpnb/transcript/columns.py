@@ -8,18 +8,17 @@ This module knows nothing of what a column means.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from smtpnb.edges.text import for_terminal
+from smtpnb.transcript.text_dtype import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_TEXT: Final = pd.StringDtype("pyarrow", na_value=np.nan)
 
 
 def text(values: Sequence[str | None], which: Any) -> Any:
@@ -28,7 +27,7 @@ def text(values: Sequence[str | None], which: Any) -> Any:
     # Large offsets: a session may hold more than 2 GiB of text, once it is spread.
     array = pa.array([*inert, None], pa.large_string())
     texts = array.take(pa.array(np.where(which < 0, len(inert), which)))
-    return texts.to_pandas(types_mapper=lambda _: _TEXT)
+    return texts.to_pandas(types_mapper=lambda _: TEXT)
 
 
 def words(values: Sequence[str | None], which: Any) -> Any:
@@ -43,7 +42,7 @@ def words(values: Sequence[str | None], which: Any) -> Any:
     codes = np.empty(len(values) + 1, np.int32)
     codes[:-1] = np.fromiter(map(code_of.__getitem__, values), np.int32, len(values))
     codes[-1] = -1  # which a number of -1 points to
-    categories = pd.Index(ordered, dtype=_TEXT)
+    categories = pd.Index(ordered, dtype=TEXT)
     return pd.Categorical.from_codes(codes[which], categories=categories)
 
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from smtpnb.transcript import schema
 from smtpnb.transcript.display import TableFrame
+from smtpnb.transcript.text_dtype import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,7 +155,7 @@ def _is_tuples(series: pd.Series[Any]) -> bool:
 
 
 _DTYPES: Final[dict[str, Any]] = {
-    "text": pd.StringDtype("pyarrow", na_value=float("nan")),
+    "text": TEXT,
     "utc": pd.DatetimeTZDtype("us", "UTC"),
     "list": object,
 }

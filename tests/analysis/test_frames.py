@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from smtpnb.analysis.frames import plain_rows, table
 from smtpnb.analysis.pictured import middle_cut, note
+from smtpnb.transcript.text_dtype import TEXT
 
 DTYPES = {"who": "text", "n": "Int64", "ms": "float64", "ok": "boolean", "at": "utc"}
 
@@ -15,7 +15,7 @@ def test_a_table_has_its_columns_and_types_without_rows() -> None:
     assert empty.empty
     assert list(empty.columns) == list(DTYPES)
     assert list(empty.dtypes) == list(full.dtypes)
-    assert empty["who"].dtype == pd.StringDtype("pyarrow", na_value=np.nan)
+    assert empty["who"].dtype == TEXT
 
 
 def test_what_is_missing_is_null() -> None:

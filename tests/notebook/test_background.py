@@ -213,7 +213,7 @@ class Kernel:
 def test_in_a_kernel_the_line_is_updated_and_ends_as_the_answer(
     run: Callable[[str], Any], shell: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = run("%smtp connect sandbox")
+    answer: Reply = run("%smtp connect sandbox")
     kernel = Kernel(shell, monkeypatch)
     stops: list[str] = []
     handle = Handle("noop", "main", lambda: stops.append("stop"), kernel)

@@ -50,6 +50,12 @@ def _button(panel: Panel, name: str) -> Any:
     return special.get(name) or panel.verbs[name]
 
 
+def _display(panel: Panel) -> None:
+    """Do what a notebook does to show it, with ipywidgets 8 or 7."""
+    show = getattr(panel, "_repr_mimebundle_", None) or panel._ipython_display_
+    show()
+
+
 def _press(panel: Panel, *names: str) -> None:
     for name in names:
         assert not actions.why_not(panel.client, name)
@@ -349,7 +355,7 @@ def test_two_panels_of_one_client_and_python_stay_in_step(sandbox: Sandbox) -> N
     client = SmtpClient()
     one, two = Panel(client, sandbox), Panel(client, sandbox)
     for each in (one, two):
-        each._repr_mimebundle_()  # what a notebook asks for when it displays one
+        _display(each)  # what a notebook asks for when it displays one
     try:
         _button(one, "Connect").click()
         _until(lambda: "CONNECTED" in two.status.value)
@@ -413,7 +419,7 @@ def test_a_panel_of_a_name_follows_its_client(sandbox: Sandbox) -> None:
     clients = [SmtpClient(), SmtpClient()]
     named = {"main": clients[0]}
     panel = Panel(clients[0], sandbox, follow=lambda: named["main"])
-    panel._repr_mimebundle_()
+    _display(panel)
     try:
         clients[1].connect(sandbox)
         assert "CLOSED" in panel.status.value
@@ -431,7 +437,7 @@ def test_nothing_is_written_while_nothing_happens(
 ) -> None:
     painted: list[None] = []
     monkeypatch.setattr(panel, "_paint_buttons", lambda _: painted.append(None))
-    panel._repr_mimebundle_()
+    _display(panel)
     _until(lambda: bool(painted))
     threading.Event().wait(5 * PAUSE_S)
     assert len(painted) == 1
@@ -462,7 +468,7 @@ def test_the_magic_makes_a_panel_for_an_address(run: Callable[[str], Any]) -> No
 def test_nothing_is_left_behind(sandbox: Sandbox) -> None:
     with no_leaks():
         panel = Panel(target=sandbox)
-        panel._repr_mimebundle_()
+        _display(panel)
         _until(lambda: "CLOSED" in panel.status.value)
         for name in ("Connect", "EHLO", "QUIT"):
             _button(panel, name).click()

@@ -317,10 +317,21 @@ class Panel(Controls, w.VBox):
         peer = f" with {for_html(client.peer)}" if client.peer else ""
         return f"<p>session{peer}: <b>{client.state}</b></p>{said}"
 
-    def _repr_mimebundle_(self, **asked: Any) -> Any:
+    if hasattr(w.VBox, "_repr_mimebundle_"):
+
+        def _repr_mimebundle_(self, **asked: Any) -> Any:
+            self._begin()
+            return super()._repr_mimebundle_(**asked)
+
+    else:  # ipywidgets 7, which Colab has
+
+        def _ipython_display_(self, **asked: Any) -> None:
+            self._begin()
+            super()._ipython_display_(**asked)
+
+    def _begin(self) -> None:
         self._picture.display()
         self.painter.watch()
-        return super()._repr_mimebundle_(**asked)
 
     def close(self) -> None:
         """Take it off the page; the client stays as it is."""
