@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     )
     from smtpnb.protocol.parameters import DeliverBy as DeliverBy
     from smtpnb.protocol.parameters import Xtext as Xtext
+    from smtpnb.protocol.proxy import ProxyHeader as ProxyHeader
     from smtpnb.protocol.reply import Reply as Reply
     from smtpnb.protocol.sasl import Anonymous as Anonymous
     from smtpnb.protocol.sasl import CramMd5 as CramMd5
@@ -115,6 +116,7 @@ _HOMES: Final = {
     "smtpnb.protocol.commands": "Rcpt",
     "smtpnb.protocol.errors": _ERRORS,
     "smtpnb.protocol.parameters": "DeliverBy Xtext",
+    "smtpnb.protocol.proxy": "ProxyHeader",
     "smtpnb.message.delivery": "Delivery Recipient",
     "smtpnb.message.envelope": "MailObject",
     "smtpnb.protocol.reply": "Reply",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from smtpnb.protocol.proxy import ProxyHeader
     from smtpnb.protocol.reply import Reply
     from smtpnb.transcript import Transcript
     from smtpnb.transfer.body import Body
@@ -144,6 +145,7 @@ class Connection:
         verify: Verify | None = None,
         ca: str | None = None,
         disable: Iterable[str] = (),
+        proxy: ProxyHeader | None = None,
         timeout: float | None = None,
     ) -> Reply:
         """Connect and read the greeting.
@@ -166,6 +168,8 @@ class Connection:
             ca: PEM text or file of the CA to trust, for this connection.
             disable: EHLO keywords to take as if they were not announced, on this
                 connection, beside those of the client.
+            proxy: A `ProxyHeader` to send first, ahead of the greeting and of TLS (the
+                PROXY protocol, version 1 or 2).
             timeout: Seconds for everything up to the greeting; None for those of
                 each phase.
 
@@ -203,6 +207,7 @@ class Connection:
             "verify": verify,
             "ca": ca,
             "disable": keywords(disable),
+            "proxy": checked_proxy(proxy),
         }
         return self._guarded("connect", lambda at: self._open(dialled, limit, at))
 
@@ -222,7 +227,8 @@ class Connection:
         self._starttls_said = self._identity_said = None
         engine = self._new_engine(dialled["host"], dialled["port"], dialled)
         policy = trust if dialled["implicit_tls"] else None
-        return self._owner.drive(engine.open(policy, name, limit), shield)
+        steps = engine.open(policy, name, limit, dialled["proxy"])
+        return self._owner.drive(steps, shield)
 
     @staticmethod
     def _certified(server_hostname: str | None, host: str) -> str:
@@ -610,6 +616,20 @@ def port_of(host: str, port: object, protocol: object) -> int:
     if number == 25 and protocol == "lmtp":
         raise LocalProtocolError("LMTP is never spoken at port 25 (RFC 2033 section 5)")
     return number
+
+
+def checked_proxy(proxy: ProxyHeader | None) -> ProxyHeader | None:
+    """Return what may stand ahead of a session.
+
+    Raises:
+        LocalProtocolError: It is no `ProxyHeader`.
+    """
+    if proxy is not None and not hasattr(proxy, "octets"):
+        raise LocalProtocolError(
+            "proxy is a ProxyHeader(source, destination, version=1), not "
+            f"{type(proxy).__name__}"
+        )
+    return proxy
 
 
 def keywords(names: Iterable[str]) -> frozenset[str]:

@@ -268,7 +268,7 @@ class Deliveries(Iterator[Delivery]):
                 window=options.window,
                 limit=limit,
                 pausing=True,
-                most=options.per_connection,
+                most=self._most(engine),
                 quits=options.quit and options.overlap is not None,
                 convert=options.convert,
                 progress=client.on_progress,
@@ -296,6 +296,14 @@ class Deliveries(Iterator[Delivery]):
         if engine.connected:
             engine.end("421")
         return False
+
+    def _most(self, engine: Engine) -> int | None:
+        """How many messages this connection takes, if another one may follow it."""
+        mailmax = engine.session.capabilities.limits.mailmax
+        if mailmax is None or self._reconnect is None:
+            return self._options.per_connection
+        left = max(mailmax - engine.session.counted.mails, 0)
+        return min(left, self._options.per_connection or left)
 
     @staticmethod
     def _say_goodbye(engine: Engine, limit: float | None) -> Steps[None]:

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from smtpnb._connection import Connection, limit_of
+from smtpnb._connection import limit_of
+from smtpnb._extensions import ExtensionVerbs
 from smtpnb._pipeline import Pipeline
 from smtpnb.dialogues.converse import converse
 from smtpnb.message.content import octets_of
@@ -63,7 +64,7 @@ _T = TypeVar("_T")
 WINDOW: Final = 64
 
 
-class SmtpClient(Connection):
+class SmtpClient(ExtensionVerbs):
     """The client side of one SMTP session at a time.
 
     Arguments are those of `Connection`. After each verb look at `reply_code` and
@@ -557,6 +558,9 @@ class SmtpClient(Connection):
     ) -> Reply:
         """Send any verb with any argument, in any order; a transcript note says so.
 
+        ATRN and TURN, once granted, make the server the client: what it says then is no
+        reply, and what we say is `raw`.
+
         Raises:
             LocalProtocolError: A control character, or not a verb.
 
@@ -617,6 +621,8 @@ class SmtpClient(Connection):
                 return authenticate(engine, said)
             case commands.Auth() | commands.AuthResponse():
                 raise LocalProtocolError("yield the mechanism instead, Plain(...)")
+            case commands.Burl():
+                return engine.burl(said, None)
             case commands.Bdat():
                 raise LocalProtocolError("a dialogue sends no chunks: client.bdat()")
             case commands.StartTls():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from smtpnb.protocol.addresses import forward_path, reverse_path
 from smtpnb.protocol.errors import LocalProtocolError
-from smtpnb.protocol.line import line
+from smtpnb.protocol.line import line, without_urlauth
 from smtpnb.protocol.secret import Octets, placeholder
 
 if TYPE_CHECKING:
@@ -269,8 +269,8 @@ class Rcpt(_WithPath):
         parameters: As for `Mail`.
 
     Example:
-        >>> Rcpt("c@d.example", notify="NEVER").parameters
-        ('NOTIFY=NEVER',)
+        >>> Rcpt("c@d", notify="NEVER", orcpt="a+b@d").parameters
+        ('NOTIFY=NEVER', 'ORCPT=rfc822;a+2Bb@d')
     """
 
     __slots__ = ()
@@ -365,6 +365,85 @@ class Bdat(Command):
         return ("CHUNKING",)
 
 
+class Burl(Command):
+    r"""BURL: the server fetches a piece of the message itself (RFC 4468 section 3).
+
+    To the session it is a chunk, which a BDAT may precede or follow. The token of a
+    URLAUTH (RFC 4467) opens a mailbox, and is not shown.
+
+    Args:
+        url: What to fetch, most often imap://.
+        last: Whether the message ends with it.
+
+    Example:
+        >>> Burl("imap://h.example/;urlauth=submit+a:internal:91354a47", last=True)
+        Burl('imap://h.example/;urlauth=submit+a:internal:<secret 8 bytes>', last=True)
+    """
+
+    __slots__ = ("last", "step", "url")
+    verb = "BURL"
+
+    def __init__(self, url: str, *, last: bool = False) -> None:
+        self.url = url
+        self.last = last
+        self.step = "eod" if last else "body"
+
+    @property
+    def event(self) -> str:
+        """A chunk, or the last one."""
+        return "BDAT LAST" if self.last else "BDAT"
+
+    def objection(self) -> str:
+        """Return why the grammar objects to the URL."""
+        if ":" not in self.url or " " in self.url or not self.url.isascii():
+            return "a URL is one ASCII word with a scheme (RFC 4468 section 3.2)"
+        return ""
+
+    def _octets(self) -> Octets:
+        made = line("BURL", f"{self.url} LAST" if self.last else self.url)
+        wire = bytes(made.wire)
+        return Octets(wire, without_urlauth(wire))
+
+    def _needs(self) -> tuple[str, ...]:
+        return ("BURL",)
+
+    def __repr__(self) -> str:
+        url = without_urlauth(self.url.encode()).decode()
+        return f"Burl({url!r}, last={self.last})"
+
+
+class Etrn(Command):
+    """ETRN: start the queue for a host (RFC 1985 section 5).
+
+    Args:
+        node: The name of the host; "@" before it means its subdomains as well, "#" a
+            queue that the server names so.
+    """
+
+    __slots__ = ("node",)
+    verb = "ETRN"
+    step = "etrn"
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+
+    def objection(self) -> str:
+        """Return why the grammar objects to the name."""
+        name = self.node.removeprefix("@").removeprefix("#")
+        if not name or " " in self.node:
+            return (
+                f"{self.node!r}: the name of one host, or @ or # and a name (RFC 1985 "
+                "section 5.3)"
+            )
+        return ""
+
+    def _octets(self) -> Octets:
+        return line("ETRN", self.node)
+
+    def _needs(self) -> tuple[str, ...]:
+        return ("ETRN",)
+
+
 class Rset(Command):
     """RSET (RFC 5321 section 4.1.1.5)."""
 
@@ -449,14 +528,18 @@ class Custom(Command):
         # Upper case of some other letter may be ASCII ("\u017f" gives "S"): left alone,
         # and refused by `line`.
         self.verb = verb.upper() if verb.isascii() else verb
-        self.step = _STEP_OF.get(self.verb, "other")
         self.argument = argument
+        # No content follows BURL, as it does BDAT: its reply is that of a chunk.
+        burl = self.verb == "BURL"
+        self.step = step_of(self.event) if burl else _STEP_OF.get(self.verb, "other")
 
     @property
     def event(self) -> str:
-        """The verb; or "BDAT LAST", whoever wrote it."""
-        last = self.verb == "BDAT" and self.argument.upper().endswith(" LAST")
-        return "BDAT LAST" if last else self.verb
+        """The verb; or a chunk, "BDAT" or "BDAT LAST", whoever wrote it."""
+        if self.verb not in ("BDAT", "BURL"):
+            return self.verb
+        last = self.argument.upper().endswith(" LAST")
+        return "BDAT LAST" if last else "BDAT"
 
     @property
     def path_said(self) -> str | None:
@@ -483,6 +566,8 @@ class Custom(Command):
     @property
     def _shown_argument(self) -> str:
         # An initial response is a password in base64, whoever wrote it.
+        if self.verb == "BURL":
+            return without_urlauth(self.argument.encode()).decode()
         mechanism, space, initial = self.argument.partition(" ")
         if self.verb != "AUTH" or initial in ("", "="):
             return self.argument
@@ -562,7 +647,7 @@ _STEP_OF: Final[Mapping[str, str]] = {
     kind.verb: kind.step
     for kind in (
         *(Ehlo, Helo, Lhlo, StartTls, Auth, Mail, Rcpt, Data),
-        *(Rset, Noop, Vrfy, Expn, Help, Quit),
+        *(Rset, Noop, Vrfy, Expn, Help, Quit, Etrn),
     )
 }
 _STEP_OF_EVENT: Final[Mapping[str, str]] = {

@@ -38,6 +38,11 @@ _ANSWER: Final = (
     rb"[A-Za-z0-9+/=_-]+"
 )
 
+# The token of a URLAUTH, ";urlauth=" access ":" mechanism ":" token (RFC 4467 section
+# 3), and a password before the host, which no IMAP URL should have.
+_URLAUTH: Final = rb"(?i);URLAUTH=[^:\s]*:[^:\s]*:([^\s]+)"
+_USERINFO: Final = rb"(?i)(?<=://)[^/@:\s]*:([^/@\s]+)(?=@)"
+
 _NO_DASHES: Final = {ord("-"): None, ord("_"): None}
 
 
@@ -77,6 +82,22 @@ def line(verb: str, argument: str = "", *, utf8: bool = False) -> Octets:
             f"{verb} makes a line over {MAX_COMMAND_LINE} octets; nothing was sent"
         )
     return Octets(octets + b"\r\n")
+
+
+def without_urlauth(octets: bytes) -> bytes:
+    """Return a line with what opens a mailbox cut from its URLs.
+
+    >>> without_urlauth(b"BURL imap://h/;urlauth=submit+a:internal:91354a47 LAST")
+    b'BURL imap://h/;urlauth=submit+a:internal:<secret 8 bytes> LAST'
+    """
+    for pattern in (_URLAUTH, _USERINFO):
+        octets = re.sub(pattern, _cut_token, octets)
+    return octets
+
+
+def _cut_token(found: re.Match[bytes]) -> bytes:
+    start = found.start(1) - found.start()
+    return found[0][:start] + placeholder(len(found[1]))
 
 
 class SecretLines:
@@ -122,6 +143,8 @@ class SecretLines:
             start = max(found.end(1) - len(self._line), 0)
         elif asked or (self._answers and re.fullmatch(_ANSWER, line)):
             start = 0
+        elif (cut := self._cut_url(piece, line)) is not None:
+            return cut
         elif text:
             self._answers = re.match(_AUTH, line) is not None
         secret = text[start:]
@@ -130,9 +153,26 @@ class SecretLines:
         self._learn(line[found.end(1) :] if found is not None else line)
         return text[:start] + placeholder(len(secret)) + piece[len(text) :]
 
+    def _cut_url(self, piece: bytes, line: bytes) -> bytes | None:
+        """Cut a URL's secrets from the last piece of a line; None if it has none."""
+        cut = without_urlauth(line)
+        if cut == line:
+            return None
+        for pattern in (_URLAUTH, _USERINFO):
+            for token in re.findall(pattern, line):
+                self._redactor.learn(token)
+        # Of a line in pieces nobody can say where in the cut line this piece begins.
+        if self._line:
+            return placeholder(len(piece.rstrip(b"\r\n"))) + _end_of(piece)
+        return cut + _end_of(piece)
+
     def _learn(self, code: bytes) -> None:
         self._redactor.learn(code)
         with suppress(ValueError):
             octets = base64.b64decode(code, validate=True)
             for part in (octets, *octets.split(b"\0")):
                 self._redactor.learn(part)
+
+
+def _end_of(piece: bytes) -> bytes:
+    return piece[len(piece.rstrip(b"\r\n")) :]

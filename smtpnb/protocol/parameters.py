@@ -42,6 +42,8 @@ _DATE_TIME: Final = (
 )
 # RFC 3461 section 4.2: addr-type is an atom.
 _ADDR_TYPE: Final = r"[A-Za-z0-9!#$%&'*/?^_`{|}~.-]+"
+# Control characters, line ends of Unicode, halves of surrogate pairs.
+_UNSAFE: Final = "[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 MAX_ENVID: Final = 100  # characters, RFC 3461 section 4.4
 MAX_ORCPT: Final = 500  # octets, RFC 3461 section 4.2
 
@@ -50,9 +52,8 @@ class Xtext(str):
     r"""A text that is xtext already (RFC 3461 section 4), to be sent as it is.
 
     Example:
-        >>> from smtpnb.protocol.parameters import Xtext, xtext
-        >>> xtext("a+b"), xtext(Xtext("a+2Bb"))
-        ('a+2Bb', 'a+2Bb')
+        >>> Rcpt("c@d", orcpt=Xtext("rfc822;a+2Bb@d")).parameters
+        ('ORCPT=rfc822;a+2Bb@d',)
     """
 
     __slots__ = ()
@@ -332,8 +333,8 @@ class DeliverBy(Parameter):
         trace: Report each relay ("T").
 
     Example:
-        >>> DeliverBy(120, "R").value
-        '120;R'
+        >>> DeliverBy(3600, "N").word
+        'BY=3600;N'
     """
 
     __slots__ = ()
@@ -486,7 +487,7 @@ def _text(name: str, value: Any) -> str:
         raise LocalProtocolError(
             f"{name} is text, not {type(value).__name__}; nothing was sent"
         )
-    control = re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", value)
+    control = re.search(_UNSAFE, value)
     if control is not None:  # not even encoded, by no guard: who wants it says Xtext
         raise LocalProtocolError(
             f"{name} holds U+{ord(control.group()):04X}; nothing was sent"

@@ -101,15 +101,22 @@ _CHUNK: Final[dict[str, Mapping[int, State]]] = {
     "BDAT": {2: S.CHUNKS, **_SPOILT},
     "BDAT LAST": {2: S.READY, **_SPOILT},
 }
+# RFC 1985 section 4, and Postfix's own: between transactions.
+_BETWEEN: Final[dict[str, Mapping[int, State]]] = {
+    "ETRN": _STAY,
+    "XFORWARD": _STAY,
+    "XCLIENT": {2: S.CONNECTED},  # a new session begins
+}
 _CLOSING_ONLY: Final[dict[str, Mapping[int, State]]] = {"QUIT": _ANY_TIME["QUIT"]}
 
 TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
     S.CLOSED: {},
     # 554 and 521 greetings leave only QUIT (RFC 5321 section 3.1, RFC 7504).
     S.GREETING: {"greeting": {2: S.CONNECTED, 4: S.CLOSING, 5: S.CLOSING}},
-    S.CONNECTED: {**_ANY_TIME, "RSET": _STAY, "STARTTLS": {2: S.TLS}},
+    S.CONNECTED: {**_ANY_TIME, **_BETWEEN, "RSET": _STAY, "STARTTLS": {2: S.TLS}},
     S.READY: {
         **_ANY_TIME,
+        **_BETWEEN,
         "RSET": _STAY,
         "STARTTLS": {2: S.TLS},
         "AUTH": {3: S.AUTH},
@@ -402,6 +409,16 @@ class Session:
             given_up.append(objection)
         self.lifted = "; ".join(given_up)
 
+    def check_order(self, command: Command) -> None:
+        """Refuse what is out of order now, whatever else may speak against it.
+
+        Raises:
+            LocalProtocolError: It is out of order, or there is no connection.
+        """
+        self.lifted = self._out_of_order(command)
+        if self.lifted and ("order" not in self.lax or self.state is State.CLOSED):
+            raise LocalProtocolError(f"{self.lifted}; nothing was sent")
+
     def _objections(self, command: Command) -> Iterator[tuple[str, str]]:
         """What speaks against a command now: the guard, and its sentence or ""."""
         yield "order", self._out_of_order(command)
@@ -448,6 +465,8 @@ class Session:
 
     def _out_of_order(self, command: Command) -> str:
         event = command.event
+        if self.state is State.CLOSED:
+            return "not connected; connect() first"
         if event in self.table[self.state]:
             if event == "STARTTLS" and self.encrypted:
                 return "STARTTLS: the session is inside TLS already"
@@ -657,6 +676,8 @@ class Session:
             self.capabilities = Capabilities(domain=domain, known=True)
         elif event == "XCLIENT":  # a new session begins, as if just greeted
             self.capabilities, self.authenticated = Capabilities(), False
+            self.follower.over()
+            self.counted = Counted()
             self.state = State.CONNECTED
         elif in_auth or event == "AUTH":
             self.authenticated = True

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from smtpnb.sandbox.content import Kept
+from smtpnb.sandbox.extensions import OF_MAIL, OF_RCPT, Extensions, read_attributes
 from smtpnb.sandbox.heard import Book
 from smtpnb.sandbox.inbox import Inbox, Message
 from smtpnb.sandbox.mechanisms import SERVER_FIRST, Surroundings
@@ -23,7 +24,7 @@ from smtpnb.sandbox.paths import Path, is_mailbox, read_path
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from smtpnb.sandbox.accounts import Accounts
     from smtpnb.sandbox.faults import FaultBook
@@ -66,6 +67,9 @@ class Setup:
     faults: FaultBook
     lmtp: bool = False
     prdr: bool = False
+    extensions: Extensions = field(default_factory=Extensions)
+    urls: Mapping[str, bytes] = field(default_factory=dict)
+    proxied: bool = False
     inbox: Inbox = field(default_factory=Inbox)
     heard: Book = field(default_factory=Book)
 
@@ -82,6 +86,9 @@ class Transaction:
     chunked: bool = False
     poisoned: bool = False
     prdr: bool = False
+    parameters: dict[str, str | None] = field(default_factory=dict)
+    rcpt_parameters: list[dict[str, str | None]] = field(default_factory=list)
+    n_rcpt: int = 0
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -95,10 +102,16 @@ class Dialogue:
     Args:
         setup: What the sandbox is.
         tls: Whether the session is under TLS.
+        peer: What was said of the client (XCLIENT, the PROXY protocol).
     """
 
-    def __init__(self, setup: Setup, *, tls: bool) -> None:
+    def __init__(
+        self, setup: Setup, *, tls: bool, peer: dict[str, str] | None = None
+    ) -> None:
         self._setup = setup
+        self.peer = dict(peer or {})
+        self._n_mail = 0
+        self._domains: set[str] = set()
         self.tls = tls
         self._identity: str | None = None
         self._extended = False
@@ -110,7 +123,7 @@ class Dialogue:
             for verb in (
                 *(*hellos, self.mail, self.rcpt, self.data, self.rset),
                 *(self.noop, self.vrfy, self.expn, self.help, self.quit),
-                self.starttls,
+                *(self.starttls, self.etrn, self.xforward, self.xclient, self.burl),
             )
         }
 
@@ -146,6 +159,8 @@ class Dialogue:
     def _capabilities(self) -> list[str]:
         words = ["PIPELINING", f"SIZE {self._setup.size}", "8BITMIME", "SMTPUTF8"]
         words += ["CHUNKING", "BINARYMIME", "ENHANCEDSTATUSCODES", "VRFY", "HELP"]
+        extensions = self._setup.extensions
+        words += extensions.announced(tls=self.tls)
         # RFC 3207 section 4.2: not again under TLS.
         if self._setup.tls_context is not None and not self.tls:
             words.append("STARTTLS")
@@ -153,7 +168,8 @@ class Dialogue:
             words.append("PRDR")
         if self._auth_is_open():
             words.append(f"AUTH {' '.join(self.surroundings.offered)}")
-        return words
+        off = extensions.without
+        return [line for line in words if line.partition(" ")[0] not in off]
 
     def _auth_is_open(self) -> bool:
         return self._auth_is_served and (self.tls or self._setup.auth_without_tls)
@@ -226,8 +242,13 @@ class Dialogue:
         refusal = refusal or self._refuse_parameters(path.parameters)
         if refusal:
             return refusal
+        self._n_mail += 1
+        most = self._setup.extensions.limit("MAILMAX")
+        if most is not None and self._n_mail > most:
+            return "421 4.7.0 Too many transactions"
         self.transaction = Transaction(
             reverse_path=path.address,
+            parameters=path.parameters,
             smtputf8="SMTPUTF8" in path.parameters,
             body_type=(path.parameters.get("BODY") or "7BIT").upper(),
             kept=Kept(self._setup.size),
@@ -245,6 +266,13 @@ class Dialogue:
 
     def _refuse_parameters(self, parameters: dict[str, str | None]) -> str | None:
         for name, value in parameters.items():
+            if name in OF_MAIL:
+                refusal = self._setup.extensions.refuse_parameter(
+                    OF_MAIL, name, value, tls=self.tls
+                )
+                if refusal:
+                    return refusal
+                continue
             served = {"AUTH": bool(self._setup.accounts), "PRDR": self._setup.prdr}
             if name not in _PARAMETERS or not served.get(name, True):
                 return f"555 5.5.4 {name} is not served here"
@@ -270,12 +298,75 @@ class Dialogue:
         refusal = self._refuse_path(path, smtputf8=self.transaction.smtputf8)
         if refusal:
             return refusal
-        if path.parameters:
-            return f"555 5.5.4 {next(iter(path.parameters))} is not served here"
-        if len(self.transaction.recipients) >= _MOST_RECIPIENTS:
-            return "452 4.5.3 Too many recipients"
+        refusal = self._refuse_recipient(self.transaction, path)
+        if refusal:
+            return refusal
         self.transaction.recipients.append(path.address)
+        self.transaction.rcpt_parameters.append(path.parameters)
         return "250 2.1.5 Recipient taken"
+
+    def _refuse_recipient(self, transaction: Transaction, path: Path) -> str | None:
+        extensions = self._setup.extensions
+        for name, value in path.parameters.items():
+            refusal = extensions.refuse_parameter(OF_RCPT, name, value, tls=self.tls)
+            if refusal:
+                return refusal
+        # RFC 9422 section 4: RCPT commands count, and the domains of a session.
+        transaction.n_rcpt += 1
+        self._domains.add(path.address.rpartition("@")[2].lower())
+        most, domains = extensions.limit("RCPTMAX"), extensions.limit("RCPTDOMAINMAX")
+        if transaction.n_rcpt > (most or _MOST_RECIPIENTS):
+            return "452 4.5.3 Too many recipients"
+        if domains is not None and len(self._domains) > domains:
+            return "452 4.5.3 Too many domains"
+        return None
+
+    def etrn(self, argument: str) -> str:
+        """Hold no queue for anybody (RFC 1985 section 5)."""
+        if not self._setup.extensions.serves("ETRN"):
+            return "502 5.5.1 ETRN is not served here"
+        if self.transaction is not None:
+            return "503 5.5.1 Not inside a mail transaction"
+        if not argument or " " in argument:
+            return "501 5.5.4 Syntax: ETRN host"
+        return f"251 2.0.0 No messages waiting for {argument}"
+
+    def xforward(self, argument: str) -> str:
+        """Note whose message follows."""
+        refusal = self._take_attributes("XFORWARD", argument)
+        return refusal or "250 2.0.0 Noted"
+
+    def xclient(self, argument: str) -> str:
+        """Begin anew with another client; the session does it after the reply."""
+        refusal = self._take_attributes("XCLIENT", argument)
+        return refusal or f"220 {self._setup.hostname} ESMTP smtpnb sandbox"
+
+    def _take_attributes(self, verb: str, argument: str) -> str | None:
+        if not self._setup.extensions.serves(verb):
+            return f"502 5.5.1 {verb} is not served here"
+        if self.transaction is not None:
+            return "503 5.5.1 Not inside a mail transaction"
+        attributes = read_attributes(argument)
+        if attributes is None:
+            return f"501 5.5.4 Syntax: {verb} name=value"
+        self.peer |= attributes
+        return None
+
+    def burl(self, argument: str) -> str:
+        """Fetch from what the sandbox was given (RFC 4468 section 3)."""
+        url, _, last = argument.partition(" ")
+        if not self._setup.extensions.serves("BURL"):
+            return "502 5.5.1 BURL is not served here"
+        if not url or last.upper() not in ("", "LAST"):
+            return "501 5.5.4 Syntax: BURL url [LAST]"
+        refusal, transaction = self.refuse_chunk(), self.transaction
+        octets = self._setup.urls.get(url)
+        if refusal is None and octets is None:
+            refusal = "554 5.6.6 Not resolved"
+        if transaction is not None and octets is not None:
+            transaction.kept.add(octets)
+        n = len(octets or b"")
+        return self.end_chunk(n, last=bool(last), refusal=refusal)
 
     def data(self, argument: str) -> str:
         """Ask for the content, up to the lone dot."""
@@ -362,6 +453,9 @@ class Dialogue:
             smtputf8=transaction.smtputf8,
             body_type=transaction.body_type,
             octets=transaction.kept.octets(),
+            parameters=transaction.parameters,
+            rcpt_parameters=transaction.rcpt_parameters,
+            peer=dict(self.peer),
         )
         self._setup.inbox.add(message)
         return f"250 2.6.0 Message {message.n} taken, {message.size} octets"

@@ -39,6 +39,9 @@ class Message:
         smtputf8: Whether MAIL had SMTPUTF8.
         body_type: "7BIT", "8BITMIME" or "BINARYMIME".
         octets: The content, dots un-stuffed, nothing else changed.
+        parameters: What stood behind MAIL, as it stood there; None for no value.
+        rcpt_parameters: The same of each accepted RCPT.
+        peer: What was said of the client: XCLIENT, XFORWARD, the PROXY protocol.
     """
 
     n: int
@@ -52,6 +55,9 @@ class Message:
     smtputf8: bool
     body_type: str
     octets: bytes = field(repr=False)
+    parameters: dict[str, str | None] = field(default_factory=dict)
+    rcpt_parameters: list[dict[str, str | None]] = field(default_factory=list)
+    peer: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -86,6 +92,9 @@ _COLUMNS = {
     "size": "int64",
     "subject": "str",
     "octets": "object",
+    "parameters": "object",
+    "rcpt_parameters": "object",
+    "peer": "object",
 }
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from smtpnb.sandbox.accounts import Accounts
 from smtpnb.sandbox.certificates import issue
 from smtpnb.sandbox.dialogue import Setup
+from smtpnb.sandbox.extensions import Extensions
 from smtpnb.sandbox.faults import Fault, FaultBook
 from smtpnb.sandbox.mechanisms import MECHANISMS, USUAL
 from smtpnb.sandbox.session import Session
@@ -82,6 +83,11 @@ class Sandbox:
             be there, and is removed by `stop`.
         prdr: Announce PRDR: who says it with MAIL, and has several recipients, gets a
             353, a reply for each, and one for all of it.
+        extensions: Lines for the EHLO reply, such as "LIMITS RCPTMAX=3" (obeyed, RFC
+            9422) or "X-OWN"; of a keyword that is announced anyway they take the place.
+        without: Keywords not to announce and not to serve, such as "DSN".
+        urls: What BURL finds at a URL.
+        proxy_protocol: Read a PROXY header ahead of the greeting, as behind a proxy.
 
     Raises:
         ValueError: An argument is not among those above.
@@ -109,7 +115,13 @@ class Sandbox:
         protocol: Literal["smtp", "lmtp"] = "smtp",
         unix: str | Path | None = None,
         prdr: bool = False,
+        extensions: Iterable[str] = (),
+        without: Iterable[str] = (),
+        urls: Mapping[str, bytes] | None = None,
+        proxy_protocol: bool = False,
     ) -> None:
+        if proxy_protocol and tls == "implicit":
+            raise ValueError("Ahead of implicit TLS no PROXY header is read.")
         if protocol not in ("smtp", "lmtp"):
             raise ValueError(f"protocol is smtp or lmtp, not {protocol!r}.")
         if prdr and protocol == "lmtp":
@@ -136,6 +148,9 @@ class Sandbox:
             faults=FaultBook(tuple(faults), seed),
             lmtp=protocol == "lmtp",
             prdr=prdr,
+            extensions=Extensions(extensions, without),
+            urls=dict(urls or {}),
+            proxied=proxy_protocol,
         )
         self.protocol: Literal["smtp", "lmtp"] = protocol
         self._path = None if unix is None else Path(unix).absolute()

@@ -13,12 +13,14 @@ import binascii
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
+from smtpnb.protocol.line import without_urlauth
 from smtpnb.sandbox.connection import Connection
 from smtpnb.sandbox.content import Chunk, Dotted, Kept, arrival
 from smtpnb.sandbox.dialogue import SEPARATE, Dialogue, Setup, read_chunk
 from smtpnb.sandbox.heard import UNKNOWN, Heard
 from smtpnb.sandbox.mechanisms import MECHANISMS, Proof
 from smtpnb.sandbox.paths import read_path
+from smtpnb.sandbox.proxied import read_header
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,7 +31,15 @@ MOST_SESSIONS = 200
 # RFC 5321 section 4.5.3.1.4 and RFC 4954 section 4. MAIL grows by its parameters: SIZE
 # by 26 octets, SMTPUTF8 10, BODY 17, AUTH 500.
 _LINE = 512
-_LINES = {"mail": _LINE + 26 + 10 + 17 + 500, "auth": 12_288}
+# ENVID and RET 120, BY 17, REQUIRETLS 11, HOLDUNTIL 40, MT-PRIORITY 15; of RCPT NOTIFY
+# 28, ORCPT 500, RRVS 43 (RFC 3461, 2852, 8689, 4865, 6710, 7293). A URL is as long as
+# it is.
+_LINES = {
+    "mail": _LINE + 26 + 10 + 17 + 500 + 120 + 17 + 11 + 40 + 15,
+    "rcpt": _LINE + 28 + 500 + 43,
+    "burl": 4_096,
+    "auth": 12_288,
+}
 
 
 class Session(Connection):
@@ -65,6 +75,8 @@ class Session(Connection):
 
     async def converse(self) -> None:
         """Welcome, and answer until QUIT."""
+        if self._setup.proxied and not await self._read_proxy():
+            return
         if self._setup.implicit_tls:
             await self._upgrade()
         if self.crowd > MOST_SESSIONS:
@@ -76,6 +88,14 @@ class Session(Connection):
         await self.say(f"220 {self._setup.hostname} {spoken} smtpnb sandbox", fault)
         while await self._turn():
             pass
+
+    async def _read_proxy(self) -> bool:
+        """Read who the client is; False where it does not say so properly."""
+        peer = await read_header(self._reader)
+        if peer is None:
+            return False
+        self._dialogue.peer |= peer
+        return True
 
     async def _turn(self) -> bool:
         """Answer one command; return whether the session goes on."""
@@ -105,6 +125,8 @@ class Session(Connection):
         """Return a command without what may be a secret in it."""
         if step == "auth":
             return "AUTH", argument.partition(" ")[0]
+        if step == "burl":
+            return "BURL", without_urlauth(argument.encode()).decode()
         known = step in self._dialogue.verbs or step == "bdat"
         return (step.upper(), argument) if known else (UNKNOWN, "")
 
@@ -118,11 +140,18 @@ class Session(Connection):
             return True
         verb = self._dialogue.verbs.get(step)
         reply = verb(argument) if verb else self._dialogue.unknown(step)
-        if reply.startswith("220"):
+        upgrades = reply.startswith("220") and step == "starttls"
+        if upgrades:
             self.hold_input()
+        if step == "burl" and reply == SEPARATE:
+            await self._answer_each("BURL")
+            return True
         await self.say(reply, fault)
-        if reply.startswith("220"):
+        if upgrades:
             await self._upgrade()
+        elif reply.startswith("220"):  # XCLIENT: another client, a session anew
+            dialogue = self._dialogue
+            self._dialogue = Dialogue(self._setup, tls=dialogue.tls, peer=dialogue.peer)
         elif reply.startswith("354"):
             await self._data()
         return not reply.startswith("221")
@@ -144,7 +173,7 @@ class Session(Connection):
     async def _upgrade(self) -> None:
         await self.begin_tls(self._pick("tls"))
         # RFC 3207 section 4.2: nothing that was said before counts.
-        self._dialogue = Dialogue(self._setup, tls=True)
+        self._dialogue = Dialogue(self._setup, tls=True, peer=self._dialogue.peer)
 
     async def _auth(self, argument: str) -> str:
         """Speak a mechanism (RFC 4954 section 4) and return the final reply.

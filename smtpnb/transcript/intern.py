@@ -60,8 +60,8 @@ class Kind(NamedTuple):
     def event(self) -> str:
         """The word by which `protocol.transaction` knows it; "" if by none."""
         if self.step == "eod" or (self.step == "body" and self.verb is None):
-            return "BDAT LAST" if self.verb == "BDAT" else "."
-        return self.verb or ""
+            return "BDAT LAST" if self.verb in ("BDAT", "BURL") else "."
+        return "BDAT" if self.verb == "BURL" else self.verb or ""
 
 
 class Place(NamedTuple):

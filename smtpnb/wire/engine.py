@@ -23,6 +23,7 @@ from smtpnb.protocol.commands import (
     AuthCancel,
     AuthResponse,
     Bdat,
+    Burl,
     Command,
     Custom,
     EndOfData,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from smtpnb.protocol.guards import Lax
+    from smtpnb.protocol.proxy import ProxyHeader
     from smtpnb.protocol.secret import Octets
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
@@ -67,6 +69,7 @@ _T = TypeVar("_T")
 _MORE_THAN_A_LINE: Final[Mapping[type[Command], str]] = {
     StartTls: "starttls",
     Bdat: "bdat",
+    Burl: "burl",
     EndOfData: "end_data",
     AuthResponse: "auth",
     AuthCancel: "auth",
@@ -139,6 +142,7 @@ class Engine:
         policy: TlsPolicy | None,
         server_hostname: str,
         limit: float | None,
+        proxy: ProxyHeader | None = None,
     ) -> Steps[Reply]:
         """Resolve, connect, start TLS if there is a policy, and read the greeting.
 
@@ -146,6 +150,7 @@ class Engine:
             policy: For implicit TLS; None for a connection in clear.
             server_hostname: The name that the certificate must carry.
             limit: Absolute, for all of it together; None for those of each phase.
+            proxy: What to say ahead of everything.
         """
         exchange, log = self.exchange, self.log
         opening = exchange.deadline("connect", limit)
@@ -153,6 +158,10 @@ class Engine:
         addresses = yield from self.guard("resolve", found)
         attempt = connect(log, addresses, opening)
         exchange.stream = Stream((yield from self.guard("connect", attempt)))
+        if proxy is not None:
+            log.note("proxy", proxy.shown)
+            steps = exchange.ahead(proxy.octets(), opening)
+            yield from self.guard("connect", steps)
         if policy is not None:
             deadline = exchange.deadline("tls", limit)
             steps = self._handshake(policy, server_hostname, deadline)
@@ -182,7 +191,7 @@ class Engine:
         if session.state is State.AUTH and not isinstance(command, AuthCancel):
             # Whatever this line is, it stands where the secret stands.
             octets = self._secrets.cut(bytes(octets.wire), asked=True)
-        elif isinstance(command, Custom):
+        elif isinstance(command, (Custom, Burl)):
             octets = self._secrets.cut(bytes(octets.wire), asked=False)
         if session.lifted:
             self.log.note("lax", session.lifted)
@@ -197,6 +206,11 @@ class Engine:
             Cancelled: Cancelled meanwhile; the connection is closed.
         """
         octets = self.prepared(command)
+        return (yield from self.converse(command, octets, limit))
+
+    def following(self, command: Command, limit: float | None = None) -> Steps[Reply]:
+        """Send one more part of what a user said as one; its first part was checked."""
+        octets = command.octets(lax="syntax" in self.session.lax)
         return (yield from self.converse(command, octets, limit))
 
     def converse(
@@ -279,7 +293,7 @@ class Engine:
         """
         session = self.session
         if session.state not in _OPEN or session.begun_by_verb:
-            session.check(Mail(""))
+            session.check_order(Mail(""))
         self.require_replies_read()
 
     # A group of commands
@@ -371,6 +385,18 @@ class Engine:
         reply = yield from self.exchange.reply()
         self._leaving = None
         return reply
+
+    def burl(self, command: Burl, limit: float | None) -> Steps[Reply]:
+        """Send BURL, and return the reply (RFC 4468 section 3).
+
+        Raises:
+            LocalProtocolError: It is out of order or not offered; nothing left.
+        """
+        octets = self.prepared(command)
+        current = self.session.follower.current
+        if command.last and current is not None:  # whoever has the line has the end
+            current.end_at = self.exchange.sent + len(octets) - 1
+        return (yield from self.converse(command, octets, limit))
 
     # Raw octets
 

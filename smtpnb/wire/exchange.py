@@ -225,6 +225,12 @@ class Exchange:
         self._heed_421((octets,))
         return reply
 
+    def ahead(self, octets: bytes, deadline: float) -> Steps[None]:
+        """Write what stands ahead of SMTP; it is no line of the dialogue."""
+        view = memoryview(octets)
+        while view := view[self.connection.send_now(view) :]:
+            yield from self.connection.either(deadline)
+
     def write(
         self, octets: Octets, step: str, verb: str, deadline: float
     ) -> Steps[None]:

@@ -163,7 +163,7 @@ def _of(row: Mapping[str, Any]) -> Case:
     fault = row.get("error_type") if code is None else None
     named = step in {"mail", "rcpt"}
     # Content that ends in a dot is called so when the dot left; BDAT always is.
-    sent = step == "eod" and row.get("verb") != "BDAT"
+    sent = step == "eod" and row.get("verb") not in ("BDAT", "BURL")
     return Case(
         code=None if code is None else int(code),
         enhanced=enhanced,

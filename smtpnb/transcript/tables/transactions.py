@@ -261,7 +261,7 @@ class _Transactions:
     def _courses(self) -> Any:
         """For each exchange, in one octet, what was said and how it was answered."""
         event = np.zeros(len(self._step), np.uint8)
-        bdat = (self._rows["verb"] == "BDAT").to_numpy(bool)
+        bdat = self._rows["verb"].isin(["BDAT", "BURL"]).to_numpy(bool)
         for number, step in enumerate(("mail", "rcpt", "data", "eod"), 1):
             event[self._step == step] = number
         event[bdat & (self._step == "body")] = _EVENTS.index("BDAT")
