@@ -39,6 +39,10 @@ def client(sandbox: Sandbox) -> Iterator[SmtpClient]:
         yield made
 
 
+def name(value: object) -> str:
+    return "" if callable(value) else str(value)[:60]
+
+
 def said(client: SmtpClient, verb: str) -> list[str]:
     """What left of a verb, as the transcript shows it."""
     events = client.transcript.events()
@@ -93,7 +97,7 @@ VERBS: list[tuple[Callable[[SmtpClient], Any], list[str], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "lines", "code"), VERBS, ids=str)
+@pytest.mark.parametrize(("call", "lines", "code"), VERBS, ids=name)
 def test_a_verb_is_exactly_these_octets(
     client: SmtpClient,
     call: Callable[[SmtpClient], Any],
@@ -122,7 +126,7 @@ WRONG: list[tuple[Callable[[SmtpClient], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "sentence"), WRONG, ids=str)
+@pytest.mark.parametrize(("call", "sentence"), WRONG, ids=name)
 def test_a_verb_that_breaks_a_rule_sends_nothing(
     client: SmtpClient, call: Callable[[SmtpClient], Any], sentence: str
 ) -> None:
