@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers import dovecot_sasl
 from tests.servers.aio import running_aiosmtpd
 from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.dovecot_auth import running_dovecot_auth
@@ -81,6 +82,27 @@ def dovecot(sink: int) -> Iterator[Dovecot]:
     if os.geteuid() != 0:
         do_without("Dovecot starts as root only")
     with running_dovecot(command, sink) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cyrus() -> Iterator[Postfix]:
+    """A Postfix with Cyrus SASL, which knows ann."""
+    require_tool("saslpasswd2")
+    command = require_tool("postfix")
+    if os.geteuid() != 0:
+        do_without("Postfix starts as root only")
+    with running_postfix(command, accounts={"ann": dovecot_sasl.PASSWORD}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dovecot_of_mechanisms(sink: int) -> Iterator[dovecot_sasl.DovecotSasl]:
+    """A Dovecot that speaks every mechanism it has."""
+    command = require_tool("dovecot")
+    if os.geteuid() != 0:
+        do_without("Dovecot starts as root only")
+    with dovecot_sasl.running_dovecot_sasl(command, sink) as server:
         yield server
 
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 import trustme
 
 from tests.servers.maildir import Maildir
+from tests.support.tools import require_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # Recipients by their local part: one of each kind, and families of them.
 _MAIN = """\
@@ -68,6 +69,22 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = inet:127.0.0.1:{port}
 smtpd_tls_auth_only = yes
+"""
+# By Cyrus SASL, from a database of its own; in clear as well: a relay of the tests
+# stands in between and changes what it says.
+_CYRUS = """\
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = cyrus
+cyrus_sasl_config_path = {home}/etc/sasl
+smtpd_sasl_path = smtpd
+smtpd_sasl_local_domain = mx.test
+smtpd_sasl_security_options = noanonymous
+"""
+_CYRUS_OWN = """\
+pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: {home}/etc/sasl/sasldb2
+mech_list: PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 NTLM
 """
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
@@ -123,7 +140,12 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(command: str, *names: str, sasl: int = 0) -> Iterator[Postfix]:
+def running_postfix(
+    command: str,
+    *names: str,
+    sasl: int = 0,
+    accounts: Mapping[str, str] | None = None,
+) -> Iterator[Postfix]:
     """Start a Postfix, and stop it with everything it started.
 
     Args:
@@ -131,11 +153,14 @@ def running_postfix(command: str, *names: str, sasl: int = 0) -> Iterator[Postfi
         names: Of its certificate, beside localhost.
         sasl: The port of a Dovecot that knows who may log in; then only who has
             logged in may send to other domains.
+        accounts: Users and passwords that Cyrus SASL knows, by every mechanism it has.
     """
     # Not tmp_path: Postfix wants a folder that others may enter, all the way up.
     home = Path(tempfile.mkdtemp(prefix="smtpnb-postfix-"))
     try:
         port, ca = _configure(home, names, sasl)
+        if accounts:
+            _configure_cyrus(home, accounts)
         start = [command, "-c", str(home / "etc")]
         done = subprocess.run(
             [*start, "start"], capture_output=True, text=True, check=False, timeout=30
@@ -177,3 +202,20 @@ def _configure(home: Path, names: tuple[str, ...], sasl: int) -> tuple[int, str]
     (home / "etc" / "main.cf").write_text(main)
     (home / "etc" / "master.cf").write_text(_MASTER.format(port=port))
     return port, ca.cert_pem.bytes().decode()
+
+
+def _configure_cyrus(home: Path, accounts: Mapping[str, str]) -> None:
+    folder = home / "etc" / "sasl"
+    folder.mkdir(mode=0o755)
+    (folder / "smtpd.conf").write_text(_CYRUS_OWN.format(home=home))
+    for user, password in accounts.items():
+        add = [require_tool("saslpasswd2"), "-p", "-c", "-u", "mx.test"]
+        subprocess.run(
+            [*add, "-f", str(folder / "sasldb2"), user],
+            input=password.encode(),
+            check=True,
+            timeout=30,
+        )
+    (folder / "sasldb2").chmod(0o644)  # passwords of nobody
+    with (home / "etc" / "main.cf").open("a") as main:
+        main.write(_CYRUS.format(home=home))

@@ -53,7 +53,9 @@ class Ntlm(ClientFirst):
 
     def _responses(self, channel: Channel) -> Steps:
         context = yield Work(_context, "ntlm", self.user, self._password, channel)
-        challenge = yield (yield Work(_stepped, self.name, context, None))
+        # It says which flags we know; its beginning is that of the challenge, too.
+        first = yield Work(_stepped, self.name, context, None)
+        challenge = yield bytes(first)
         yield (yield Work(_stepped, self.name, context, challenge))
 
     def secrets(self) -> tuple[memoryview, ...]:
