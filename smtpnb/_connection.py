@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from smtpnb.message.delivery import Recipient
     from smtpnb.protocol.proxy import ProxyHeader
     from smtpnb.protocol.reply import Reply
     from smtpnb.transcript import Transcript
@@ -399,6 +400,22 @@ class Connection:
             [250]
         """
         return self._engine.exchange.last_replies if self._engine else ()
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """What became of the last mail transaction for each recipient.
+
+        Of a message that the verbs sent; `send` says it in its `Delivery`. With LMTP
+        and PRDR each recipient has a reply of its own to the end.
+
+        Example:
+            >>> client.data(content)
+            >>> [(each.forward_path, each.outcome) for each in client.recipients]
+        """
+        from smtpnb.message.delivery import recipients_of  # when first used
+
+        last = self._engine.session.follower.last if self._engine else None
+        return () if last is None else recipients_of(last)
 
     @property
     def reply_code(self) -> int | None:

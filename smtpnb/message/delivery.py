@@ -42,6 +42,17 @@ class Recipient(NamedTuple):
         return self.outcome == ACCEPTED
 
 
+def recipients_of(transaction: Transaction) -> tuple[Recipient, ...]:
+    """Return what became of a mail transaction for each recipient, in order."""
+    fates = transaction.of_recipients()
+    return tuple(
+        Recipient(path, outcome, None if octets is None else Reply(octets))
+        for path, (outcome, octets) in zip(
+            transaction.forward_paths, fates, strict=True
+        )
+    )
+
+
 class Delivery:
     """What became of one message.
 
@@ -110,14 +121,7 @@ class Delivery:
     @property
     def recipients(self) -> tuple[Recipient, ...]:
         """What became of it for each recipient, in order."""
-        transaction = self.transaction
-        fates = transaction.of_recipients()
-        return tuple(
-            Recipient(path, outcome, None if octets is None else Reply(octets))
-            for path, (outcome, octets) in zip(
-                transaction.forward_paths, fates, strict=True
-            )
-        )
+        return recipients_of(self.transaction)
 
     def __repr__(self) -> str:
         recipients = self.recipients

@@ -21,7 +21,7 @@ from smtpnb.protocol.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from smtpnb.message.delivery import Delivery
+    from smtpnb.message.delivery import Delivery, Recipient
 
 # Of many messages, so many that were not accepted are shown one by one.
 MOST_TOLD: Final = 20
@@ -109,24 +109,35 @@ class Answer(Reply):
         if self.tls is not None:
             facts = tls_facts(self.tls)
             lines = [f"  {name}: {for_terminal(text)}" for name, text in facts]
-        if self.note:
-            lines.append(f"  {self.note}")
+        lines += [f"  {line}" for line in self.note.splitlines()]
         return lines
 
     def _repr_html_(self) -> str:
         parts = [_reply_html(self, self.meaning, f"{1000 * self.seconds:.0f} ms")]
-        if self.verb == "ehlo" and self.ok:
+        if self.verb in ("ehlo", "lhlo") and self.ok:
             parts.append(_offer_html(Capabilities.from_reply(self)))
         if self.tls is not None:
             parts.append(_table(_escaped(tls_facts(self.tls))))
         if self.note:
-            parts.append(f"<div>{for_html(self.note)}</div>")
+            parts += [f"<div>{for_html(line)}</div>" for line in self.note.splitlines()]
         return f'<div class="smtpnb-answer {NO_LATEX}">{"".join(parts)}</div>'
 
 
 def after_content(reply: Reply) -> str:
     """Say what the reply to the end of a message means for the message."""
     return _OUTCOMES.get(reply.reply_class, "")
+
+
+def each_recipient(recipients: Iterable[Recipient]) -> str:
+    """Return lines: for how many a message was accepted, then one a recipient."""
+    rows = tuple(recipients)
+    n = sum(row.ok for row in rows)
+    lines = [
+        f"  {row.outcome:<9} <{for_terminal(row.forward_path)}>"
+        f"{'' if row.reply is None else f'  {row.reply}'}"
+        for row in rows
+    ]
+    return "\n".join([f"{n} of {len(rows)} recipients accepted", *lines])
 
 
 def tls_facts(tls: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -144,15 +155,7 @@ def tls_facts(tls: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def delivery_text(delivery: Delivery) -> str:
     """Return a delivery as lines: what became of it, then one for each recipient."""
-    rows = delivery.recipients
-    n = sum(row.ok for row in rows)
-    head = f"{delivery.outcome}: {n} of {len(rows)} recipients accepted"
-    lines = [
-        f"  {row.outcome:<9} <{for_terminal(row.forward_path)}>"
-        f"{'' if row.reply is None else f'  {row.reply}'}"
-        for row in rows
-    ]
-    return "\n".join([head, *lines])
+    return f"{delivery.outcome}: {each_recipient(delivery.recipients)}"
 
 
 def delivery_html(delivery: Delivery) -> str:

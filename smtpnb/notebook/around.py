@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from smtpnb.notebook.connecting import target_of
+from smtpnb.notebook.connecting import target_of, written
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
@@ -81,7 +81,7 @@ def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
         sessions.targets[name] = target_of(sessions, request)
     target, settings = sessions.targets.get(name, ("localhost", {}))
     if isinstance(target, str):
-        target = f"{target}:{settings.get('port', 25)}"
+        target = written(target, settings)
     # A later connect may give the name to another client.
     return Panel(
         client,

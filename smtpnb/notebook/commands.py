@@ -22,6 +22,7 @@ ACTIONS: Final[dict[str, Callable[[Sessions, SmtpClient, Request], Any]]] = {
     "connect": connecting.connect,
     "ehlo": verbs.ehlo,
     "helo": verbs.helo,
+    "lhlo": verbs.lhlo,
     "starttls": connecting.starttls,
     "auth": authenticating.auth,
     "mail": verbs.mail,

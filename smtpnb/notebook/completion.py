@@ -31,7 +31,18 @@ _NAMES: Final = {"use": "", "session": "", "compare": "@"}
 _VERB_OF: Final = {"end": "end of data"}
 _VERBS: Final = frozenset(
     (
-        *("ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "end", "bdat"),
+        *(
+            "ehlo",
+            "helo",
+            "lhlo",
+            "starttls",
+            "auth",
+            "mail",
+            "rcpt",
+            "data",
+            "end",
+            "bdat",
+        ),
         *("rset", "noop", "vrfy", "expn", "help", "quit"),
     )
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
-from smtpnb.notebook.line import bracketed, host_and_port
+from smtpnb.notebook.line import bracketed, place
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.session import State
 
@@ -67,9 +67,10 @@ def _dial(
     greeting = client.connect(host, **settings, timeout=timeout)
     if starttls and greeting.ok:
         name = settings.get("server_hostname")
-        client.ehlo().raise_for_status()
+        greet = client.lhlo if "LHLO" in client.allowed else client.ehlo
+        greet().raise_for_status()
         client.starttls(server_hostname=name).raise_for_status()
-        client.ehlo().raise_for_status()
+        greet().raise_for_status()
     return greeting
 
 
@@ -92,8 +93,18 @@ def target_of(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]
     text = word.text
     if len(request.words) == 2:  # as for telnet, nc and openssl
         text = f"{bracketed(text)}:{request.words[1].text}"
-    host, port = host_and_port(text)
-    return host, {"port": port, **_trust(host, request)}
+    host, settings = place(text)
+    if "--lmtp" in request.options:
+        settings["protocol"] = "lmtp"
+    return host, {**settings, **_trust(host, request)}
+
+
+def written(host: str, settings: dict[str, Any]) -> str:
+    """Return what `place` would make host and settings of."""
+    if host.startswith("unix:"):
+        return host
+    scheme = "lmtp://" if settings.get("protocol") == "lmtp" else ""
+    return f"{scheme}{host}:{settings.get('port', 25)}"
 
 
 def _trust(host: Any, request: Request) -> dict[str, Any]:

@@ -83,10 +83,11 @@ _MECHANISMS: Final = (
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
-        "[HOST[:PORT] | HOST PORT | sandbox | {sandbox}]",
+        "[HOST[:PORT] | HOST PORT | unix:/PATH | sandbox | {sandbox}]",
         "connect and read the greeting; without a word, to the last host",
         at_most=2,
         options={
+            "--lmtp": Option("", "speak LMTP, at a port that is not 25; LHLO greets"),
             "--tls": Option(
                 "MODE",
                 "implicit: from the first octet; starttls: also EHLO, STARTTLS, EHLO",
@@ -98,6 +99,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
     "ehlo": Command("[IDENTITY]", "greet, and learn what is offered", at_most=1),
     "helo": Command("[IDENTITY]", "greet a server of before 1995", at_most=1),
+    "lhlo": Command("[IDENTITY]", "greet in LMTP (RFC 2033)", at_most=1),
     "starttls": Command("", "begin TLS; EHLO is due again", options=_VERIFY),
     "auth": Command(
         "[USER [{password}]]",

@@ -169,6 +169,22 @@ def _value(expression: str, evaluate: Evaluate) -> Any:
         raise UsageError(f"{{{expression}}}: {kind}: {error}") from None
 
 
+def place(text: str) -> tuple[str, dict[str, Any]]:
+    """Cut what names a server, as `SmtpClient.connect` takes it.
+
+    Args:
+        text: HOST[:PORT], lmtp://HOST:PORT, or unix:/PATH.
+
+    Raises:
+        UsageError: The port is no number.
+    """
+    if text.startswith("unix:"):
+        return text, {}
+    bare = text.removeprefix("lmtp://")
+    host, port = host_and_port(bare)
+    return host, {"port": port, **({} if bare == text else {"protocol": "lmtp"})}
+
+
 def host_and_port(text: str) -> tuple[str, int]:
     """Cut HOST[:PORT]; an IPv6 address with a port stands in brackets.
 

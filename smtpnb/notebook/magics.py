@@ -189,9 +189,10 @@ class SmtpMagics(Magics):
                 else:
                     told.append(f" -> (content: {len(step.text.encode())} octets)")
                     reply = send_cell(client, request, step.text)
-            told.append(f"{'<-  ' if reply.ok else '<** '}{reply}")
+            finals = client.replies if step.is_content else (reply,)
+            told += [f"{'<-  ' if each.ok else '<** '}{each}" for each in finals]
             if wanted is not None and not (step.text.upper() == "DATA" and reply.ok):
-                expect.check(reply, wanted, step.text[:4].lower())
+                expect.check_all([*finals], wanted, step.text[:4].lower())
 
     def _content(self, request: Request, cell: str) -> str:
         if "--expand" in request.options:

@@ -7,10 +7,10 @@ the answer with what it means.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.notebook import expect
-from smtpnb.notebook.answers import Answer, after_content
+from smtpnb.notebook.answers import Answer, after_content, each_recipient
 from smtpnb.notebook.background import Handle
 from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
+
+
+# What may end a message: its replies can be many.
+_ENDS: Final = ("data", "end", "bdat")
 
 
 class Task(NamedTuple):
@@ -121,13 +125,17 @@ def _perform(task: Task, line: LiveLine | None) -> Any:
         client.lax = lax
         now = sessions.look(request.session) or client  # connect made it anew
         now.lax = lax
+    ended = request.command in _ENDS and len(now.replies) > 1
     if wanted is not None:
-        expect.check_all(value, wanted, request.command)
+        finals = [each for each in now.replies if each.code != 353]  # PRDR
+        expect.check_all(finals if ended else value, wanted, request.command)
     if not isinstance(value, Reply):
         return value
     facts = now.tls if now.tls is not tls else None
     seconds = time.monotonic() - began
     note = _note(request.command, value, in_cell=content is not None)
+    if ended:  # LMTP, PRDR: the last reply is not all
+        note = each_recipient(now.recipients)
     return Answer(value.octets, request.command, seconds, facts, note)
 
 

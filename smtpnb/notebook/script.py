@@ -95,10 +95,9 @@ def say(client: SmtpClient, line: str, timeout: float | None) -> Reply:
     verb, _, text = line.partition(" ")
     text = text.strip()
     match verb.upper():
-        case "EHLO":
-            return client.ehlo(text or None, timeout=timeout)
-        case "HELO":
-            return client.helo(text or None, timeout=timeout)
+        case "EHLO" | "HELO" | "LHLO" as hello:
+            greet = {"EHLO": client.ehlo, "HELO": client.helo, "LHLO": client.lhlo}
+            return greet[hello](text or None, timeout=timeout)
         case "STARTTLS":
             return client.starttls(timeout=timeout)
         case "DATA":

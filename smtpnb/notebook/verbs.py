@@ -95,6 +95,11 @@ def helo(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     return client.helo(request.text or None, timeout=request.number("--timeout"))
 
 
+def lhlo(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send LHLO."""
+    return client.lhlo(request.text or None, timeout=request.number("--timeout"))
+
+
 def rset(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send RSET."""
     return client.rset(timeout=request.number("--timeout"))

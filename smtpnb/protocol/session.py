@@ -623,6 +623,7 @@ class Session:
             return 0
         for event, octets in zip(events, replies[start : start + n], strict=True):
             transaction.answered(event, octets)
+        self.follower.last = transaction
         if events[-1] in ENDS:
             self.follower.over()
         elif "MAIL" in events[:2]:  # RSET may stand before it
@@ -714,6 +715,7 @@ class Session:
             self.follower.answered(event, reply.octets, owed.path, transaction)
         else:
             transaction.answered(event, reply.octets)
+            self.follower.last = transaction
             if event in ENDS:
                 self.follower.over()
         if transaction is None or event not in ENDS:

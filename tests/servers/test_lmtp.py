@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import smtplib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from smtpnb import LocalProtocolError, SmtpClient
+from smtpnb.notebook.panel.actions import Form, operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from smtpnb.message.delivery import Delivery
     from smtpnb.transfer.choose import Overlap
@@ -124,3 +125,17 @@ def test_who_says_ehlo_is_told_what_it_is(lmtp: DovecotLmtp) -> None:
         assert "lmtp" in client.transcript.text().lower().partition("ehlo")[2]
         with pytest.raises(LocalProtocolError, match='protocol="lmtp"'):
             client.send(CONTENT, "a@client.example", PATHS)
+
+
+def test_magic_and_panel_say_the_same(
+    client: SmtpClient, run: Callable[[str], Any]
+) -> None:
+    host, port = client.peer.rpartition(":")[::2]
+    where = client.peer if host == "unix" else f"{host}:{port} --lmtp"
+    run(f"m = {CONTENT!r}\n%smtp connect {where};")
+    delivery = run(f"%smtp send {{m}} --from a@client.example --to {','.join(PATHS)}")
+    assert told(delivery) == (OUTCOMES, CODES)
+    form = Form(sender="a@client.example", recipients=tuple(PATHS), content=CONTENT)
+    shown = operation(client, "Send", form)().text
+    for path, outcome in zip(PATHS, OUTCOMES, strict=True):
+        assert f"{path}: {outcome} (" in shown

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.error import UsageError
 
 from smtpnb.edges.text import one_line
-from smtpnb.notebook.line import host_and_port
+from smtpnb.notebook.line import place
 from smtpnb.notebook.panel.samples import with_crlf
 from smtpnb.notebook.panel.worker import Answer
 from smtpnb.protocol.session import State
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from smtpnb._connection import Target
     from smtpnb.client import SmtpClient
     from smtpnb.message.content import Content
-    from smtpnb.message.delivery import Delivery
+    from smtpnb.message.delivery import Delivery, Recipient
     from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.secret import Secret
 
@@ -184,7 +184,15 @@ def operation(client: SmtpClient, what: str, form: Form) -> Callable[[], Answer]
         ".": client.end_data,
         "QUIT": client.quit,
     }
-    return lambda: _answer(plain[what]())
+    return lambda: _answered(client, plain[what]())
+
+
+def _answered(client: SmtpClient, reply: Reply) -> Answer:
+    """The reply; or, where the end of a message had many, what each recipient got."""
+    if len(client.replies) < 2:
+        return _answer(reply)
+    rows = client.recipients
+    return Answer(any(row.ok for row in rows), _fates(rows))
 
 
 def _answer(reply: Reply) -> Answer:
@@ -209,14 +217,14 @@ def _connect(client: SmtpClient, form: Form) -> Answer:
     if form.target.startswith("unix:"):
         return _answer(client.connect(form.target))
     try:
-        host, port = host_and_port(form.target)
+        host, settings = place(form.target)
     except UsageError as error:
         raise ValueError(str(error)) from None
     trust = _trust(form)
     if not form.implicit_tls:
         trust.pop("server_hostname", None)  # STARTTLS will want it
     tls = form.implicit_tls
-    return _answer(client.connect(host, port, implicit_tls=tls, **trust))
+    return _answer(client.connect(host, **settings, implicit_tls=tls, **trust))
 
 
 def _starttls(client: SmtpClient, form: Form) -> Answer:
@@ -258,7 +266,7 @@ def _bdat(client: SmtpClient, form: Form) -> Answer:
     content = form.content
     if not isinstance(content, (str, bytes)):
         raise TypeError("BDAT sends what stands in the box, or octets; not a stream")
-    return _answer(client.bdat(with_crlf(content), last=True))
+    return _answered(client, client.bdat(with_crlf(content), last=True))
 
 
 def _send(client: SmtpClient, form: Form) -> Answer:
@@ -272,12 +280,16 @@ def _send(client: SmtpClient, form: Form) -> Answer:
 
 
 def _fate(delivery: Delivery) -> str:
+    return _fates(delivery.recipients) or str(delivery.outcome)
+
+
+def _fates(recipients: tuple[Recipient, ...]) -> str:
     said = [
         f"{each.forward_path}: {each.outcome}"
         + ("" if each.reply is None else f" ({one_line(str(each.reply))})")
-        for each in delivery.recipients
+        for each in recipients
     ]
-    return "; ".join(said) or str(delivery.outcome)
+    return "; ".join(said)
 
 
 def _raw(client: SmtpClient, form: Form) -> Answer:

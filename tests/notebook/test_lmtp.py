@@ -1,0 +1,104 @@
+"""LMTP in the front ends: each recipient has a verdict, and all of them are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from smtpnb import ReplyError, Sandbox, SmtpClient
+from smtpnb.notebook.line import place
+from smtpnb.notebook.panel.actions import Form, operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PATHS: Final = ("a@x.example", "over@x.example", "no@x.example", "d@x.example")
+MESSAGE: Final = "Subject: x\r\n\r\nhello\r\n"
+
+
+@pytest.fixture
+def lmtp(tmp_path: Path) -> Iterator[Sandbox]:
+    with Sandbox(protocol="lmtp", unix=tmp_path / "s") as sandbox:
+        sandbox.fault("rcpt", "no@*", reply="550 5.1.1 Nobody")
+        sandbox.fault("eod", "over@*", reply="552 5.2.2 Over quota")
+        yield sandbox
+
+
+def enveloped(run: Callable[[str], Any], lmtp: Sandbox) -> None:
+    run(f"%smtp connect {lmtp.host};\n%smtp lhlo;\n%smtp mail from:<a@x.example>;")
+    for path in PATHS:
+        run(f"%smtp rcpt to:<{path}>;")
+
+
+def test_a_cell_shows_what_each_recipient_got(
+    run: Callable[[str], Any], lmtp: Sandbox
+) -> None:
+    enveloped(run, lmtp)
+    shown = run(f"%%smtp data\n{MESSAGE}")
+    for text in (repr(shown), shown._repr_html_()):
+        assert "2 of 4 recipients accepted" in text
+        assert "552 5.2.2 Over quota" in text
+        assert text.count("x.example") >= 4
+
+
+def test_what_is_expected_is_expected_of_each(
+    run: Callable[[str], Any], lmtp: Sandbox
+) -> None:
+    enveloped(run, lmtp)
+    with pytest.raises(ReplyError, match="expected 250"):
+        run(f"%%smtp data --expect 250\n{MESSAGE}")
+    lmtp.clear_faults()
+    enveloped(run, lmtp)
+    assert run(f"%%smtp data --expect 250\n{MESSAGE}").ok
+
+
+def test_send_and_the_bare_dialogue(run: Callable[[str], Any], lmtp: Sandbox) -> None:
+    run(f"m = {MESSAGE!r}\n%smtp connect {lmtp.host};")
+    delivery = run(f"%smtp send {{m}} --from a@x.example --to {','.join(PATHS)}")
+    assert [row.outcome for row in delivery.recipients] == [
+        *("accepted", "refused", "refused", "accepted"),
+    ]
+    lines = "\n".join(f"RCPT TO:<{path}>" for path in PATHS)
+    said = run(f"%%smtp\nMAIL FROM:<a@x.example>\n{lines}\nDATA\nhello\n.\n")
+    finals = str(said).partition("(content")[2]
+    assert [word in finals for word in ("552 5.2.2", "250 2.6.0")] == [True, True]
+    assert len(finals.strip().splitlines()) == 1 + 3
+
+
+def test_lmtp_over_tcp_by_an_option(run: Callable[[str], Any]) -> None:
+    with Sandbox(protocol="lmtp") as sandbox:
+        run(f"%smtp connect 127.0.0.1:{sandbox.port} --lmtp --tls none;")
+        assert run("%smtp lhlo me.example").ok
+        assert "PIPELINING" in run("%smtp session").capabilities
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "settings"),
+    [
+        ("unix:/run/x y", "unix:/run/x y", {}),
+        ("lmtp://[::1]:24", "[::1]", {"port": 24, "protocol": "lmtp"}),
+        ("lmtp.example:24", "lmtp.example", {"port": 24}),
+    ],
+)
+def test_what_names_a_server(text: str, host: str, settings: dict[str, Any]) -> None:
+    assert place(text) == (host, settings)
+
+
+def test_the_panel_says_what_each_recipient_got(lmtp: Sandbox) -> None:
+    with SmtpClient() as client:
+        form = Form(
+            target=lmtp.host,
+            sender="a@x.example",
+            recipients=PATHS,
+            content=MESSAGE.encode(),
+        )
+        for what in ("Connect", "Send"):
+            answer = operation(client, what, form)()
+            assert answer.ok
+        words = "a@x.example: accepted", "over@x.example: refused (552"
+        assert all(word in answer.text for word in words)
+        for what in ("MAIL", "RCPT", "DATA"):
+            answer = operation(client, what, form)()
+        assert all(word in answer.text for word in words)
