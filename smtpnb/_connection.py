@@ -403,14 +403,17 @@ class Connection:
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """What became of the last mail transaction for each recipient.
+        r"""What became of the last mail transaction for each recipient.
 
         Of a message that the verbs sent; `send` says it in its `Delivery`. With LMTP
         and PRDR each recipient has a reply of its own to the end.
 
         Example:
-            >>> client.data(content)
+            >>> _ = client.mail_from("ann@example.org")
+            >>> _ = client.rcpt_to("bob@example.net")
+            >>> _ = client.data("Subject: hello\n\nHello.\n")
             >>> [(each.forward_path, each.outcome) for each in client.recipients]
+            [('bob@example.net', 'accepted')]
         """
         from smtpnb.message.delivery import recipients_of  # when first used
 
