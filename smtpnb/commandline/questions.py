@@ -1,0 +1,86 @@
+"""Questions of the command line: what does this reply mean, and how well is that said.
+
+``smtpnb explain "550 5.1.1 No such user"`` and ``smtpnb lint HOST``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Final
+
+from smtpnb.edges.text import for_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smtpnb.client import SmtpClient
+
+_BAD: Final = 3  # the exit code where a server broke a rule
+
+
+def explain(words: Sequence[str]) -> int:
+    """Explain what a server said.
+
+    Args:
+        words: The text; none, or "-", for standard input.
+
+    Returns:
+        0; 1 if there is nothing to explain in it.
+    """
+    from smtpnb.analysis import explain as explained
+
+    if words in ([], ["-"]):
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    else:
+        text = " ".join(words)
+    try:
+        sys.stdout.write(f"{explained(text)}\n")
+    except ValueError as error:
+        sys.stderr.write(f"smtpnb: {error}\n")
+        return 1
+    return 0
+
+
+def lint(words: Sequence[str]) -> int:
+    """Ask a server what harms nobody, and judge how it answered.
+
+    Args:
+        words: HOST or HOST:PORT, and options.
+
+    Returns:
+        0 if no rule was broken, 3 if one was, 2 if nobody answered.
+    """
+    from smtpnb.analysis import lint as linted
+    from smtpnb.client import SmtpClient
+    from smtpnb.dialogues.conformance import conformance_in_parts
+    from smtpnb.wire.tls import TlsPolicy
+
+    given = _parser().parse_args(words)
+    host, _, port = given.server.rpartition(":")
+    if not host or ":" in host or not port.isdecimal():
+        host, port = given.server, "25"
+    client = SmtpClient(tls=TlsPolicy("report"))
+
+    def connect() -> SmtpClient:
+        client.disconnect()
+        client.connect(host, int(port), timeout=given.timeout)
+        return client
+
+    answers = conformance_in_parts(connect)
+    findings = linted(client.transcript)
+    sys.stdout.write(f"{for_terminal(str(answers), newlines=True)}\n{findings}\n")
+    if not client.transcript or not answers:
+        return 2
+    return _BAD if (findings["verdict"] == "FAIL").any() else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="smtpnb lint",
+        description="Ask a server what harms nobody (no message is sent; it takes six "
+        "short connections), and judge its answers by the RFCs.",
+    )
+    parser.add_argument("server", metavar="HOST[:PORT]")
+    parser.add_argument("--timeout", type=float, default=30.0, help="seconds")
+    return parser
