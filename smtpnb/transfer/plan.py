@@ -344,6 +344,9 @@ class Way(ABC):
             else:
                 size, ascii_only = len(whole[0]), whole[2]
             job.envelope = self._envelopes.of(mail, size, ascii_only=ascii_only)
+            if mail.options is not None:
+                words = map(str.upper, mail.options.mail)
+                job.transaction.prdr = "PRDR" in words
             for given_up in self._envelopes.given_up:
                 self.engine.log.note("lax", given_up)
         except LocalProtocolError as error:

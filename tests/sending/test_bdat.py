@@ -121,3 +121,20 @@ def test_the_sandbox_takes_chunks_and_streams() -> None:
         ]
         assert [d.outcome for d in client.send_all(mails)] == ["accepted"] * 5
         assert len(sandbox.inbox()) == 5
+
+
+def test_binary_octets_arrive_as_they_are() -> None:
+    """BODY=BINARYMIME and BDAT: no octet is a line end, a dot or NUL (RFC 3030 3)."""
+    octets = bytes(range(256)) * 300 + b"\r\n.\r\n\n.\n\r.\r" + b"x" * 2000
+    with Sandbox() as sandbox, SmtpClient() as client:
+        client.connect(sandbox)
+        envelope = "a@x.example", ["b@x.example"]
+        delivery = client.send(octets, *envelope, body="BINARYMIME", line_ends="raw")
+        assert delivery.outcome == "accepted"
+        client.mail_from("a@x.example", body="BINARYMIME")
+        client.rcpt_to("b@x.example")
+        client.bdat(octets[:1001])
+        assert client.bdat(octets[1001:], last=True).ok
+        kept = sandbox.inbox()
+        assert set(kept["octets"]) == {octets}
+        assert set(kept["body_type"]) == {"BINARYMIME"}

@@ -58,6 +58,7 @@ tls_advertise_hosts = *
 tls_certificate = {home}/tls.pem
 tls_privatekey = {home}/tls.pem
 acl_smtp_rcpt = rcpt
+acl_smtp_data_prdr = prdr
 message_size_limit = 100M
 ignore_bounce_errors_after = 0s
 keep_malformed = 1d
@@ -74,6 +75,11 @@ rcpt:
           message = 550 5.7.1 closing now
   warn    local_parts = ^slow
           delay = 1s
+  accept
+
+prdr:
+  deny    local_parts = ^over
+          message = 552 5.2.2 Over quota
   accept
 
 begin routers

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from smtpnb import Cancelled, SmtpClient, State
+from smtpnb import Cancelled, LocalProtocolError, SmtpClient, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,6 +103,36 @@ def test_content_arrives_octet_for_octet(
     assert client.data(sent).ok
     count[0] += 1
     _check_arrived(_ours(postfix, name, count[0]), sent)
+
+
+@pytest.mark.parametrize("size", [7, 1000, 10_000_000])
+def test_chunks_arrive_octet_for_octet(
+    postfix: Postfix, client: SmtpClient, count: list[int], size: int
+) -> None:
+    """BDAT cuts anywhere: in a line end, before a dot, within a letter (RFC 3030)."""
+    name = f"chunks-{size}"
+    bodies = [body for kind, body in _BODIES.items() if kind != "big" or size > 7]
+    sent = f"{_HEAD.format(name=name)}\n{''.join(bodies)}"
+    octets = sent.replace("\n", "\r\n").encode()
+    assert client.mail_from("ann@client.example", body="8BITMIME").ok
+    assert client.rcpt_to("bob@example.test").ok
+    for start in range(0, len(octets), size):
+        last = start + size >= len(octets)
+        assert client.bdat(octets[start : start + size], last=last).ok
+    count[0] += 1
+    _check_arrived(_ours(postfix, name, count[0]), sent)
+
+
+def test_binarymime_is_not_announced_by_postfix(client: SmtpClient) -> None:
+    """It takes BDAT without BINARYMIME: we ask for neither, and it says 555 itself."""
+    assert "CHUNKING" in client.capabilities
+    assert "BINARYMIME" not in client.capabilities
+    with pytest.raises(LocalProtocolError, match="BINARYMIME"):
+        client.send(
+            b"\0", "ann@client.example", ["bob@example.test"], body="BINARYMIME"
+        )
+    client.lax = True
+    assert client.mail_from("ann@client.example", body="BINARYMIME").code == 555
 
 
 def test_a_slow_recipient_is_slow_in_the_table(client: SmtpClient) -> None:
