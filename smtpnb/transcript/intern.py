@@ -214,9 +214,12 @@ class Shapes:
         return len(self.shapes) - 1
 
 
+_ENCODE: Final = json.JSONEncoder(default=str).encode  # `dumps` makes one each time
+
+
 def _cut(octets: bytes) -> bool:
     return _CUT.search(octets) is not None
 
 
 def _json(facts: dict[str, Any]) -> str | None:
-    return json.dumps(facts, default=str) if facts else None
+    return _ENCODE(facts) if facts else None

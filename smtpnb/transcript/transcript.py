@@ -319,6 +319,8 @@ class Transcript(Views):
     def __init__(self, records: Sequence[Record]) -> None:
         self._records = records
         self._derived: list[Derivation] = []
+        self._seen: list[int] = []  # of each record, how many entries were read
+        self._n_events = 0
         self._known: tuple[list[int], pd.DataFrame | None] = [], None
         self._shapes = Shapes()
         self._lock = Lock()  # two readers; writers need none
@@ -425,26 +427,36 @@ class Transcript(Views):
                 last = [*each.events(start), *last]
                 if len(last) >= n:
                     break
-            size = sum(len(each.rows) // ROW.size for each in self._derived)
-            return last, size - len(last)
+            return last, self._n_events - len(last)
 
     def __len__(self) -> int:
         with self._lock:
             self._advance()
-            return sum(len(each.rows) // ROW.size for each in self._derived)
+            return self._n_events
 
     def _events(self) -> Sequence[Event]:
         return self._since(0)[0]
 
     def _advance(self) -> None:
         try:
-            for index, record in enumerate(list(self._records)):
+            sizes = [len(record.log) for record in list(self._records)]
+            # Of many sessions nearly all have ended: a look at their sizes is enough.
+            for index, size in enumerate(sizes):
                 if index == len(self._derived):
-                    self._derived.append(Derivation(record, self._shapes))
-                self._derived[index].advance()
+                    made = Derivation(self._records[index], self._shapes)
+                    self._derived.append(made)
+                    self._seen.append(0)
+                if size > self._seen[index]:
+                    each = self._derived[index]
+                    before = len(each.rows)
+                    each.advance()
+                    self._n_events += (len(each.rows) - before) // ROW.size
+                    self._seen[index] = each.n_entries
         except BaseException:
             # Interrupted between two entries: the next reader begins afresh.
             self._derived.clear()
+            self._seen.clear()
+            self._n_events = 0
             self._known = [], None
             raise
 

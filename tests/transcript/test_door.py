@@ -12,7 +12,8 @@ import pytest
 import smtpnb
 from smtpnb import SavedTranscript, Transcript, scan
 from smtpnb.analysis import latency, lint, reply_codes, slo, timeline, waterfall
-from smtpnb.transcript import door, schema
+from smtpnb.transcript import door, schema, tables
+from tests.bench import corpora
 from tests.transcript import logs
 
 if TYPE_CHECKING:
@@ -196,8 +197,8 @@ def test_a_tree_of_others_is_scanned(tmp_path: Path, transcript: Transcript) -> 
     one = scan(tmp_path, ["seq", "host", "half"], host="mx1.example.test", half="1")
     assert set(one["host"]) == {"mx1.example.test"}
     assert (one["seq"] % 2 == 1).all()
-    tables = smtpnb.transcript.tables.make("exchanges", whole)
-    assert len(tables) == len(transcript.exchanges())
+    made = tables.make("exchanges", whole)
+    assert len(made) == len(transcript.exchanges())
 
 
 def test_places_may_be_many_and_ranges_are_half_open(
@@ -218,3 +219,28 @@ def test_places_may_be_many_and_ranges_are_half_open(
     assert len(early) == (events["ts"] < middle).sum()
     with pytest.raises(FileNotFoundError):
         scan(str(tmp_path / "*.nothing"))
+
+
+@pytest.mark.parametrize("by_folder", [False, True])
+def test_few_of_many_are_what_they_are_among_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_folder: bool
+) -> None:
+    monkeypatch.setattr("smtpnb.transcript.store.files.ROWS_OF_A_GROUP", 100)
+    whole = Transcript(corpora.distinct(4000)).events()
+    host = whole["host"].iloc[2000]
+    if by_folder:
+        for name, part in pd.DataFrame(whole).groupby("host", observed=True):
+            folder = tmp_path / f"host={name}"
+            folder.mkdir()
+            table = pa.Table.from_pandas(part.drop(columns="host"))
+            pq.write_table(table, folder / "part-0.parquet")
+    else:
+        SavedTranscript(whole).save(tmp_path / "t.parquet")
+    found = scan(tmp_path, host=host)
+    alone = whole[whole["host"] == host]
+    assert 0 < len(found) < len(whole) / 8
+    assert found["text"].tolist() == alone["text"].tolist()
+    assert set(found["host"]) == {host}
+    exchanges = tables.make("exchanges", found)
+    assert exchanges["text"].equals(tables.make("exchanges", alone)["text"])
+    assert scan(tmp_path, ["step", "code"], host="nobody.test").empty

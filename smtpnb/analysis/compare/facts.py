@@ -20,6 +20,7 @@ from smtpnb.analysis.inputs import table_of
 from smtpnb.analysis.replies.classify import classify
 from smtpnb.analysis.replies.kinds import kinds
 from smtpnb.analysis.required import required
+from smtpnb.transcript.tables import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,8 +73,7 @@ class Side:
 
     def __init__(self, source: Source, by: Sequence[str]) -> None:
         events = required(table_of(source, "events"), ("session_id", "event", "seq"))
-        self._sessions = table_of(events, "sessions")
-        self._exchanges = table_of(events, "exchanges")
+        self._sessions, self._exchanges = several(events, "sessions", "exchanges")
         required(self._sessions, by)
         columns = [self._sessions[name].astype(object) for name in by]
         rows = list(zip(*columns, strict=True))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from smtpnb.analysis.explain import advice, cases
 from smtpnb.analysis.explain.evidence import codes_say, judged, speaker
 from smtpnb.analysis.explain.explanation import Explanation
-from smtpnb.analysis.inputs import events_of
+from smtpnb.analysis.one_session import events_of_one
 from smtpnb.analysis.replies.permanence import (
     FOR_GOOD,
     FOR_NOW,
@@ -29,7 +29,6 @@ from smtpnb.edges.text import one_line
 from smtpnb.message.delivery import Delivery
 from smtpnb.protocol.reply import Reply
 from smtpnb.transcript.tables import rows
-from smtpnb.transcript.transcript import of_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,8 +127,9 @@ def explain(thing: Any, *, session: int | str = -1) -> Explanation:
     if isinstance(thing, bool) or thing is None:
         raise TypeError(f"nothing to explain: {thing!r}")
     if hasattr(thing, "exchanges") or "event" in getattr(thing, "columns", ()):
-        events = events_of(thing)
-        return _session(of_one(events, session)) if len(events) else _NOTHING
+        if not len(thing):
+            return _NOTHING
+        return _session(events_of_one(thing, session))
     case = _case(thing)
     if case.refused:
         return _refusal(case)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.inputs import table_of
+from smtpnb.transcript.tables import several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,9 +68,9 @@ def _of_events(events: pd.DataFrame) -> pd.DataFrame:
     import numpy as np  # loaded only when used
     import pandas as pd
 
-    transactions = table_of(events, "transactions")
-    sessions = table_of(events, "sessions")
-    exchanges = table_of(events, "exchanges")
+    transactions, sessions, exchanges = several(
+        events, "transactions", "sessions", "exchanges"
+    )
     names = pd.Index(sessions["session_id"])
     setup = sessions[list(_SETUP)].fillna(0.0).sum(axis=1).to_numpy()
     busy = _busy_ms(exchanges, names)

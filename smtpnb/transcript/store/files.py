@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 
 SUFFIXES: Final = (".parquet", ".jsonl")
+# `scan` reads groups in which something is wanted. In smaller ones texts stand oftener.
+ROWS_OF_A_GROUP: Final = 32_768
 MAX_ROWS: Final = 50_000_000
 MAX_CELL: Final = 1024 * 1024  # a reply holds at most 64 KiB
 MAX_OCTETS: Final = 8 * 1024**3  # once decompressed
@@ -204,6 +206,7 @@ def _write_parquet(table: pa.Table, file: Any) -> None:
         file,
         compression="zstd",
         compression_level=3,
+        row_group_size=ROWS_OF_A_GROUP,
     )
 
 

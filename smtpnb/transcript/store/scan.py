@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Place = str | Path
 
 _KEY: Final = ("session_id", "seq")
+_FEW: Final = 8  # rows are few, if fewer than one of these
 _GLOB: Final = frozenset("*?[")
 
 
@@ -132,23 +133,65 @@ def _parts(
     parts: Sequence[Path], columns: list[str], wanted: Any, told: list[str]
 ) -> pa.Table:
     files.check_parquet(*parts, told=told)
-    kind = ds.ParquetFileFormat(dictionary_columns=files.TEXTS)
+    # Texts of others may be of a type that is not ours; the schema says which.
+    dataset = _dataset(parts, told, encoded=False)
+    condition = _condition(wanted, dataset.schema)
+    if condition is None:
+        table = _dataset(parts, told, encoded=True).to_table(columns=columns)
+    else:
+        table = _matching(parts, columns, condition, told)
+    files.check_cells(table)
+    return table
+
+
+def _dataset(parts: Sequence[Path], told: list[str], *, encoded: bool) -> ds.Dataset:
+    """Return the files as one; texts each once (`encoded`), or in each row."""
     plain = schema.arrow(schema.EVENTS)
     by_folder = [
         plain.field(name) if name in plain.names else pa.field(name, pa.string())
         for name in told
     ]
-    fields = {field.name: field for field in (*files.ENCODED, *by_folder)}
-    dataset = ds.dataset(
+    own = files.ENCODED if encoded else plain
+    fields = {field.name: field for field in (*own, *by_folder)}
+    texts = files.TEXTS if encoded else []
+    return ds.dataset(
         [str(part) for part in parts],
-        format=kind,
+        format=ds.ParquetFileFormat(dictionary_columns=texts),
         schema=pa.schema(fields.values()),
         partitioning=ds.partitioning(pa.schema(by_folder), flavor="hive"),
     )
-    # Texts of others may be of a type that is not ours; the schema says which.
-    condition = _condition(wanted, pa.schema(fields.values()))
-    table = dataset.to_table(columns=columns, filter=condition)
-    files.check_cells(table)
+
+
+def _matching(
+    parts: Sequence[Path], columns: list[str], condition: ds.Expression, told: list[str]
+) -> pa.Table:
+    """Read the row groups in which something is wanted, and no others.
+
+    Which ones these are tell their statistics, and then the columns asked about, which
+    are little beside all. Of a few rows their own texts are read, and not the
+    dictionaries of whole row groups.
+    """
+    dataset = _dataset(parts, told, encoded=False)
+    groups = [
+        (group, group.scanner(dataset.schema, filter=condition).count_rows())
+        for fragment in dataset.get_fragments(filter=condition)
+        for group in fragment.split_by_row_group(condition, dataset.schema)
+    ]
+    n = sum(count for _, count in groups)
+    few = n * _FEW < sum(fragment.count_rows() for fragment in dataset.get_fragments())
+    if not few:
+        encoded = _dataset(parts, told, encoded=True)
+        return encoded.to_table(columns=columns, filter=condition)
+    found = [
+        group.to_table(schema=dataset.schema, columns=columns, filter=condition)
+        for group, count in groups
+        if count
+    ]
+    chosen = pa.schema([dataset.schema.field(name) for name in columns])
+    table = pa.concat_tables([chosen.empty_table(), *found])
+    for at, name in enumerate(columns):
+        if name in files.TEXTS and name not in told:
+            table = table.set_column(at, name, table[name].dictionary_encode())
     return table
 
 

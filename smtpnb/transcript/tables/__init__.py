@@ -43,6 +43,22 @@ def make(table: Table, events: Events) -> pd.DataFrame:
     return schema.shown(made, table)
 
 
+def several(events: Events, *wanted: Table) -> list[pd.DataFrame]:
+    """Return tables of events but themselves, of which the exchanges are found once.
+
+    Args:
+        events: As for `make`.
+        wanted: The tables.
+    """
+    from smtpnb.transcript.tables.exchanges import Exchanges  # loads pandas
+
+    frame = _frame(events)
+    exchanges = Exchanges(frame)
+    modules = [import_module(f"{__name__}.{table}") for table in wanted]
+    made = [module.frame(frame, exchanges) for module in modules]
+    return [schema.shown(*each) for each in zip(made, wanted, strict=True)]
+
+
 def rows(table: Table, events: Events) -> list[dict[str, Any]]:
     """Return the rows of a table by column, None for null: for a few events."""
     frame = make(table, events)
@@ -80,6 +96,16 @@ def plain(column: pd.Series[Any]) -> list[Any]:
     Args:
         column: A column of a table of ours; wall times become microseconds.
     """
+    import numpy as np  # loaded only when used
+    import pandas as pd
+
     if column.name == "ts":
         return list(column.dt.as_unit("us").astype("int64").tolist())
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        # Of a few rows of many only their own words are made Python's.
+        codes = column.cat.codes.to_numpy()
+        used, which = np.unique(codes, return_inverse=True)
+        known = column.cat.categories.take(used[used >= 0]).tolist()
+        words = [None] * int((used < 0).any()) + known
+        return [words[number] for number in which.tolist()]
     return list(column.astype(object).where(column.notna(), None).tolist())

@@ -32,9 +32,14 @@ _FIRST: Final = (
 )
 
 
-def frame(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the exchanges of an events frame (`schema.EXCHANGES`)."""
-    return Exchanges(events).frame
+def frame(events: pd.DataFrame, made: Exchanges | None = None) -> pd.DataFrame:
+    """Return the exchanges of an events frame (`schema.EXCHANGES`).
+
+    Args:
+        events: The frame.
+        made: The exchanges of these events, if somebody has them.
+    """
+    return (Exchanges(events) if made is None else made).frame
 
 
 class Exchanges:

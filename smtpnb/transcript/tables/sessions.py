@@ -11,17 +11,19 @@ of our own: "cancelled". This module knows nothing of records.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
+from smtpnb.edges.text import for_terminal
 from smtpnb.transcript import columns as col
 from smtpnb.transcript import schema
 from smtpnb.transcript.parse import software
 from smtpnb.transcript.schema import PHASES, SESSIONS, VERSION
-from smtpnb.transcript.tables.exchanges import Exchanges, facts, us
+from smtpnb.transcript.tables.exchanges import Exchanges, us
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,15 +51,17 @@ _OUTCOMES: Final[Mapping[str, str]] = {
 }
 
 
-def frame(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the sessions of an events frame (`schema.SESSIONS`), in order."""
+def frame(events: pd.DataFrame, made: Exchanges | None = None) -> pd.DataFrame:
+    """Return the sessions of an events frame (`schema.SESSIONS`), in order.
+
+    Args:
+        events: The frame.
+        made: The exchanges of these events, if somebody has them.
+    """
     which, names = pd.factorize(events["session_id"])
-    rows = _told(events, which, len(names))
-    columns = _begun(events, which, len(names)) | _sums(events, names)
-    columns |= phases(events, which, len(names))
-    told = [column for column in SESSIONS if column.name not in columns]
-    whole = schema.build(told, rows)
-    columns |= {str(name): whole[name] for name in whole}
+    exchanges = Exchanges(events) if made is None else made
+    columns = _begun(events, which, len(names)) | _sums(events, exchanges, names)
+    columns |= phases(events, which, len(names)) | _told(events, which, len(names))
     columns["session_id"] = col.text([*names], np.arange(len(names)))
     return schema.complete(SESSIONS, columns, len(names))
 
@@ -139,9 +143,9 @@ def _begun(events: pd.DataFrame, which: Any, n: int) -> dict[str, Any]:
     }
 
 
-def _sums(events: pd.DataFrame, names: Any) -> dict[str, Any]:
+def _sums(events: pd.DataFrame, exchanges: Exchanges, names: Any) -> dict[str, Any]:
     """What the exchanges of each session add up to."""
-    rows, n = Exchanges(events).frame, len(names)
+    rows, n = exchanges.frame, len(names)
     mine = pd.Index(names).get_indexer(rows["session_id"])
     inside = events[["session_id", "transaction_no"]].dropna().drop_duplicates()
     begun = pd.Index(names).get_indexer(inside["session_id"])
@@ -159,74 +163,174 @@ def _sums(events: pd.DataFrame, names: Any) -> dict[str, Any]:
     return columns
 
 
-def _told(events: pd.DataFrame, which: Any, n: int) -> list[Row]:
-    """What single events say of their session, those that say anything."""
-    telling = (
-        events["event"].isin(["connect", "tls", "error", "close"])
-        | ((events["event"] == "reply") & events["step"].isin(["greeting", "ehlo"]))
-    ).to_numpy()
-    said = events[telling]
-    details = said["detail"].array
-    known = [*facts(details.categories, dict), {}]
-    rows: list[Row] = [{"tls_mode": "none"} for _ in range(n)]
-    columns = [said[name].astype(object) for name in ("event", "step", "text")]
-    columns += [said["peer_ip"].astype(object), said["code"].fillna(0)]
-    for session, detail, *event in zip(
-        which[telling].tolist(), details.codes.tolist(), *columns, strict=True
+def _told(events: pd.DataFrame, which: Any, n: int) -> dict[str, Any]:
+    """What single events say of their session: the last of each kind that says it."""
+    said = _Said(events, which, n)
+    columns = _connected(said) | _secured(said) | _greeted(said) | _offered(said)
+    error, closed = said.last("error"), said.last("close") >= 0
+    columns |= {
+        "error_type": col.words(said.facts(error, "kind"), np.arange(n)),
+        "error_text": said.take("text", error),
+    }
+    steps = said.take("step", error)
+    return columns | {"outcome": _outcomes(columns, steps, closed)}
+
+
+class _Said:
+    """The events of sessions, and for each session where the last of a kind stands."""
+
+    def __init__(self, events: pd.DataFrame, which: Any, n: int) -> None:
+        self.events, self.which, self.n = events, which, n
+        self._kind = events["event"].array
+        self._details = events["detail"].array
+        self._parsed: dict[int, dict[str, Any]] = {-1: {}}
+
+    def at(self, kind: str, step: str = "") -> Any:
+        """The places of the events of a kind, and of a step."""
+        chosen = self._kind == kind
+        if step:
+            chosen &= self.events["step"].array == step
+        return np.flatnonzero(np.asarray(chosen, bool))
+
+    def last(self, kind: str, step: str = "") -> Any:
+        return self.last_of(self.at(kind, step))
+
+    def last_of(self, places: Any) -> Any:
+        """For each session the last of some events, -1 without one."""
+        found = np.full(self.n, -1)
+        found[self.which[places]] = places
+        return found
+
+    def take(self, name: str, places: Any) -> Any:
+        column = self.events[name].array.take(places, allow_fill=True)
+        if isinstance(column, pd.Categorical):
+            return column.remove_unused_categories()
+        return column
+
+    def detail(self, places: Any) -> list[dict[str, Any]]:
+        """The details of events; each text is read once."""
+        codes = np.where(places < 0, -1, self._details.codes[places])
+        new = [code for code in np.unique(codes).tolist() if code not in self._parsed]
+        texts = self._details.categories.take(new).tolist() if new else []
+        for code, text in zip(new, texts, strict=True):
+            self._parsed[code] = json.loads(text)
+        return [self._parsed[code] for code in codes.tolist()]
+
+    def facts(self, places: Any, name: str) -> list[Any]:
+        """One fact of the details of events."""
+        return [known.get(name) for known in self.detail(places)]
+
+
+def _connected(said: _Said) -> dict[str, Any]:
+    places = said.at("connect")
+    failed = np.array([bool(error) for error in said.facts(places, "error")], bool)
+    there = said.events["peer_ip"].notna().to_numpy()[places]
+    last = said.last_of(places[there & ~failed])
+    peer = said.take("peer_ip", last)
+    # A path is that of a unix socket.
+    versions = [
+        None if word.startswith("/") else 6 if ":" in word else 4
+        for word in peer.categories
+    ]
+    return {
+        "peer_ip": peer,
+        "ip_version": col.numbers(versions, peer.codes, np.int8),
+        "local_ip": col.words(said.facts(last, "local"), np.arange(said.n)),
+    }
+
+
+def _secured(said: _Said) -> dict[str, Any]:
+    """What TLS came to: the last attempt; the mode is of the last that succeeded."""
+    places = said.at("tls")
+    known = said.detail(places)
+    rows: list[Row] = [{"tls_mode": "none"} for _ in range(said.n)]
+    for session, facts in zip(said.which[places].tolist(), known, strict=True):
+        row = rows[session]
+        if not facts.get("error"):
+            row["tls_mode"] = "implicit" if facts.get("implicit") else "starttls"
+        for name, fact in _TLS_FACTS.items():
+            value = facts.get(fact)
+            row[name] = _us(value) if name.startswith("cert_not_") else value
+    columns = [c for c in SESSIONS if c.name == "tls_mode" or c.name in _TLS_FACTS]
+    made = schema.build(columns, rows)
+    return {str(name): made[name] for name in made}
+
+
+def _greeted(said: _Said) -> dict[str, Any]:
+    last = said.last("reply", "greeting")
+    text = said.take("text", last)
+    code = pd.array(said.take("code", last), dtype="Int16")
+    which, texts = pd.factorize(text)
+    makes = [software(each) for each in texts.tolist()]
+    # A greeting without a word is a greeting all the same.
+    empty = (last >= 0) & np.asarray(text.isna(), bool)
+    if empty.any():
+        text = pd.Series(text).mask(empty, "").array
+    return {
+        "greeting": text,
+        "greeting_code": code,
+        "software": col.words(makes, which),
+    }
+
+
+def _offered(said: _Said) -> dict[str, Any]:
+    """What EHLO offered: before STARTTLS, behind it, and as it was said last."""
+    places = said.at("reply", "ehlo")
+    known = said.detail(places)
+    tells = np.array(["capabilities" in facts for facts in known], bool)
+    places = places[tells]
+    since = np.full(said.n, len(said.events))
+    tls = said.at("tls")
+    done = [
+        not (facts.get("error") or facts.get("implicit")) for facts in said.detail(tls)
+    ]
+    tls = tls[np.array(done, bool)]
+    np.minimum.at(since, said.which[tls], tls)
+    later = places > since[said.which[places]]
+    before, behind, last = (
+        said.last_of(some) for some in (places[~later], places[later], places)
+    )
+    return {
+        "capabilities": _lists(said.facts(before, "capabilities")),
+        "capabilities_tls": _lists(said.facts(behind, "capabilities")),
+        "auth_mechs": _lists(said.facts(last, "auth_mechs")),
+        "size_limit": col.numbers(
+            said.facts(last, "size_limit"), np.arange(said.n), np.int64
+        ),
+    }
+
+
+def _lists(values: list[list[str] | None]) -> Any:
+    """A column of tuples; what is the same is one tuple."""
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    column = np.empty(len(values), object)
+    for place, value in enumerate(values):
+        if value is not None:
+            words = tuple(value)
+            if words not in known:
+                known[words] = tuple(map(for_terminal, words))
+            column[place] = known[words]
+    return pd.Series(column, dtype=object)
+
+
+def _outcomes(columns: dict[str, Any], steps: Any, closed: Any) -> Any:
+    """How each session went; null if it goes on."""
+    refused = (columns["greeting_code"] >= 400).fillna(value=False).to_numpy(bool)
+    words: Any = np.where(refused, "application-error", "success").astype(object)
+    words[~closed] = None
+    kinds = columns["error_type"]
+    faults = np.flatnonzero(kinds.codes >= 0)
+    texts = columns["error_text"].take(faults).fillna("").astype(object)
+    for at, kind, step, text in zip(
+        faults, kinds[faults], steps[faults], texts, strict=True
     ):
-        _take(rows[session], known[detail], *event)
-    for row in rows:
-        if row.get("closed") or row.get("error_type"):
-            row["outcome"] = _outcome(row)
-    return rows
+        words[at] = _outcome(str(kind), str(step), str(text).lower())
+    which, known = pd.factorize(words)
+    return col.words(list(known), which)
 
 
-def _take(row: Row, facts: Row, event: str, step: str, text: Any, *rest: Any) -> None:
-    """Let one event say what it knows of its session."""
-    peer_ip, code = rest
-    text = text if isinstance(text, str) else None
-    match event:
-        case "connect" if not facts.get("error") and isinstance(peer_ip, str):
-            row["peer_ip"] = peer_ip
-            if not peer_ip.startswith("/"):  # the path of a unix socket
-                row["ip_version"] = 6 if ":" in peer_ip else 4
-            row["local_ip"] = facts.get("local")
-        case "tls":
-            _take_tls(row, facts)
-        case "reply":
-            _take_reply(row, step, text or "", code, facts)
-        case "error":
-            row["error_type"], row["error_text"] = facts.get("kind"), text
-            row["error_step"] = step
-        case "close":
-            row["closed"] = True
-
-
-def _take_tls(row: Row, facts: Mapping[str, Any]) -> None:
-    if not facts.get("error"):
-        row["tls_mode"] = "implicit" if facts.get("implicit") else "starttls"
-    for name, fact in _TLS_FACTS.items():
-        value = facts.get(fact)
-        row[name] = _us(value) if name.startswith("cert_not_") else value
-
-
-def _take_reply(row: Row, step: str, text: str, code: int, facts: Row) -> None:
-    if step == "greeting":
-        row["greeting"], row["greeting_code"] = text, code
-        row["software"] = software(text)
-    if "capabilities" in facts:
-        later = row["tls_mode"] == "starttls"
-        row["capabilities_tls" if later else "capabilities"] = facts["capabilities"]
-        row["size_limit"] = facts.get("size_limit")
-        row["auth_mechs"] = facts.get("auth_mechs")
-
-
-def _outcome(row: Row) -> str:
-    kind, text = row.get("error_type"), (row.get("error_text") or "").lower()
-    if kind is None:
-        refused = (row.get("greeting_code") or 0) >= 400
-        return "application-error" if refused else "success"
-    if kind == "DeadlineExceeded" and row["error_step"] == "connect":
+def _outcome(kind: str, step: str, text: str) -> str:
+    if kind == "DeadlineExceeded" and step == "connect":
         return "connection-timeout"
     if kind == "ConnectError" and "refused" in text:
         return "connection-refused"

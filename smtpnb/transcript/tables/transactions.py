@@ -52,14 +52,19 @@ _GOODBYE: Final = 6
 _PRELUDE: Final = 7  # PRDR: a reply for each recipient follows
 
 
-def frame(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the transactions of an events frame (`schema.TRANSACTIONS`)."""
-    return _Transactions(events).frame()
+def frame(events: pd.DataFrame, made: Exchanges | None = None) -> pd.DataFrame:
+    """Return the transactions of an events frame (`schema.TRANSACTIONS`).
+
+    Args:
+        events: The frame.
+        made: The exchanges of these events, if somebody has them.
+    """
+    exchanges = Exchanges(events) if made is None else made
+    return _Transactions(events, exchanges).frame()
 
 
 class _Transactions:
-    def __init__(self, events: pd.DataFrame) -> None:
-        exchanges = Exchanges(events)
+    def __init__(self, events: pd.DataFrame, exchanges: Exchanges) -> None:
         inside = exchanges.frame["transaction_no"].notna().to_numpy()
         self._rows = exchanges.frame[inside].reset_index(drop=True)
         self._end_us, self._content = (
