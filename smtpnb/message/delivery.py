@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from smtpnb.protocol.queue_ids import queue_id
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.transaction import ACCEPTED, Transaction
 
 if TYPE_CHECKING:
+    from smtpnb.message.choices import Choice, Leaving
     from smtpnb.protocol.errors import LocalProtocolError
 
 
@@ -41,6 +43,11 @@ class Recipient(NamedTuple):
         """Whether the message was accepted for this recipient."""
         return self.outcome == ACCEPTED
 
+    @property
+    def queue_id(self) -> str | None:
+        """The server's own name for the message, as far as its last reply tells."""
+        return queue_id(self.reply.text) if self.ok and self.reply else None
+
 
 def recipients_of(transaction: Transaction) -> tuple[Recipient, ...]:
     """Return what became of a mail transaction for each recipient, in order."""
@@ -63,6 +70,8 @@ class Delivery:
         mail: The same.
         error: Why it was not tried, if the fault is its own; else None.
         transaction: The replies, as the wire took them.
+        sent: What left: another one than `mail` where it was re-encoded.
+        leaving: How it left; None if it could not be made.
 
     Example:
         >>> delivery = client.send("Subject: x", "a@a.example", ["b@b.example"])
@@ -70,10 +79,11 @@ class Delivery:
         ('accepted', True, 250)
     """
 
-    __slots__ = ("error", "mail", "transaction")
+    __slots__ = ("error", "leaving", "mail", "sent", "transaction")
 
     def __init__(self, mail: Any) -> None:
-        self.mail = mail
+        self.mail = self.sent = mail
+        self.leaving: Leaving | None = None
         self.error: LocalProtocolError | None = None
         self.transaction = Transaction(
             getattr(mail, "reverse_path", None), getattr(mail, "forward_paths", ())
@@ -122,6 +132,36 @@ class Delivery:
     def recipients(self) -> tuple[Recipient, ...]:
         """What became of it for each recipient, in order."""
         return recipients_of(self.transaction)
+
+    @property
+    def queue_id(self) -> str | None:
+        """The server's own name for the message; None if its last reply has none.
+
+        Example:
+            >>> client.send("Subject: x", "a@a.example", ["b@b.example"]).queue_id
+        """
+        ids = (recipient.queue_id for recipient in self.recipients)
+        return next(filter(None, ids), None)
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What was chosen for it, and why: DATA or BDAT, BODY, SMTPUTF8, SIZE, convert.
+
+        Empty where nothing could be chosen, since it was no message.
+
+        Example:
+            >>> delivery = client.send("Subject: x", "a@a.example", ["b@b.example"])
+            >>> for choice in delivery.choices[:3]:
+            ...     print(choice)
+            content: BDAT (CHUNKING is announced (RFC 3030))
+            turns: groups (PIPELINING is announced (RFC 2920))
+            BODY: not said (the content is ASCII)
+        """
+        if self.leaving is None:
+            return ()
+        from smtpnb.message.choices import choices  # when first used
+
+        return choices(self.mail, self.sent, self.leaving)
 
     def __repr__(self) -> str:
         recipients = self.recipients

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.line import bracketed, place
+from smtpnb.notebook.parameters import of_connect
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.session import State
 
@@ -114,7 +115,7 @@ def _trust(host: Any, request: Request) -> dict[str, Any]:
         argument: options[option]
         for option, argument in _TRUST.items()
         if option in options
-    }
+    } | of_connect(request)
     if "--tls" in options:
         implicit = options["--tls"] == "implicit"
         if isinstance(host, str):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.line import Word, is_one_expression, words
+from smtpnb.protocol.guards import GUARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ COMMON: Final[Mapping[str, Option]] = {
     "--expect": Option("CODE", "stop unless the reply matches: 250, 2, 25x, 5.7.1"),
     "--timeout": Option("S", "seconds for the whole command"),
     "--lax": Option("", "send it out of order, or without the extension offered"),
+    "--lift": Option("GUARD[,GUARD]", f"lift these guards only: {', '.join(GUARDS)}"),
     "--help": Option("", "tell how the command is written"),
 }
 _BACKGROUND: Final = {
@@ -81,6 +83,27 @@ _MECHANISMS: Final = (
     *("xoauth2", "oauthbearer", "external", "anonymous"),
 )
 
+_OF_MAIL: Final = {
+    "--size": Option("OCTETS", "SIZE="),
+    "--body": Option("TYPE", "BODY=", ("7bit", "8bitmime", "binarymime")),
+    "--smtputf8": Option("", "SMTPUTF8, for non-ASCII addresses"),
+    "--ret": Option("WHAT", "RET=", ("full", "hdrs")),
+    "--envid": Option("ID", "ENVID=; becomes xtext"),
+    "--auth": Option("ADDRESS", "AUTH=; becomes xtext"),
+    "--by": Option("SECONDS;MODE", "BY=, such as 120;R (DELIVERBY)"),
+    "--holdfor": Option("S", "HOLDFOR= (FUTURERELEASE)"),
+    "--holduntil": Option("WHEN", "HOLDUNTIL=, such as 2027-01-31T08:00:00Z"),
+    "--mt-priority": Option("N", "MT-PRIORITY=, -9 to 9"),
+    "--requiretls": Option("", "REQUIRETLS"),
+    "--prdr": Option("", "PRDR"),
+}
+_OF_RCPT: Final = {
+    "--notify": Option("WHEN", "NOTIFY=, such as success,failure"),
+    "--orcpt": Option("ADDRESS", "ORCPT=; becomes xtext"),
+    "--rrvs": Option("WHEN", "RRVS=, such as 2026-01-31T08:00:00Z;C"),
+}
+_ATTRIBUTES: Final = "NAME=VALUE [ADDR=VALUE ...]"
+
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
         "[HOST[:PORT] | HOST PORT | unix:/PATH | sandbox | {sandbox}]",
@@ -94,6 +117,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
                 ("none", "starttls", "implicit"),
             ),
             **_VERIFY,
+            "--disable": Option("KEYWORD[,KEYWORD]", "take it as not announced"),
+            "--proxy": Option(
+                "VERSION[,SOURCE,DESTINATION]",
+                "a PROXY header first: v1,192.0.2.1:56324,192.0.2.2:25, or v2",
+            ),
         },
         choices=("sandbox",),
     ),
@@ -121,23 +149,14 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "begin a mail transaction; FROM:<> is the null reverse-path",
         at_least=1,
         at_most=ANY,
-        options={
-            "--size": Option("OCTETS", "SIZE="),
-            "--body": Option("TYPE", "BODY=", ("7bit", "8bitmime")),
-            "--smtputf8": Option("", "SMTPUTF8, for non-ASCII addresses"),
-            "--ret": Option("WHAT", "RET=", ("full", "hdrs")),
-            "--envid": Option("ID", "ENVID="),
-        },
+        options=_OF_MAIL,
     ),
     "rcpt": Command(
         "TO:<PATH> [K=V ...]",
         "add a recipient",
         at_least=1,
         at_most=ANY,
-        options={
-            "--notify": Option("WHEN", "NOTIFY=, such as success,failure"),
-            "--orcpt": Option("ADDRESS", "ORCPT=, such as rfc822;a@b"),
-        },
+        options=_OF_RCPT,
     ),
     "data": Command(
         "",
@@ -160,6 +179,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "--expand": Option("", "%%smtp send: replace {expr} in the cell"),
             "--from": Option("PATH", "the reverse-path; an EmailMessage has one"),
             "--to": Option("PATH[,PATH]", "the recipients, or {a list}; the same"),
+            **{name: _OF_MAIL[name] for name in _OF_MAIL if name != "--size"},
+            **_OF_RCPT,
             "--quit": Option("", "QUIT in one group with the end of the message"),
         },
     ),
@@ -168,6 +189,19 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "vrfy": Command("TEXT", "ask about an address", at_least=1, at_most=ANY),
     "expn": Command("TEXT", "ask about a list", at_least=1, at_most=ANY),
     "etrn": Command("DOMAIN", "start a queue (RFC 1985)", at_least=1, at_most=1),
+    "xclient": Command(
+        _ATTRIBUTES, "be another client (Postfix)", at_least=1, at_most=ANY
+    ),
+    "xforward": Command(
+        _ATTRIBUTES, "say whose mail follows (Postfix)", at_least=1, at_most=ANY
+    ),
+    "burl": Command(
+        "URL",
+        "let the server fetch a piece of the message (RFC 4468)",
+        at_least=1,
+        at_most=1,
+        options={"--last": Option("", "the message ends with it")},
+    ),
     "help": Command("[TEXT]", "ask the server for help", at_most=ANY),
     "quit": Command("", "say goodbye and close"),
     "command": Command(

@@ -27,6 +27,7 @@ from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.grammar import COMMANDS, Request, parse, usage
 from smtpnb.notebook.line import Word, expand
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
+from smtpnb.notebook.parameters import guards
 from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
 from smtpnb.notebook.running import Task, check_free, run_behind, run_here
 from smtpnb.notebook.sessions import Sessions
@@ -149,7 +150,7 @@ class SmtpMagics(Magics):
         check_free(self.sessions, request.session or self.sessions.current)
         todo = script.steps(cell)  # before anything is sent
         told: list[str] = []
-        lax, client.lax = client.lax, client.lax or "--lax" in request.options
+        lax, client.lax = client.lax, guards(request, client.lax)
         try:
             self._say_all(client, request, todo, told, wanted)
         except BaseException:

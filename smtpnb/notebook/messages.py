@@ -16,6 +16,7 @@ from smtpnb.message.addressees import recipients, sender
 from smtpnb.message.envelope import MailObject, addressed
 from smtpnb.notebook.answers import Sent
 from smtpnb.notebook.live import present
+from smtpnb.notebook.parameters import of_mail, of_rcpt
 from smtpnb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -94,10 +95,15 @@ def _send(
         to = [_path(path) for path in to.split(",")]
     if to is not None:
         forward_paths = to
+    asked = of_mail(request) | of_rcpt(request)
     if hasattr(message, "as_bytes"):
-        message = addressed(message, reverse_path, forward_paths)
+        message = addressed(message, reverse_path, forward_paths, **asked)
     elif reverse_path is not None and forward_paths is not None:
-        message = MailObject(reverse_path, forward_paths, message)
+        message = MailObject(reverse_path, forward_paths, message, **asked)
+    elif asked:
+        raise UsageError(
+            "a MailObject says its parameters itself; without it say --from and --to"
+        )
     line = present()
     if line is not None and isinstance(message, MailObject):
         line.total = message.size

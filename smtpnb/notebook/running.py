@@ -14,6 +14,7 @@ from smtpnb.notebook.answers import Answer, after_content, each_recipient
 from smtpnb.notebook.background import Handle
 from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
+from smtpnb.notebook.parameters import guards
 from smtpnb.notebook.render import in_one_line
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.reply import Reply
@@ -114,7 +115,7 @@ def _perform(task: Task, line: LiveLine | None) -> Any:
     sessions, client, request, content, wanted = task
     assert line is not None  # noqa: S101  # for mypy
     lax, tls, began = client.lax, client.tls, time.monotonic()
-    client.lax = lax or "--lax" in request.options
+    client.lax = guards(request, lax)
     try:
         with live(client, line):
             if content is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.grammar import text_of
+from smtpnb.notebook.parameters import attributes, of_mail, of_rcpt
 from smtpnb.protocol.session import State
 
 if TYPE_CHECKING:
@@ -20,15 +21,10 @@ def mail(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send MAIL FROM."""
     path, parameters = _path(request, "FROM:")
     sessions.addresses[path] = None
-    size = request.number("--size")
-    options = request.options
+    request.number("--size")  # or it is told
     return client.mail_from(
         path,
-        size=None if size is None else int(size),
-        body=_upper(options.get("--body")),
-        smtputf8="--smtputf8" in options,
-        ret=_upper(options.get("--ret")),
-        envid=options.get("--envid"),
+        **of_mail(request),
         parameters=parameters,
         timeout=request.number("--timeout"),
     )
@@ -40,15 +36,10 @@ def rcpt(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
     sessions.addresses[path] = None
     return client.rcpt_to(
         path,
-        notify=_upper(request.options.get("--notify")),
-        orcpt=request.options.get("--orcpt"),
+        **of_rcpt(request),
         parameters=parameters,
         timeout=request.number("--timeout"),
     )
-
-
-def _upper(text: str | None) -> str | None:
-    return None if text is None else text.upper()
 
 
 def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
@@ -127,7 +118,25 @@ def expn(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def etrn(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send ETRN."""
-    return client.command("ETRN", request.text, timeout=request.number("--timeout"))
+    return client.etrn(request.text, timeout=request.number("--timeout"))
+
+
+def xclient(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send XCLIENT; after its 220 EHLO comes next."""
+    said = attributes(request)
+    return client.xclient(**said, timeout=request.number("--timeout"))
+
+
+def xforward(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send XFORWARD."""
+    said = attributes(request)
+    return client.xforward(**said, timeout=request.number("--timeout"))
+
+
+def burl(_: Sessions, client: SmtpClient, request: Request) -> Reply:
+    """Send BURL."""
+    last, timeout = "--last" in request.options, request.number("--timeout")
+    return client.burl(request.text, last=last, timeout=timeout)
 
 
 def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:

@@ -1,7 +1,6 @@
 """What the texts of a dialogue say: paths and parameters, queue ids, software.
 
-A queue id is the server's own name for a message, as the usual servers write it into
-their last reply. This module knows nothing of events or of frames.
+This module knows nothing of events or of frames.
 """
 
 from __future__ import annotations
@@ -17,24 +16,6 @@ _PATH: Final = re.compile(r':[ ]*<((?:"(?:\\.|[^"\\])*"|[^">])*)>')
 _BARE_PATH: Final = re.compile(r":[ ]*(\S*)")
 _BODY: Final = re.compile(r" BODY=(\S+)", re.IGNORECASE)
 _SMTPUTF8: Final = re.compile(r" SMTPUTF8(?= |\Z)", re.IGNORECASE)
-
-_QUEUE_IDS: Final = (
-    # Postfix and many others; Yandex names its host before it
-    re.compile(r"\bqueued (?:on \S{1,255} )?as <?(\w[\w.-]*)", re.IGNORECASE),
-    re.compile(r"\bMessage Queued \((\w[\w.-]+)\)"),  # Haraka
-    re.compile(r"\A<[^>]{1,256}> (\S{1,80}) Saved\b"),  # Dovecot's LMTP
-    re.compile(r"\bqueued with id (\w[\w.-]*)", re.IGNORECASE),  # Stalwart
-    re.compile(r"\bids?=(\w[\w.-]*)"),  # Exim, KumoMTA
-    re.compile(r"\[InternalId=(\d+)"),  # Exchange
-    re.compile(  # Sendmail; bounded, as a reply may be 64 KiB without a space
-        r"(?<!\S)(\S{1,80}) Message accepted for delivery", re.IGNORECASE
-    ),
-    re.compile(r"\bok \d+ qp (\d+)", re.IGNORECASE),  # qmail
-    re.compile(r"\bOK +\d+ (\S+) - gsmtp"),  # Gmail
-    # What stands alone behind "ok" is an id where it is too long to be a word: go-smtp
-    # (base 32), KumoMTA (a UUID without hyphens), SES (hexadecimal, a UUID in it)
-    re.compile(r"\bOK:? (?:queued )?([0-9A-Za-z-]{20,64})\Z", re.IGNORECASE),
-)
 
 # The first word of a greeting that matches; the order matters ("ESMTP" comes last).
 _SOFTWARE: Final[Mapping[str, str]] = {
@@ -67,15 +48,6 @@ def body_type(argument: str) -> str | None:
 def smtputf8(argument: str) -> bool:
     """Tell whether MAIL said SMTPUTF8 (RFC 6531)."""
     return _SMTPUTF8.search(argument) is not None
-
-
-def queue_id(text: str | None) -> str | None:
-    """Return the server's name for a message, from the reply that accepted it."""
-    for pattern in _QUEUE_IDS:
-        match = pattern.search(text or "")
-        if match:
-            return match.group(1)
-    return None
 
 
 def software(greeting: str) -> str | None:

@@ -28,6 +28,8 @@ QUIT = of_commands(Quit())
 class Pipelined(LockStep):
     """Sends each envelope as one group, and waits for its replies."""
 
+    in_groups = True
+
     chunks_ahead = 8
 
     def envelope(self, job: Job) -> Steps[None]:

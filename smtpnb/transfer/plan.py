@@ -23,6 +23,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from smtpnb.message.choices import Leaving
 from smtpnb.message.delivery import Delivery
 from smtpnb.message.envelope import MailObject, Whole, mail_object
 from smtpnb.protocol.errors import (
@@ -204,6 +205,8 @@ class Way(ABC):
         is_full: As many as were to be sent were taken, and there are more.
     """
 
+    in_groups = False  # RFC 2920
+
     def __init__(
         self,
         engine: Engine,
@@ -230,6 +233,8 @@ class Way(ABC):
         self._most = most
         self._convert = convert
         self._envelopes = Envelopes(engine.session, by_data=by_data)
+        offered = engine.session.capabilities
+        self._leaving = Leaving(offered, by_data, type(self).in_groups)
         self._open: deque[Job] = deque()
         self._source = Source(())
 
@@ -337,6 +342,7 @@ class Way(ABC):
             job.mail = mail = bearable(
                 mail, self.engine, by_data=self.by_data, convert=self._convert
             )
+            job.delivery.sent, job.delivery.leaving = mail, self._leaving
             job.whole = whole = mail.whole(LARGE)
             if whole is None:
                 mail.claim()

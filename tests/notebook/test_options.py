@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from IPython.core.error import UsageError
 
 from smtpnb import State
 from smtpnb.analysis.palettes import DARK, LIGHT, palette_of
@@ -39,6 +40,20 @@ if TYPE_CHECKING:
         ("mail a@b --smtputf8 --lax", "MAIL FROM:<a@b> SMTPUTF8"),
         ("mail a@b --ret=hdrs --lax", "MAIL FROM:<a@b> RET=HDRS"),
         ("mail a@b --envid QQ314 --lax", "MAIL FROM:<a@b> ENVID=QQ314"),
+        ("mail FROM:<a@b> RET=HDRS ENVID=x", "MAIL FROM:<a@b> RET=HDRS ENVID=x"),
+        ("mail a@b --envid a+b --auth e=f@g --lax", "ENVID=a+2Bb AUTH=e+3Df@g"),
+        ("mail a@b --by 120;r --mt-priority -3", "BY=120;R MT-PRIORITY=-3"),
+        ("mail a@b --holdfor 60", "MAIL FROM:<a@b> HOLDFOR=60"),
+        ("mail a@b --holduntil 2027-01-31t08:00:00z", "HOLDUNTIL=2027-01-31T08:00:00Z"),
+        ("mail a@b --requiretls --prdr --lift offers", "REQUIRETLS PRDR"),
+        ("mail a@b RET=ALL --lift syntax", "MAIL FROM:<a@b> RET=ALL"),
+        ("rcpt c@d --rrvs 2026-01-31t08:00:00z;c --lax", "RRVS=2026-01-31T08:00:00Z;C"),
+        (
+            "xclient name=a.b addr=::1 login=+",
+            "XCLIENT NAME=a.b ADDR=IPV6:::1 LOGIN=+2B",
+        ),
+        ("xforward NAME=a.b SOURCE=REMOTE", "XFORWARD NAME=a.b SOURCE=REMOTE"),
+        ("burl imap://h/;uid=1 --last --lift order", "BURL imap://h/;uid=1 LAST"),
         ("MAIL FROM:<> X=1 --lax", "MAIL FROM:<> X=1"),
         (
             "rcpt c@d --notify success,failure --lax",
@@ -55,7 +70,8 @@ def test_a_line_goes_to_the_wire(
     run("%smtp connect sandbox;\n%smtp ehlo start.example;")
     verb, space, rest = line.partition(" ")
     reply = run(f"%smtp {change(verb)}{space}{rest}")
-    assert f" -> {sent}" in run("%smtp transcript text").splitlines()
+    said = [line for line in run("%smtp transcript text").splitlines() if "->" in line]
+    assert said[-1].endswith(sent)
     assert reply.verb == verb.lower()
 
 
@@ -159,3 +175,24 @@ def test_pictures_are_dark_when_the_settings_say_so(run: Callable[[str], Any]) -
     finally:
         run("%config SmtpMagics.theme = 'light'")
     assert palette_of(None) is LIGHT
+
+
+def test_send_says_what_its_options_say(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox;")
+    line = "send {b'Subject: x'} --from a@b --to c@d,e@f --ret hdrs --notify never"
+    assert run(f"%smtp {line}").ok
+    message = run("%smtp sandbox inbox").iloc[0]
+    assert message.parameters["RET"] == "HDRS"
+    assert message.rcpt_parameters == [{"NOTIFY": "NEVER"}] * 2
+
+
+def test_connect_switches_off_and_says_whose_client_it_is(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp connect sandbox --disable pipelining,dsn;")
+    run("%smtp ehlo me.example;")
+    client = run("%smtp session")
+    assert not {"PIPELINING", "DSN"} & set(client.capabilities)
+    for wrong in ("v3", "v1,192.0.2.1:1", "v1,a,b"):
+        with pytest.raises(UsageError, match="--proxy is v1 or v2"):
+            run(f"%smtp connect sandbox --proxy {wrong}")

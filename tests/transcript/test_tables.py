@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from smtpnb import Transcript
+from smtpnb.protocol.queue_ids import queue_id
 from smtpnb.transcript import events, schema, tables
-from smtpnb.transcript.parse import queue_id
 from tests.transcript import logs
 
 if TYPE_CHECKING:

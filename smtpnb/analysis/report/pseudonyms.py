@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.compare.volatile import VOLATILE, names_of
 from smtpnb.analysis.report.forms import Forms, canonical, decoded
+from smtpnb.protocol.queue_ids import queue_id
 from smtpnb.transcript import parse as words
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Pseudonyms:
             self._learn_path(plain.rpartition(";")[2].strip("<>"))
 
     def _learn_queue_id(self, text: str | None) -> None:
-        name = words.queue_id(text)
+        name = queue_id(text)
         if name:
             self._give(name, "queueid{}")
 

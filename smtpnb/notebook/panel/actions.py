@@ -122,8 +122,6 @@ def why_not(client: SmtpClient, what: str) -> str:
         return f"{what}: not connected; press Connect first"
     if what == "Raw":
         return ""
-    if what == "ETRN":  # no part of a mail transaction: the table leaves it alone
-        return _not_offered(client, what)
     if what == "Send":
         due = {State.CONNECTED, State.READY}
         return "" if client.state in due else _out_of_order(client, "Send")
@@ -179,7 +177,7 @@ def operation(client: SmtpClient, what: str, form: Form) -> Callable[[], Answer]
         "NOOP": lambda: client.noop(form.argument),
         "VRFY": lambda: client.vrfy(form.argument),
         "EXPN": lambda: client.expn(form.argument),
-        "ETRN": lambda: client.command("ETRN", form.argument),
+        "ETRN": lambda: client.etrn(form.argument),
         "HELP": lambda: client.help(form.argument),
         ".": client.end_data,
         "QUIT": client.quit,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from smtpnb.protocol.queue_ids import queue_id
 from smtpnb.protocol.session import may_answer
 from smtpnb.protocol.transaction import (
     ABORTED,
@@ -245,7 +246,7 @@ class _Transactions:
             "final_step": col.words([step or "mail" for step in steps], every),
             "outcome": col.words(_WORDS, outcome),
             "reason": col.words(faults, every),
-            "queue_id": col.text([parse.queue_id(text) for text in texts], which),
+            "queue_id": col.text([queue_id(text) for text in texts], which),
         }
 
     def _judged(self) -> tuple[Any, Any]:
