@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
+from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -230,6 +231,108 @@ def test_a_name_in_prose_is_replaced_as_a_word_alone() -> None:
     session.say("rcpt", b"RCPT TO:<reject@c.example>\r\n", answer)
     (*_, reply, _) = pseudonymise(events(session.close()))
     assert re.fullmatch(r"user\d: Recipient rejected", reply.text or "")
+
+
+def _said_of(path: str, said: str) -> str:
+    session = opened("mx.firm.org")
+    answer = f"550 5.1.1 {said}\r\n".encode()
+    session.say("rcpt", f"RCPT TO:<{path}>\r\n".encode(), answer)
+    (*_, reply, _) = pseudonymise(events(session.close()))
+    return (reply.text or "").removeprefix("5.1.1 ")
+
+
+WORDS: Final = st.sampled_from(
+    ["a", "b", "no", "to", "end", "line", "data", "quit", "ok", "rcpt", "size", "auth",
+     "ehlo", "with", "the", "1", "42", "message", "start", "queued", "plain", "it"]
+)  # fmt: skip
+PROSE_SAID: Final = (
+    "End data with a line, and a dot alone",
+    "Ok: queued to be sent, no size limit",
+    "STARTTLS first, it is the policy; EHLO, AUTH PLAIN, RCPT or QUIT",
+    "message 42 of 1 session with no end",
+)
+
+
+@given(local=WORDS, prose=st.sampled_from(PROSE_SAID))
+def test_words_of_the_protocol_stay_whoever_is_called_so(
+    local: str, prose: str
+) -> None:
+    assert _said_of(f"{local}@corp.example", prose) == prose
+
+
+MARKED: Final = (
+    "<{0}> unknown", "<{0}@corp.example> unknown", "{0}@corp.example... unknown",
+    "no mailbox {0} here", "User {0} unknown", "recipient: {0}", "'{0}' refused",
+    '"{0}" is nobody', "user ({0}) refused", "{0}%40corp.example", "{0}+40corp.example",
+    "https://x.example/?a={0}", "inbox_{0}_1", "mailto:{0}@corp.example",
+    "bounce+{0}=corp.example@list.example", "&lt;{0}&#64;corp.example", "account {0}",
+)  # fmt: skip
+
+
+@given(local=WORDS, marked=st.sampled_from(MARKED), upper=st.booleans())
+def test_who_is_called_like_a_word_is_gone_where_he_is_named(
+    local: str, marked: str, upper: bool
+) -> None:
+    name = local.upper() if upper else local
+    if local in {"data", "message", "with", "the", "no"}:
+        return  # roles and plain words: nobody's name when alone
+    told = _said_of(f"{local}@corp.example", marked.format(name))
+    blank = marked.format("\0")
+    before, _, after = blank.partition("\0")
+    assert f"{before[-3:]}{name}{after[:3]}" not in told
+    assert "corp.example" not in told
+
+
+@pytest.mark.parametrize(
+    "local", ["ann.lee", "joe", "j\u00f6rg", "o'connor", "x1", "tart"]
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{local}",
+        "{address}",
+        "<{address}>",
+        "x {address} y",
+        "{address},ann",
+        "0:{local};",
+    ],
+)
+def test_a_name_in_base64_is_gone_as_well(local: str, form: str) -> None:
+    address = f"{local}@corp.example"
+    told = form.format(local=local, address=address).encode()
+    if len(told) < 5:
+        return  # fewer letters than any run that is looked at
+    for run in (b64encode(told), urlsafe_b64encode(told), b64encode(told).rstrip(b"=")):
+        said = _said_of(address, f"id {run.decode()} refused")
+        assert re.fullmatch(r"id <base64 of \d+ octets> refused", said), said
+
+
+def test_a_word_that_only_looks_like_base64_stays() -> None:
+    said = "ENHANCEDSTATUSCODES PIPELINING 8BITMIME 4bYTGk3hLxz9Jp"
+    assert _said_of("ann@corp.example", said) == said
+
+
+def test_a_name_inside_a_word_of_the_protocol_is_none() -> None:
+    for local, said in (
+        ("tart", "STARTTLS is needed"),
+        ("queue", "queued, try later"),
+        ("line", "PIPELINING online"),
+        ("mess", "message size"),
+    ):
+        assert _said_of(f"{local}@corp.example", said) == said
+    assert "smithj" not in _said_of("smithj@corp.example", "inboxsmithj2 is full")
+
+
+@pytest.mark.parametrize("verb", ["EHLO", "RCPT", "DATA", "QUIT", "NOOP", "RSET"])
+def test_commands_stay_whoever_is_called_so(verb: str) -> None:
+    session = opened("mx.firm.org")
+    session.say(
+        "rcpt", f"RCPT TO:<{verb.lower()}@corp.example>\r\n".encode(), b"250 ok\r\n"
+    )
+    session.say("noop", f"{verb}\r\n".encode(), b"250 ok\r\n")
+    texts = [event.text for event in pseudonymise(events(session.close()))]
+    assert verb in texts
+    assert not any("corp" in (text or "") for text in texts)
 
 
 def test_thousands_of_recipients_cost_no_more_each_than_a_few() -> None:

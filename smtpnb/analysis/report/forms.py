@@ -13,33 +13,37 @@ This module knows nothing of what stands in the place of a name.
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
+from smtpnb.analysis.report.prose import HEADS, is_prose
+
 _GRAM: Final = 4
-_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})|\+([0-9A-Fa-f]{2})|\\x\{([0-9A-Fa-f]{1,6})\}"
-                      r"|\\([\x20-\x7e])")  # fmt: skip
-_BETWEEN = re.compile(r"[ ._-]")
-# Names that stand in these stand in the prose of every server: they are looked for as
-# words, and not inside others.
-_PROSE: Final = (
-    "accept accepted access account action address administrator allowed already "
-    "answer authenticated authentication because before blocked bytes cannot "
-    "certificate channel check client closing command commands completed connection "
-    "contact content data date delivered delivery denied deferred disabled disconnect "
-    "does domain email error errors exceeded exist expected failed failure filter "
-    "found from full greylisted greylisting hello help host implemented invalid "
-    "known later limit line list listed local mail mailbox maximum message messages "
-    "method missing must name network octets order permanent permitted please policy "
-    "poor postmaster queued quota rate received recipient recipients refused reject "
-    "rejected relay relaying remote reply reputation required resources return route "
-    "secure security sender server service session size spam start started status "
-    "storage suspicious syntax system table temporarily temporary there timeout too "
-    "transaction transmission try unable unavailable unknown unrecognized user users "
-    "valid verify version welcome with your"
+_ENCODED = re.compile(
+    r"%([0-9A-Fa-f]{2})|\+([0-9A-Fa-f]{2})|\\x\{([0-9A-Fa-f]{1,6})\}"
+    r"|\\([\x20-\x7e])|&#(\d{1,6});|&#x([0-9A-Fa-f]{1,5});"
 )
+_BETWEEN = re.compile(r"[ ._-]")
+# A run that may be base64 (RFC 4648), plain or for URLs.
+_BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{6,2048}={0,2}(?![\w+/=-])")
+# What stands around a name that could be a word as well.
+_MARKED_BEFORE: Final = (
+    r"(?:(?<=[<=;\"'`/])|(?<=%3C)|(?<=\()(?=[^()]{1,128}\))"
+    r"|(?<=\[)(?=[^\[\]]{1,128}\])"
+    r"|(?<=user )|(?<=user: )|(?<=mailbox )|(?<=mailbox: )|(?<=recipient )"
+    r"|(?<=recipient: )|(?<=account )|(?<=account: )|(?<=address )|(?<=address: )"
+    r"|(?<=alias )|(?<=inbox_)|(?<=inbox )|(?<=local part )|(?<=mailto:))"
+)
+_MARKED_BEHIND: Final = (
+    r"(?=[@>\"'`]|%40|\+40|%3E|\.\.\.|_\d"
+    r"| (?:unknown|not found|not known|is (?:unknown|disabled|full|over)"
+    r"|does(?: not|n't) exist|over quota)\b)"
+)
+# "joe: no such user", but not "Ok: queued".
+_COLON: Final = r"(?=:(?: |$))"
 
 
 def canonical(text: str) -> str:
@@ -67,11 +71,23 @@ class Forms:
         """Return text with every name in it, in any form, replaced."""
         if not self._stands:
             return text
-        text = canonical(text)
+        text = _BASE64.sub(self._not_base64, canonical(text))
         for name in self._found(text):
-            stands = self._stands[name]
-            text = _pattern(name).sub(lambda _, stands=stands: stands, text)  # type: ignore[misc]
+            text = _pattern(name).sub(partial(_stand_in, self._stands[name]), text)
         return text
+
+    def _not_base64(self, run: re.Match[str]) -> str:
+        """Return a run as it is, unless it is a name in base64."""
+        letters = run[0].rstrip("=").replace("-", "+").replace("_", "/")
+        if len(letters) % 4 == 1:
+            return run[0]
+        octets = base64.b64decode(letters + "=" * (-len(letters) % 4))
+        try:
+            plain = octets.decode()
+        except UnicodeDecodeError:
+            return run[0]
+        told = any(_pattern(name).search(plain) for name in self._found(plain))
+        return f"<base64 of {len(octets)} octets>" if told else run[0]
 
     def _found(self, text: str) -> list[str]:
         """The names that a text may hold, the longest first."""
@@ -96,6 +112,9 @@ def decoded(text: str) -> str:
     def one(match: re.Match[str]) -> str:
         if match[4] is not None:
             return match[4]
+        if match[5] or match[6]:
+            code = int(match[5]) if match[5] else int(match[6], 16)
+            return chr(code) if code < 0x11_0000 else match[0]
         number = int(match[1] or match[2] or match[3], 16)
         return chr(number) if match[3] and number < 0x11_0000 else f"\udc00{number:02x}"
 
@@ -120,10 +139,27 @@ def _pattern(name: str) -> re.Pattern[str]:
     """Where a name stands, in any form."""
     inside = "".join(map(_letter, name))
     flat = _flat(name)
-    whole = len(flat) < _GRAM or flat.strip() in _PROSE
     # A word ends where neither a letter nor a digit follows: "_" is none of them.
-    bounded = rf"(?<![^\W_]){inside}(?![^\W_])" if whole else inside
-    return re.compile(bounded, re.IGNORECASE)
+    whole = rf"(?<![^\W_]){inside}(?![^\W_])"
+    if is_prose(flat.strip()):
+        behind = _MARKED_BEHIND
+        if flat.strip() not in HEADS:
+            behind = f"(?:{behind}|{_COLON})"
+        whole = rf"(?:{_MARKED_BEFORE}{whole}|(?<![^\W_]){inside}{behind})"
+    elif len(flat) >= _GRAM:
+        whole = inside
+    return re.compile(whole, re.IGNORECASE)
+
+
+def _stand_in(stands: str, found: re.Match[str]) -> str:
+    """Return what stands for a name; in the midst of a word of prose it is none."""
+    text, start, end = found.string, *found.span()
+    while start and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    inner = (start, end) != found.span() and is_prose(text[start:end])
+    return found[0] if inner else stands
 
 
 def _letter(char: str) -> str:
@@ -133,6 +169,7 @@ def _letter(char: str) -> str:
         "".join(f"%{octet:02X}" for octet in octets),
         "".join(rf"\+{octet:02X}" for octet in octets),
         rf"\\x\{{0*{ord(char):X}\}}",
+        rf"&#(?:0*{ord(char)}|x0*{ord(char):X});",
         rf"\\{re.escape(char)}",
         r"[ ._-]" if _BETWEEN.match(char) else re.escape(char),
     ]
