@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from smtpnb import SmtpClient
 from smtpnb.analysis import lint, lint_rules
 from smtpnb.analysis.lint import turns
 from smtpnb.protocol.commands import Custom
 from smtpnb.transcript import Transcript
 from smtpnb.wire import record as log
+from tests.support.scripted import Hear, Listen, Say, ScriptedServer
 from tests.transcript.logs import DATA, DOT, FACTS, OK_TO, Log
 from tests.transcript.logs import MAIL as MAIL_PART
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from smtpnb.analysis.lint.findings import Findings
     from smtpnb.wire.record import Record
+    from tests.support.scripted import Action
 
 GREETING: Final = "220 mx.example.test ESMTP"
 HELLO: Final = "EHLO me.test => 250-mx.example.test|250-SIZE 900000|250 VRFY"
@@ -213,6 +216,21 @@ CASES: Final[dict[str, tuple[list[str], list[str], str]]] = {
         "FAIL",
     ),
     "long-line": ([f"{FULL} => 250 Ok"], [f"{FULL} => 500 Long"], "FAIL"),
+    "auth-once": (
+        [PLAIN, "AUTH PLAIN AHUAcA== => 235 Ok", "AUTH PLAIN AHUAcA== => 503 Again"],
+        [PLAIN, "AUTH PLAIN AHUAcA== => 235 Ok", "AUTH PLAIN AHUAcA== => 235 Ok"],
+        "FAIL",
+    ),
+    "auth-outside": (
+        [PLAIN, MAIL, "AUTH PLAIN AHUAcA== => 503 Not now"],
+        [PLAIN, MAIL, "AUTH PLAIN AHUAcA== => 235 Ok"],
+        "FAIL",
+    ),
+    "for-somebody": (
+        [HELLO, MAIL, "DATA => 354 Go", ". => 554 No recipients"],
+        [HELLO, MAIL, "DATA => 354 Go", ". => 250 Ok"],
+        "FAIL",
+    ),
     "recipients": (
         [HELLO, MAIL, *["RCPT TO:<b@c.test> => 250 Ok"] * 100],
         [HELLO, MAIL, "RCPT TO:<b@c.test> => 452 4.5.3 Too many"],
@@ -324,8 +342,16 @@ def _clear_text_in_tls() -> Log:
     return talk
 
 
+def _raw_content(content: bytes) -> Log:
+    talk = session(HELLO, MAIL, OKAY, "DATA => 354 Go")
+    (number,) = talk.send(("eod", ".", content))
+    talk.reply(b"250 2.0.0 queued as ABC\r\n", number)
+    return talk
+
+
 OTHERS: Final[dict[str, tuple[Callable[[], Log], str]]] = {
     "line-end": (_mixed_line_ends, "FAIL"),
+    "end-of-data": (lambda: _raw_content(b"x\n.\n"), "FAIL"),
     "framing": (_not_a_reply, "FAIL"),
     "one-reply": (_surplus, "FAIL"),
     "in-time": (_slow, "WARN"),
@@ -349,7 +375,9 @@ def test_what_is_wrong_beside_the_lines_is_found(rule: str) -> None:
 
 def test_what_is_right_beside_the_lines_passes() -> None:
     good = findings(
-        session(HELLO, "STARTTLS => 220 Go", HELLO, "QUIT => 221 Bye"), _a_good_group()
+        session(HELLO, "STARTTLS => 220 Go", HELLO, "QUIT => 221 Bye"),
+        _a_good_group(),
+        _raw_content(b"x\n.\ny\r\n.\r\n"),
     )
     for rule in OTHERS:
         assert verdict(good, rule) == ({"PASS"} if rule != "smtp" else set()), rule
@@ -366,6 +394,43 @@ def test_every_rule_names_its_section() -> None:
         .str.fullmatch(r"RFC \d{4} \d[\d.]*(, (RFC \d{4} )?\d[\d.]*)*")
         .all()
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "level"),
+    [
+        (b"x\n.\n", "FAIL"),
+        (b"x\n.\r\n", "FAIL"),
+        (b"x\r\n.\n", "FAIL"),
+        (b"x\n.\ny\r\n.\r\n", "PASS"),
+        (b"x\r\n.\r\n", ""),
+        (b".\r\n", ""),
+    ],
+)
+def test_only_crlf_dot_crlf_ends_the_content(content: bytes, level: str) -> None:
+    """RFC 5321 section 4.1.1.4: what else ends it smuggles messages in."""
+    found = verdict(findings(_raw_content(content)), "end-of-data")
+    assert found == ({level} if level else set())
+
+
+@pytest.mark.parametrize("content", [b"x\n.\n", b"x\r.\r", b"x\n.\r\n"])
+def test_a_server_that_takes_a_bare_dot_is_found_on_the_wire(content: bytes) -> None:
+    hears = (b"EHLO me\r\n", b"MAIL FROM:<a@b>\r\n", b"RCPT TO:<c@d>\r\n")
+    script: list[Action] = [Say(b"220 mx.example.test\r\n")]
+    for line in hears:
+        script += [Hear(line), Say(b"250 mx.example.test\r\n")]
+    script += [Hear(b"DATA\r\n"), Say(b"354 Go\r\n"), Hear(content), Say(b"250 Ok\r\n")]
+    client = SmtpClient(lax=True)
+    with ScriptedServer((*script, Listen())) as server:
+        client.connect("127.0.0.1", server.port)
+        client.ehlo("me")
+        client.mail_from("a@b")
+        client.rcpt_to("c@d")
+        client.data()
+        client.raw(content)
+        assert client.read_reply().code == 250
+        client.disconnect()
+    assert verdict(lint(client.transcript), "end-of-data") == {"FAIL"}
 
 
 def test_a_connection_closed_between_commands_is_found() -> None:
@@ -397,6 +462,12 @@ def test_a_connection_closed_after_421_is_as_it_should_be() -> None:
         ("vrfy", ["VRFY a => 550 Unknown"], "PASS"),
         ("vrfy", ["VRFY a => 530 AUTH"], ""),
         ("text-there", [PLAIN, "AUTH PLAIN => 334 "], "PASS"),
+        ("auth-once", [PLAIN, "AUTH PLAIN x => 535 No", "AUTH PLAIN x => 235 Ok"], ""),
+        ("auth-once", [PLAIN, "AUTH PLAIN x => 235 Ok", "AUTH LOGIN => 334 "], "FAIL"),
+        ("auth-once", [PLAIN, "AUTH PLAIN x => 235 Ok", "AUTH LOGIN => 504 "], "WARN"),
+        ("auth-once", [PLAIN, "AUTH PLAIN x => 235 Ok", "AUTH LOGIN => 421 "], ""),
+        ("auth-outside", [PLAIN, MAIL, "RSET => 250 k", "AUTH PLAIN x => 235 k"], ""),
+        ("for-somebody", [HELLO, MAIL, OKAY, "DATA => 354 Go", ". => 250 Ok"], ""),
         ("text-there", [PLAIN, "AUTH PLAIN => 334"], "PASS"),
         ("initial-response", [PLAIN, "AUTH PLAIN AHUAcA== => 504 No"], ""),
         ("initial-response", [PLAIN, "AUTH XYZ => 504 No"], ""),

@@ -328,6 +328,20 @@ class Turns:
         found: Mask = having[self.session]
         return found
 
+    def after(self, mask: Mask) -> Mask:
+        """Where the session had an exchange of `mask` before this one."""
+        first = np.full(len(self.names), len(self))
+        at = np.flatnonzero(mask)
+        first[self.session[at[::-1]]] = at[::-1]
+        found: Mask = np.arange(len(self)) > first[self.session]
+        return found
+
+    def behind(self, mask: Mask) -> Mask:
+        """Where the exchange just before, in the same session, is one of `mask`."""
+        found = np.zeros(len(self), bool)
+        found[1:] = mask[:-1] & (self.session[1:] == self.session[:-1])
+        return found
+
     # Offers
 
     @cached_property

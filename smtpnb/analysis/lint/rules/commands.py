@@ -278,6 +278,53 @@ def _initial_response(turns: Turns) -> Verdicts:
     yield passed(offered & turns.code_in((334,)))
 
 
+def _auth_once(turns: Turns) -> Verdicts:
+    done = turns.at("auth") & turns.code_in((235,))
+    later = turns.said("AUTH") & turns.after(done)
+    good = later & turns.code_in((503,))
+    yield passed(good)
+    taken = turns.accepted | turns.code_in((334,))
+    yield failed(later & taken, "a second AUTH was answered {code}, not 503")
+    other = later & turns.refused & ~good
+    yield warned(other, "a second AUTH was refused with {code}, not 503")
+
+
+def _auth_outside(turns: Turns) -> Verdicts:
+    asked = turns.said("AUTH") & turns.open & ~turns.unsure
+    good = asked & turns.code_in((503,))
+    yield passed(good)
+    taken = turns.accepted | turns.code_in((334,))
+    what = "AUTH within a transaction was answered {code}, not 503"
+    yield failed(asked & taken, what)
+    other = asked & turns.refused & ~good
+    yield warned(other, "AUTH within a transaction was refused with {code}, not 503")
+
+
+def _for_somebody(turns: Turns) -> Verdicts:
+    end = turns.answered & turns.at("eod") & turns.served & ~turns.lmtp
+    nobody = end & turns.open & (turns.recipients == 0)
+    yield failed(nobody & turns.accepted, "content was accepted for no recipient")
+    yield passed(nobody & turns.refused)
+
+
+# As `line` shows what was sent raw: CR is written out, the last CRLF is left out.
+_CR: Final = r"\\x0d"
+
+
+def _end_of_data(turns: Turns) -> Verdicts:
+    # Content that we framed ourselves ends in CRLF "." CRLF: its line is "." alone.
+    raw = turns.answered & turns.at("eod") & turns.verb(".")
+    raw = turns.like("line", r"[^.]", raw)
+    ended = turns.like("line", rf"(?:^|{_CR}\n)\.$", raw)
+    early = raw & turns.accepted & ~ended
+    yield failed(early, "content that ended in LF without CR was taken for whole")
+    begun = turns.at("data") & turns.code_in((354,))
+    went_on = turns.answered & turns.accepted & ~turns.at("eod") & turns.behind(begun)
+    yield failed(went_on, "content was accepted before its end was sent")
+    inside = turns.like("line", r"(?:^|[^d]|[^0]d)\n\.(?:\n|\\x0d)", raw & ended)
+    yield passed(inside)
+
+
 RULES: Final = (
     Rule("smtp", "RFC 2033 4.1", "the server speaks SMTP", _lmtp),
     Rule(
@@ -349,6 +396,25 @@ RULES: Final = (
         "RFC 5321 4.5.3.1.8, 4.5.3.1.10",
         "100 recipients are taken",
         _recipients,
+    ),
+    Rule(
+        "end-of-data",
+        "RFC 5321 4.1.1.4",
+        "only CRLF, a dot, CRLF ends the content",
+        _end_of_data,
+    ),
+    Rule(
+        "for-somebody",
+        "RFC 5321 3.3",
+        "content for no recipient is refused",
+        _for_somebody,
+    ),
+    Rule("auth-once", "RFC 4954 4", "a second AUTH is answered 503", _auth_once),
+    Rule(
+        "auth-outside",
+        "RFC 4954 4",
+        "AUTH within a transaction is answered 503",
+        _auth_outside,
     ),
     Rule(
         "initial-response",
