@@ -3,15 +3,16 @@
 # Both make .venv if it is missing; nothing else has to be set up.
 # make bench prints the benchmarks; make mutants breaks the core on purpose and wants the
 # tests to notice; make fuzz lets atheris think up replies for ten minutes; make pictures
-# takes the screenshots of the README; make capture asks real servers anew for the data
-# of the second notebook; make outputs runs the notebooks and keeps what they show.
+# takes the screenshots of the README; make reference writes the notebook of that name;
+# make capture asks real servers anew for the data of the second notebook; make outputs
+# runs the notebooks and keeps what they show.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: outputs lab test lint types layers unit notebooks legs bench mutants fuzz pictures capture format clean
+.PHONY: outputs lab test lint types layers unit notebooks legs bench mutants fuzz reference pictures capture format clean
 
 # The address that it prints, and opens, is that of the notebook; the README is beside it.
 FIRST := notebooks/01-first-session.ipynb

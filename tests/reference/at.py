@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 def at(ready: str, **settings: Any) -> Iterator[tuple[SmtpClient, Sandbox]]:
     """Give a client that has come so far, and print what it says from then on."""
     ways = ["new", "connected", "hello", "mail", "rcpt", "data"]
-    first = [
-        lambda: client.connect(sandbox),
-        lambda: client.ehlo("client.example"),
-        lambda: client.mail_from("a@b.example"),
-        lambda: client.rcpt_to("c@d.example"),
-        lambda: client.data(),
-    ]
     with Sandbox(**settings) as sandbox, SmtpClient() as client:
-        for step in first[: ways.index(ready)]:
+        steps = [
+            lambda: client.connect(sandbox),
+            lambda: client.ehlo("client.example"),
+            lambda: client.mail_from("a@b.example"),
+            lambda: client.rcpt_to("c@d.example"),
+            client.data,
+        ]
+        for step in steps[: ways.index(ready)]:
             step()
         before = client.transcript.cursor if ready != "new" else 0
         yield client, sandbox
         for line in str(client.transcript.since(before)).splitlines():
             if line.startswith((" -> ", " ~> ")):
-                print(line[4:])  # noqa: T201  # what the reader came for
+                print(line[4:])

@@ -20,11 +20,11 @@ PATH = Path(__file__).parents[2] / "notebooks" / "reference.ipynb"
 
 _HEAD = """# Reference: all that can be said
 
-The checklist of what SMTP clients can say, row by row: {had} of {all} are here. Every cell runs
-against the sandbox and prints the lines that leave; secrets are never among them. Below it
-stand the magic, where there is one, and the test that proves the row.
+The checklist of what SMTP clients can say, row by row: {had} of {all} are here. Every
+cell runs against the sandbox and prints the lines that leave; secrets are never among
+them. Above it stand the magic, where there is one, and the test that proves the row.
 
-This page is made by `make reference` from `tests/reference/rows.toml`; a test holds it to that."""
+Made by `make reference` from `tests/reference/rows.toml`; a test holds it to that."""
 
 
 def _cells() -> Iterator[Any]:
@@ -34,7 +34,7 @@ def _cells() -> Iterator[Any]:
     source = inspect.getsource(at).partition('"""\n\n')[2]
     names = "Anonymous, DeliverBy, ProxyHeader"
     source = source.replace("from smtpnb import ", f"from smtpnb import {names}, ", 1)
-    yield nbformat.v4.new_code_cell(source.replace("  # noqa: T201", "").strip())
+    yield nbformat.v4.new_code_cell(source.strip())
     for section, group in groupby(all_rows, key=lambda row: row.section):
         yield nbformat.v4.new_markdown_cell(f"## {section}")
         for row in group:

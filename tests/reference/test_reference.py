@@ -1,4 +1,4 @@
-"""The reference tells the truth: its rows run, its tests are there, its page is this."""
+"""The reference tells the truth: rows run, tests are there, the page is of them."""
 
 from __future__ import annotations
 
