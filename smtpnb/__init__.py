@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from smtpnb.transcript import load as load
     from smtpnb.transcript.store.export import to_csv as to_csv
     from smtpnb.transcript.store.scan import scan as scan
+    from smtpnb.transfer.controlled import Control as Control
     from smtpnb.wire.tls import TlsPolicy as TlsPolicy
     from smtpnb.wire.wait import (
         INTERACTIVE as INTERACTIVE,
@@ -124,6 +125,7 @@ _HOMES: Final = {
     "smtpnb.protocol.secret": "Secret",
     "smtpnb.protocol.session": "State",
     "smtpnb.sandbox": "Fault Sandbox",
+    "smtpnb.transfer.controlled": "Control",
     "smtpnb.transcript": "SavedTranscript Transcript concat load",
     "smtpnb.transcript.store.export": "to_csv",
     "smtpnb.transcript.store.scan": "scan",

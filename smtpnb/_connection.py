@@ -147,6 +147,7 @@ class Connection:
         ca: str | None = None,
         disable: Iterable[str] = (),
         proxy: ProxyHeader | None = None,
+        early: bytes = b"",
         timeout: float | None = None,
     ) -> Reply:
         """Connect and read the greeting.
@@ -171,6 +172,8 @@ class Connection:
                 connection, beside those of the client.
             proxy: A `ProxyHeader` to send first, ahead of the greeting and of TLS (the
                 PROXY protocol, version 1 or 2).
+            early: Octets to send before the greeting has come, out of turn, to see what
+                a server makes of it; their replies are read by `read_reply`.
             timeout: Seconds for everything up to the greeting; None for those of
                 each phase.
 
@@ -209,6 +212,7 @@ class Connection:
             "ca": ca,
             "disable": keywords(disable),
             "proxy": checked_proxy(proxy),
+            "early": bytes(early),
         }
         return self._guarded("connect", lambda at: self._open(dialled, limit, at))
 
@@ -228,7 +232,8 @@ class Connection:
         self._starttls_said = self._identity_said = None
         engine = self._new_engine(dialled["host"], dialled["port"], dialled)
         policy = trust if dialled["implicit_tls"] else None
-        steps = engine.open(policy, name, limit, dialled["proxy"])
+        ahead = dialled["proxy"], dialled["early"]
+        steps = engine.open(policy, name, limit, *ahead)
         return self._owner.drive(steps, shield)
 
     @staticmethod
@@ -524,6 +529,10 @@ class Connection:
         self._identity_said = self._named(identity)
         return kind(self._identity_said)
 
+    def _hello_to(self, engine: Engine) -> Hello:
+        kind = Lhlo if engine.session.lmtp else Ehlo
+        return self._hello_of(kind, self._identity_said)
+
     def _hello(self, engine: Engine, limit: float | None) -> Steps[None]:
         """Say EHLO, or HELO to a server that does not know it, before a message.
 
@@ -531,7 +540,7 @@ class Connection:
         """
         identity = self._identity_said  # on an earlier connection, or under no TLS
         lmtp = engine.session.lmtp
-        hello = self._hello_of(Lhlo if lmtp else Ehlo, identity)
+        hello = self._hello_to(engine)
         reply = yield from engine.execute(hello, limit)
         if reply.code in {500, 502} and not lmtp:  # RFC 5321 section 3.2
             hello = self._hello_of(Helo, identity)

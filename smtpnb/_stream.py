@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from smtpnb._connection import Connection
     from smtpnb.protocol.session import Session
     from smtpnb.transfer.choose import Overlap
+    from smtpnb.transfer.controlled import Control
     from smtpnb.wire.drive import Shield
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
@@ -64,6 +65,7 @@ class Options(NamedTuple):
         timeout: Seconds inside `next()`, all together.
         per_connection: How many messages a connection takes.
         reconnect: How to get a new one.
+        control: How far one message goes, and how it leaves.
     """
 
     overlap: Overlap
@@ -73,6 +75,7 @@ class Options(NamedTuple):
     timeout: float | None
     per_connection: int | None
     reconnect: Callable[[], object] | bool | None
+    control: Control | None = None
 
     def check(self, session: Session) -> None:
         """Refuse words that say nothing.
@@ -259,6 +262,9 @@ class Deliveries(Iterator[Delivery]):
         options, client = self._options, self._client
         goes_on = self._reconnect is not None
         n_settled = 0
+        if options.control is not None:
+            yield from self._send_controlled(engine, options.control, limit)
+            return
         if (yield from self._is_open(engine, limit)):
             way = choose.way(
                 engine,
@@ -280,6 +286,34 @@ class Deliveries(Iterator[Delivery]):
             self._has_more = yield from self._source.has_more()
         if options.quit or self._has_more:
             # Who does not answer QUIT changes nothing of what was answered before.
+            with suppress(SmtpError):
+                yield from self._say_goodbye(engine, limit)
+
+    def _send_controlled(
+        self, engine: Engine, control: Control, limit: float | None
+    ) -> Steps[None]:
+        """Send one message only as far, and in the way, that was asked for."""
+        from smtpnb.transfer.controlled import Controlled, end_before_mail
+
+        client = self._client
+        if control.first_end is not None:
+            greets = engine.session.state is State.CONNECTED
+            hello = client._hello_to(engine) if greets else None  # noqa: SLF001
+            yield from end_before_mail(engine, control, hello, limit)
+            yield from not_tried(self._source, None)
+            return
+        if (yield from self._is_open(engine, limit)):
+            way = Controlled(
+                engine,
+                control=control,
+                limit=limit,
+                pausing=True,
+                convert=self._options.convert,
+                progress=client.on_progress,
+            )
+            yield from way.send(self._source)
+            limit = way.limit
+        if self._options.quit and engine.connected:
             with suppress(SmtpError):
                 yield from self._say_goodbye(engine, limit)
 

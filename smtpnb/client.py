@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.sasl.oauth import Token
     from smtpnb.transfer.choose import Overlap
+    from smtpnb.transfer.controlled import Control
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps
 
@@ -649,6 +650,9 @@ class SmtpClient(ExtensionVerbs):
         quit: bool = False,  # noqa: A002  # the verb
         convert: bool = False,
         timeout: float | None = None,
+        stop_after: str | None = None,
+        drop_after: str | None = None,
+        control: Control | None = None,
         **options: Any,
     ) -> Delivery:
         r"""Send one message.
@@ -667,6 +671,12 @@ class SmtpClient(ExtensionVerbs):
                 given as it is (8-bit content without 8BITMIME, say); else such a
                 message is refused, with the reason.
             timeout: Seconds for all of it; None for those of each phase.
+            stop_after: Go no further than "banner", "ehlo", "starttls", "auth", "mail",
+                "rcpt" or "dot", and say QUIT. What was left unsaid is *not tried* or
+                *aborted*.
+            drop_after: The same, also "data"; the connection is dropped without QUIT.
+            control: More of that: see `Control`. Such a message leaves command by
+                command, by DATA.
             options: As for `MailObject`: parameters of MAIL and RCPT (`ret`, `envid`,
                 `notify`, `requiretls`, ...), `crlf` and `line_ends`. What is asked for
                 one recipient stands in `forward_paths`: `Rcpt("c@d", notify="NEVER")`.
@@ -696,9 +706,23 @@ class SmtpClient(ExtensionVerbs):
             )
         else:
             mail = MailObject(reverse_path, forward_paths, message, **options)
-        (delivery,) = self.send_all(
-            [mail], overlap=overlap, quit=quit, convert=convert, timeout=timeout
-        )
+        if stop_after is not None or drop_after is not None:
+            from smtpnb.transfer.controlled import Control  # when first used
+
+            control = (control or Control())._replace(
+                stop_after=stop_after, drop_after=drop_after
+            )
+        (delivery,) = self._deliveries(
+            [mail],
+            overlap=overlap,
+            window=WINDOW,
+            quit=quit,
+            convert=convert,
+            timeout=timeout,
+            per_connection=None,
+            reconnect=None,
+            control=None if control is None else control.check(),
+        ).all()
         if delivery.error is not None:
             raise delivery.error
         return delivery

@@ -116,6 +116,10 @@ def _trust(host: Any, request: Request) -> dict[str, Any]:
         for option, argument in _TRUST.items()
         if option in options
     } | of_connect(request)
+    if "--early" in options:
+        settings["early"] = options["--early"]
+        if not isinstance(settings["early"], bytes):
+            raise UsageError(r"--early wants octets: {b'EHLO me\r\n'}")
     if "--tls" in options:
         implicit = options["--tls"] == "implicit"
         if isinstance(host, str):

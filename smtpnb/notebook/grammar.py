@@ -71,6 +71,7 @@ _FAULT: Final = {
     "--times": Option("N", "the first N times only"),
     "--probability": Option("P", "now and then: 0.5 is every other time"),
 }
+PHASES: Final = ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot")
 SANDBOX_WORDS: Final = ("stop", "inbox", "fault", "clear")
 TABLES: Final = ("events", "exchanges", "transactions", "sessions")
 ANY: Final = None
@@ -110,6 +111,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "connect and read the greeting; without a word, to the last host",
         at_most=2,
         options={
+            "--early": Option("{octets}", "send these before the greeting has come"),
             "--lmtp": Option("", "speak LMTP, at a port that is not 25; LHLO greets"),
             "--tls": Option(
                 "MODE",
@@ -182,6 +184,13 @@ COMMANDS: Final[Mapping[str, Command]] = {
             **{name: _OF_MAIL[name] for name in _OF_MAIL if name != "--size"},
             **_OF_RCPT,
             "--quit": Option("", "QUIT in one group with the end of the message"),
+            "--stop-after": Option("PHASE", "go no further, and say QUIT", PHASES),
+            "--drop-after": Option("PHASE", "the same, and drop without QUIT", PHASES),
+            "--drop-after-send": Option("PHASE", "drop before the reply", PHASES),
+            "--octets": Option("N", "drop when so many octets of it have left"),
+            "--slow": Option("OCTETS/S", "so many octets of it, every S seconds"),
+            "--end-of-data": Option("{octets}", "in place of the dot; own servers"),
+            "--own-server": Option("WHY", "that it is yours, and what is tried"),
         },
     ),
     "rset": Command("", "forget the mail transaction"),

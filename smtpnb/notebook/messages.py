@@ -18,6 +18,7 @@ from smtpnb.notebook.answers import Sent
 from smtpnb.notebook.live import present
 from smtpnb.notebook.parameters import of_mail, of_rcpt
 from smtpnb.notebook.progress import Progress
+from smtpnb.transfer.controlled import Control
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
@@ -111,7 +112,29 @@ def _send(
         message,
         quit="--quit" in request.options,
         timeout=request.number("--timeout"),
+        control=_control(request),
     )
+
+
+def _control(request: Request) -> Control | None:
+    """Return how far the message goes and how it leaves, if a word is said of it."""
+    options = request.options
+    given: dict[str, Any] = {}
+    for name in ("stop_after", "drop_after", "drop_after_send", "end_of_data"):
+        given[name] = options.get(f"--{name.replace('_', '-')}")
+    if not isinstance(given["end_of_data"], (bytes, type(None))):
+        raise UsageError(r"--end-of-data wants octets: {b'\n.\n'}")
+    octets = request.number("--octets")
+    given["octets"] = None if octets is None else int(octets)
+    if (slow := options.get("--slow")) is not None:
+        most, _, seconds = str(slow).partition("/")
+        try:
+            given["slow"] = int(most), float(seconds or 1)
+        except ValueError:
+            raise UsageError(f"--slow wants OCTETS/SECONDS, not {slow!r}") from None
+    if all(value is None for value in given.values()):
+        return None
+    return Control(**given, own_server=str(options.get("--own-server", "")))
 
 
 def bdat(_: Sessions, client: SmtpClient, request: Request) -> Reply:

@@ -143,6 +143,7 @@ class Engine:
         server_hostname: str,
         limit: float | None,
         proxy: ProxyHeader | None = None,
+        early: bytes = b"",
     ) -> Steps[Reply]:
         """Resolve, connect, start TLS if there is a policy, and read the greeting.
 
@@ -151,6 +152,7 @@ class Engine:
             server_hostname: The name that the certificate must carry.
             limit: Absolute, for all of it together; None for those of each phase.
             proxy: What to say ahead of everything.
+            early: What to say before the greeting has come, out of turn.
         """
         exchange, log = self.exchange, self.log
         opening = exchange.deadline("connect", limit)
@@ -167,8 +169,24 @@ class Engine:
             steps = self._handshake(policy, server_hostname, deadline)
             yield from self.guard("tls", steps)
             self.session.state = State.GREETING
+        if early:
+            yield from self.guard("raw", self._talk_early(early, limit))
         greeting = self._greeting(exchange.deadline("greeting", limit))
-        return (yield from self.guard("greeting", greeting))
+        reply = yield from self.guard("greeting", greeting)
+        if early:
+            exchange.number = 1
+            self._raw_unread = True
+        return reply
+
+    def _talk_early(self, octets: bytes, limit: float | None) -> Steps[None]:
+        """Send octets before the greeting, as exchange 1: the greeting is 0."""
+        exchange = self.exchange
+        self.log.note("early", "octets were sent before the greeting had come")
+        exchange.number = 1
+        line = self._secrets.cut(octets, asked=False)
+        deadline = exchange.deadline("other", limit)
+        yield from exchange.write(line, "other", "", deadline)
+        exchange.number = 0
 
     def _greeting(self, deadline: float) -> Steps[Reply]:
         (octets,) = yield from self.exchange.replies(1, deadline)
