@@ -86,6 +86,15 @@ auxprop_plugin: sasldb
 sasldb_path: {home}/etc/sasl/sasldb2
 mech_list: PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 NTLM
 """
+# Who may say whose mail it is; and a second port, behind a proxy.
+_TRUSTING = """\
+inet_protocols = all
+smtpd_authorized_xclient_hosts = 127.0.0.0/8
+smtpd_authorized_xforward_hosts = 127.0.0.0/8
+"""
+_PROXIED = """\
+127.0.0.1:{port} inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy
+"""
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
 postlog   unix-dgram n - n - 1 postlogd
@@ -145,6 +154,7 @@ def running_postfix(
     *names: str,
     sasl: int = 0,
     accounts: Mapping[str, str] | None = None,
+    proxied: int = 0,
 ) -> Iterator[Postfix]:
     """Start a Postfix, and stop it with everything it started.
 
@@ -154,6 +164,8 @@ def running_postfix(
         sasl: The port of a Dovecot that knows who may log in; then only who has
             logged in may send to other domains.
         accounts: Users and passwords that Cyrus SASL knows, by every mechanism it has.
+        proxied: A second port, where a PROXY header comes first; then XCLIENT and
+            XFORWARD are trusted as well.
     """
     # Not tmp_path: Postfix wants a folder that others may enter, all the way up.
     home = Path(tempfile.mkdtemp(prefix="smtpnb-postfix-"))
@@ -161,6 +173,11 @@ def running_postfix(
         port, ca = _configure(home, names, sasl)
         if accounts:
             _configure_cyrus(home, accounts)
+        if proxied:
+            with (home / "etc" / "main.cf").open("a") as main:
+                main.write(_TRUSTING)
+            with (home / "etc" / "master.cf").open("a") as master:
+                master.write(_PROXIED.format(port=proxied))
         start = [command, "-c", str(home / "etc")]
         done = subprocess.run(
             [*start, "start"], capture_output=True, text=True, check=False, timeout=30
