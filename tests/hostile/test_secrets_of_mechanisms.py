@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from tests.support.scripted import Action, Stage
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.sIgNaTuReOfNoBoDy-_0123456789"
+# A hash or a signature in a response, which may be echoed alone.
+_PROOF = rb"[0-9a-f]{32}|(?<=p=)\S{20,}"
 NONCE = "rOprNGfwEbeRWgbNEkqO"
 _DIGEST = b'nonce="OA6MG9tEQGm2hh",qop="auth",algorithm=md5-sess,charset=utf-8'
 _FIRST = f"r={NONCE}MORE,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096".encode()
@@ -91,6 +93,7 @@ class Echo:
         forms = [
             *(last, last.upper(), last.replace(b"+", b"-"), last[: len(last) // 2 + 2]),
             *re.findall(rb"[\x20-\x7e]{24,}", plain),
+            *re.findall(_PROOF, plain),
             *echoes(self.secret).values(),
         ]
         for form in forms[:-1]:
@@ -181,7 +184,7 @@ def _forms(name: str, secret: str, heard: list[bytes]) -> dict[str, bytes]:
     for number, line in enumerate(heard):
         if name != "NTLM":  # whose beginning is the same for all
             forms[f"response {number}"] = line[: len(line) // 2 + 2]
-        proofs = re.findall(rb"[0-9a-f]{32}|(?<=p=)\S{20,}", base64.b64decode(line))
+        proofs = re.findall(_PROOF, base64.b64decode(line))
         forms |= {f"proof {number}.{n}": proof for n, proof in enumerate(proofs)}
     return forms
 
