@@ -225,6 +225,10 @@ class SmtpClient(ExtensionVerbs):
                 identity=identity,
                 initial_response=initial_response,
             )
+        if not isinstance(mechanism, Mechanism):
+            raise LocalProtocolError(
+                f"auth() takes a mechanism or its name, not {type(mechanism).__name__}"
+            )
         steps = authenticate(
             engine,
             mechanism,

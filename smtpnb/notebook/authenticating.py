@@ -41,7 +41,7 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         raise UsageError(f"auth: {name} wants a USER")
     secret = _secret(request, name, user)
     by_token = callable(secret) or name.upper() in BY_TOKEN
-    return client.auth(
+    reply = client.auth(
         name,
         user,
         None if callable(secret) else secret,
@@ -51,6 +51,21 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         allow_cleartext_auth=_CLEARTEXT in request.options,
         timeout=request.number("--timeout"),
     )
+    if not reply.ok:
+        for told in _told(client):
+            print(told)  # noqa: T201  # for the reader
+    return reply
+
+
+def _told(client: SmtpClient) -> list[str]:
+    """Return what the server told in the challenges of the last AUTH, in words."""
+    told: list[str] = []
+    for event in reversed([*client.transcript]):
+        if event.event == "note" and event.detail == '{"what": "auth"}':
+            told.insert(0, str(event.text))
+        elif event.verb == "AUTH" and event.event == "command":
+            break
+    return told
 
 
 def _initial_response(request: Request) -> bool | None:

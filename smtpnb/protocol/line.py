@@ -170,8 +170,9 @@ class SecretLines:
         self._redactor.learn(code)
         with suppress(ValueError):
             octets = base64.b64decode(code, validate=True)
-            for part in (octets, *octets.split(b"\0")):
+            for part in octets.split(b"\0"):
                 self._redactor.learn(part)
+            self._redactor.learn_response(octets)
 
 
 def _end_of(piece: bytes) -> bytes:

@@ -20,6 +20,8 @@ from smtpnb.protocol.errors import LocalProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# In a secret response: a digest, a signature or a token, which may be echoed alone.
+_PROOF: Final = rb"[A-Za-z0-9+/_-]{24,}={0,2}"
 # An echo shorter than this cannot be told from ordinary text.
 MIN_CUT: Final = 4
 # Half of a base64 or hex form is enough to cut it (servers echo the start of a long
@@ -56,6 +58,10 @@ class Secret:
         if isinstance(value, Secret):
             self._octets = value.reveal()
             return
+        kind = type(value).__name__ if not hasattr(value, "encode") else ""
+        if kind:
+            value = ""  # as below
+            raise LocalProtocolError(f"a secret is text, not {kind}; nothing was sent")
         try:
             self._octets = memoryview(value.encode("utf-8"))
         except UnicodeEncodeError:
@@ -140,6 +146,12 @@ class Redactor:
             entry = (memoryview(_fold(form)), enough)
             if len(form) >= MIN_CUT and entry not in self._forms:
                 self._forms.append(entry)
+
+    def learn_response(self, octets: memoryview | bytes) -> None:
+        """Remember a response to a challenge, and each proof in it by itself."""
+        self.learn(octets)
+        for proof in re.finditer(_PROOF, octets):
+            self.learn(octets[slice(*proof.span())])
 
     def __bool__(self) -> bool:
         """Whether there is anything to cut."""

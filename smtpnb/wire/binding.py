@@ -8,7 +8,6 @@ exporter (cpython issue 82133).
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.errors import LocalProtocolError
@@ -55,6 +54,8 @@ def end_point(certificate: bytes) -> bytes:
     Raises:
         LocalProtocolError: None was shown, or its signature has not one hash (Ed25519).
     """
+    import hashlib
+
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 

@@ -50,6 +50,16 @@ def test_a_callable_is_a_token(inside_tls: Run) -> None:
     assert "AUTH OAUTHBEARER" in inside_tls("%smtp transcript text")
 
 
+def test_why_a_token_is_refused_is_told_in_words(
+    inside_tls: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inside_tls("%smtp auth ann {'old'} --mechanism oauthbearer").code == 535
+    said = "OAUTHBEARER, in the server's words: status invalid_token, scope smtp\n"
+    assert said in capsys.readouterr().out
+    assert inside_tls("%smtp auth ann {'wrong'} --mechanism plain").code == 535
+    assert "server's words" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("line", "prompt"),
     [

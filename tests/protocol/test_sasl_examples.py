@@ -472,6 +472,33 @@ def test_what_must_not_be_said_is_refused_in_words(case: str) -> None:
     assert "hunter" not in str(caught.value)
 
 
+_MAKERS: Final[list[Callable[[Any], object]]] = [
+    lambda bad: Plain(bad, "p"),
+    lambda bad: Plain("u", bad),
+    lambda bad: Plain("u", "p", identity=bad),
+    lambda bad: Login(bad, "p"),
+    lambda bad: CramMd5(bad, "p"),
+    lambda bad: DigestMd5("u", "p", realm=bad),
+    lambda bad: Scram(bad, "p"),
+    lambda bad: Scram("u", bad),
+    lambda bad: Scram("u", "p", bad),
+    lambda bad: Scram("u", "p", nonce=bad),
+    lambda bad: XOAuth2(bad, "t"),
+    lambda bad: OAuthBearer("u", bad),
+    External,
+    Anonymous,
+]
+
+
+@pytest.mark.parametrize("bad", [None, 5, b"octets", ["list"]], ids=type)
+@pytest.mark.parametrize("make", _MAKERS)
+def test_what_is_no_text_is_refused_in_words(
+    make: Callable[[Any], object], bad: object
+) -> None:
+    with pytest.raises(LocalProtocolError):
+        make(bad)
+
+
 def test_a_token_is_fetched_anew_each_time() -> None:
     tokens = iter(["first", "second"])
     mechanism = XOAuth2("me", lambda: next(tokens))

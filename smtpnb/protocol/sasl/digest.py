@@ -67,8 +67,8 @@ class DigestMd5(Mechanism):
             "authorization identity", identity, section="RFC 2831"
         )
         self._realm = name_octets("realm", realm, section="RFC 2831")
-        self._nonce = nonce.encode()
-        self._service = service.encode()
+        self._nonce = name_octets("nonce", nonce, section="RFC 2831")
+        self._service = name_octets("service", service, section="RFC 2831")
 
     def steps(self, channel: Channel = NOWHERE) -> Steps:
         """Wait for the challenge, answer it, and check the server's own answer."""

@@ -174,8 +174,12 @@ def name_octets(what: str, text: str, *, section: str = "RFC 4616") -> bytes:
         section: The rule that forbids NUL in it.
 
     Raises:
-        LocalProtocolError: Not Unicode, or NUL in it; nothing was sent.
+        LocalProtocolError: No text, not Unicode, or NUL in it; nothing was sent.
     """
+    if not isinstance(text, str):
+        raise LocalProtocolError(
+            f"the {what} is text, not {type(text).__name__}; nothing was sent"
+        )
     try:
         octets = text.encode()
     except UnicodeEncodeError:

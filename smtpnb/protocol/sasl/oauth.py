@@ -80,7 +80,8 @@ class XOAuth2(_Bearer):
     Args:
         user: Whose mailbox it is.
         token: The access token: text, Secret, or a callable that returns one. It is
-            called each time, in a helper thread; a cancel does not wait for it.
+            called each time, in a helper thread; a cancel does not wait for it. It has
+            the time of a command, or `auth(timeout=)`.
         initial_response: Send it with AUTH. A token that makes the line too long waits
             for the 334 all the same.
 

@@ -57,6 +57,7 @@ class Anonymous(ClientFirst):
     name = "ANONYMOUS"
 
     def __init__(self, trace: str = "", *, initial_response: bool = True) -> None:
+        self._trace = name_octets("trace", trace, section="RFC 4505 section 2")
         if len(trace) > _LONGEST_TRACE:
             raise LocalProtocolError(
                 f"the trace has {len(trace)} characters, and RFC 4505 section 2 allows "
@@ -64,7 +65,6 @@ class Anonymous(ClientFirst):
             )
         self.trace = trace
         self.initial_response = initial_response
-        self._trace = name_octets("trace", trace, section="RFC 4505 section 2")
 
     def _responses(self, channel: Channel) -> Steps:
         yield self._trace

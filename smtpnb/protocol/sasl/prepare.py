@@ -43,6 +43,10 @@ def prepared(what: str, text: str) -> str:
         >>> prepared("user name", "I\u00adX"), prepared("user name", "\u2168")
         ('IX', 'IX')
     """
+    if not isinstance(text, str):
+        raise LocalProtocolError(
+            f"the {what} is text, not {type(text).__name__}; nothing was sent"
+        )
     made, objection = _saslprep(text)
     if objection:
         raise LocalProtocolError(

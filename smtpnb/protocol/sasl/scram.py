@@ -109,7 +109,8 @@ class Scram(ClientFirst):
     ) -> None:
         password = Secret(password)  # no local holds its text
         self._password = prepared_secret("password", password)
-        if hash_name.upper() not in HASHES:
+        known = str(hash_name).upper()
+        if known not in HASHES:
             raise LocalProtocolError(
                 f"SCRAM: the hash is one of {', '.join(HASHES)}, not {hash_name!r}"
             )
@@ -117,11 +118,11 @@ class Scram(ClientFirst):
         self.identity = identity
         self.initial_response = initial_response
         self.plus = plus
-        self._plain_name = f"SCRAM-{hash_name.upper()}"
-        self._hash = HASHES[hash_name.upper()]
+        self._plain_name = f"SCRAM-{known}"
+        self._hash = HASHES[known]
         self._binding = binding
         self._least = least_iterations
-        self._nonce = nonce.encode()
+        self._nonce = name_octets("nonce", nonce, section="RFC 5802 section 7")
         self._user = _saslname("user name", prepared("user name", user))
         self._identity = _saslname("authorization identity", identity)
 
