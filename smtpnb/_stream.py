@@ -173,7 +173,7 @@ class Deliveries(Iterator[Delivery]):
         except BaseException as error:
             self._abort()
             rest = getattr(error, "deliveries", ())
-            _attach(error, (*told, *rest))
+            _attach_all(error, (*told, *rest))
             if on_delivery is not None:
                 _tell_all(on_delivery, rest, error)
             raise
@@ -482,12 +482,14 @@ class Deliveries(Iterator[Delivery]):
             told = getattr(self._stopped, "deliveries", ())
         if not self._tells_rest:
             self._source.stop()  # of a list only what was taken
-        _attach(error, (*taken, *told, *not_tried(self._source, self._client.reply)))
+        left: Any = error
+        left.deliveries = (*taken, *told, *not_tried(self._source, self._client.reply))
         if isinstance(error, (SmtpError, Cancelled)):
             error.transcript = self._client.transcript
 
 
-def _attach(error: Any, deliveries: tuple[Delivery, ...]) -> None:
+def _attach_all(error: Any, deliveries: tuple[Delivery, ...]) -> None:
+    """Tell an error of all that was sent; of one message it is the outcome, too."""
     error.deliveries = deliveries
     if len(deliveries) == 1 and getattr(error, "outcome", None) is None:
         error.outcome = deliveries[0].outcome
@@ -503,7 +505,7 @@ def _tell_all(
             with suppress(Exception):  # one error is told already
                 on_delivery(delivery)
     except BaseException as interrupt:
-        _attach(interrupt, error.deliveries)  # type: ignore[attr-defined]
+        _attach_all(interrupt, error.deliveries)  # type: ignore[attr-defined]
         raise
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from smtpnb import Reply, Transcript
+from smtpnb import ConnectionLost, Reply, Transcript
 from smtpnb.analysis import Explanation, explain
 from smtpnb.analysis.explain.advice import ADVICE, CREDENTIALS
 from smtpnb.analysis.explain.explain import _RANK, _STEPS
@@ -366,3 +366,23 @@ def test_a_421_while_nobody_spoke_is_named() -> None:
     said = explain(Transcript([session.close("lost")]))
     assert "silent too long" in said.headline
     assert "421" in said.headline
+
+
+@pytest.mark.parametrize("outcome", ["unknown", "aborted", None])
+@pytest.mark.parametrize("last", [b"250 2.1.5 ok\r\n", b"354 go on\r\n"])
+def test_the_last_reply_is_no_explanation_of_a_fault(
+    outcome: str | None, last: bytes
+) -> None:
+    error = ConnectionLost("the server closed the connection")
+    error.reply, error.outcome = Reply(last), outcome
+    said = explain(error)
+    assert "connection broke" in said.headline
+    assert said.permanence.startswith("Not known") is (outcome == "unknown")
+
+
+def test_but_a_refusal_that_came_before_it_is() -> None:
+    error = ConnectionLost("the server closed the connection")
+    error.reply, error.outcome = Reply(b"421 4.3.2 shutting down\r\n"), "aborted"
+    assert "421" in explain(error).headline
+    error.outcome = "unknown"
+    assert explain(error).permanence.startswith("Not known")

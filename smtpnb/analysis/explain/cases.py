@@ -13,7 +13,7 @@ from smtpnb.analysis.explain.told_fault import fault_told, place_told
 from smtpnb.analysis.replies.pasted import pasted
 from smtpnb.edges.text import one_line
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.transaction import Follower, Transaction
+from smtpnb.protocol.transaction import UNKNOWN, Follower, Transaction
 from smtpnb.transcript import parse as words
 from smtpnb.transcript.intern import Kind
 from smtpnb.transcript.tables import rows
@@ -107,10 +107,13 @@ def of_exception(error: BaseException) -> Case:
     Raises:
         ValueError: No reply is in it.
     """
-    reply = getattr(error, "reply", None)
-    if isinstance(reply, Reply):
-        return of_reply(reply)
+    reply, outcome = getattr(error, "reply", None), getattr(error, "outcome", None)
     kind = type(error).__name__
+    # The last reply is the cause only if it is a no, and no end is open behind it.
+    if isinstance(reply, Reply) and reply.code >= 400 and outcome != UNKNOWN:
+        return of_reply(reply)
+    if isinstance(reply, Reply) or outcome is not None:
+        return Case(text=str(error), fault=kind, outcome=outcome)
     try:
         return of_text(f"{kind}: {error}")
     except ValueError:
