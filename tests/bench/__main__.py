@@ -20,6 +20,7 @@ from tests.bench import (
     link,
     memory,
     messages,
+    panel,
     recording,
     sessions,
     shown,
@@ -49,6 +50,7 @@ PARTS: Final[dict[str, Callable[[], list[Goal] | None]]] = {
     "imports": imports.main,
     "recording": recording.main,
     "transcripts": transcripts.main,
+    "panel": panel.main,
 }
 # Not among all: it takes minutes.
 LONG: Final[dict[str, Callable[[], list[Goal] | None]]] = {"million": memory.million}
