@@ -587,6 +587,22 @@ def test_what_will_be_sent_is_said(text: str, said: str) -> None:
     assert said in samples.in_words(text)
 
 
+def test_a_program_can_press_and_look_as_a_person_does(
+    panel: Panel, sandbox: Sandbox
+) -> None:
+    panel.press("Connect", "EHLO", "MAIL", "RCPT", "DATA")
+    panel.wait_for("READY", "MAIL FROM:<ann@client.example>")
+    sandbox.fault("noop", stall=True)
+    panel.press("NOOP", wait=False)
+    panel.wait_for("NOOP \u2026")
+    panel.press("Cancel")
+    panel.wait_for("cancelled", "CLOSED")
+    with pytest.raises(TimeoutError, match="does not show never"):
+        panel.wait_for("never", timeout=0.01)
+    with pytest.raises(LookupError, match="no button 'HALO'"):
+        panel.press("HALO")
+
+
 def test_a_sample_brings_the_envelope_it_wants(panel: Panel) -> None:
     panel.sample.value = "UTF-8 addresses"
     assert "SMTPUTF8" in panel.sender_parameters.value

@@ -108,6 +108,7 @@ class Controls:
     def _make_views(self) -> None:
         self.status, self.words = fields.html(), fields.html()
         self.transcript, self.diagram = fields.html(), fields.html()
+        self.may_be_sent = fields.html()
         self.line_ends = fields.check("line ends")
         self.decoded = fields.check("decode base64")
         self.view = w.ToggleButtons(
@@ -201,8 +202,6 @@ class Controls:
             [self.transcript, handle],
             layout=w.Layout(
                 max_height="26em",
-                min_width="16em",
-                flex="2 1 24em",
                 overflow="auto",
                 padding="0 4px 4px",
                 flex_flow="column-reverse",  # keeps the newest line in sight
@@ -211,7 +210,11 @@ class Controls:
         frame.add_class("smtpnb-frame")
         self.transcript.layout.flex = "0 0 auto"
         self.diagram.layout.flex = "1 1 17em"
-        below = fields.row(frame, self.diagram)
+        left = w.VBox(
+            [frame, self.may_be_sent],
+            layout=w.Layout(min_width="16em", flex="2 1 24em"),
+        )
+        below = fields.row(left, self.diagram)
         below.layout.align_items = "flex-start"
         return below
 

@@ -36,7 +36,7 @@ body[data-jp-theme-light="false"] .smtpnb-panel, body.vscode-dark .smtpnb-panel 
 .smtpnb-panel .smtpnb-grid {{ display: grid; width: 100%; align-items: center;
   column-gap: 4px; overflow: visible;
   grid-template-columns: repeat(3, minmax(0, 1fr)); }}
-@container (max-width: 640px) {{
+@container (max-width: 760px) {{
   .smtpnb-panel .smtpnb-grid {{ grid-template-columns: repeat(2, minmax(0, 1fr)); }} }}
 @container (max-width: 440px) {{
   .smtpnb-panel .smtpnb-grid {{ grid-template-columns: minmax(0, 1fr); }}

@@ -12,7 +12,10 @@ This module knows nothing of sockets, nor of SMTP beyond the names of fields.
 
 from __future__ import annotations
 
+import re
+import threading
 from dataclasses import replace
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as w
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from smtpnb.sandbox import Sandbox
 
 _KINDS: Final = {"accepted": "good", REFUSED: "bad", FAILED: "bad", CANCELLED: "warn"}
+_TAG: Final = re.compile("<[^>]*>")
 # What one usually presses next, in this order.
 _USUAL: Final = (".", "DATA", "RCPT", "MAIL", "EHLO", "LHLO")
 
@@ -80,6 +84,7 @@ class Panel(Controls, w.VBox):
         self._painted: object = None
         self._authenticating = False
         self.worker = Worker(self._wake)
+        self._repainted = threading.Condition()
         self.painter = Painter(self._paint, self._changed, self._busy)
         self._picture = LastPicture(self._drawn)
         address = target if isinstance(target, str) else _address(target)
@@ -212,6 +217,50 @@ class Panel(Controls, w.VBox):
         client.cancel()
         self._wake()
 
+    def press(self, *names: str, wait: bool = True) -> None:
+        """Press buttons one after another, as a person would.
+
+        Args:
+            names: As they stand on the buttons: "Connect", "MAIL", "Send", "Cancel".
+            wait: Until each has done what it does, and that is painted.
+
+        Raises:
+            LookupError: There is no such button.
+        """
+        special = {
+            "Connect": self.connect_button,
+            "Cancel": self.cancel_button,
+            "Send": self.send_button,
+            "end of data": self.verbs["."],
+        }
+        for name in names:
+            button = special.get(name) or self.verbs.get(name)
+            if button is None:
+                raise LookupError(f"there is no button {name!r}")
+            button.click()
+            if wait:
+                self.worker.join()
+                self.flush()
+
+    def wait_for(self, *words: str, timeout: float = 10.0) -> None:
+        """Wait until the panel shows the words, as a person would.
+
+        Args:
+            words: What must stand in it, all at once: in what happened, or in the view.
+            timeout: Seconds.
+
+        Raises:
+            TimeoutError: It does not show them.
+        """
+
+        def shown() -> bool:
+            text = unescape(_TAG.sub("", self.status.value + self.transcript.value))
+            return all(word in text for word in words)
+
+        with self._repainted:
+            if not self._repainted.wait_for(shown, timeout):
+                raise TimeoutError(f"the panel does not show {', '.join(words)}")
+
     # How it is painted
 
     def _current(self) -> SmtpClient:
@@ -254,7 +303,8 @@ class Panel(Controls, w.VBox):
             self.words.value = for_html(self._what_is_sent())
             self.transcript.value = self._viewed(feed)
             state, may = feed.client.state, actions.may(feed.client)
-            self.diagram.value = diagram.svg(state) + diagram.next_moves(state, may)
+            self.diagram.value = diagram.svg(state)
+            self.may_be_sent.value = diagram.next_moves(state, may)
             if not look.running:
                 self._empty_the_box()
                 for widget in (self.status, self.transcript):
@@ -263,6 +313,9 @@ class Panel(Controls, w.VBox):
         except Exception as error:  # noqa: BLE001  # a painter that dies paints no more
             said = for_html(f"{type(error).__name__}: {error}")
             self.status.value = f'<b class="smtpnb-bad">could not be shown</b>: {said}'
+        finally:
+            with self._repainted:
+                self._repainted.notify_all()
 
     def _empty_the_box(self) -> None:
         """After AUTH: what a front end held back may have come in meanwhile."""
