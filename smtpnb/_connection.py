@@ -311,6 +311,7 @@ class Connection:
             timeouts=self.timeouts,
             tls=self._policy,
             lax=self._lax,
+            disable=self.disable,
         )
         made._records, made._transcript = self._records, self.transcript  # noqa: SLF001
         made.pipelining, made.chunking = self.pipelining, self.chunking

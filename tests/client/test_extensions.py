@@ -163,6 +163,13 @@ def test_what_is_switched_off_is_refused_and_lifted_alone(
         assert f"{verb} is switched off" in client.transcript.text()
 
 
+def test_a_client_beside_has_the_same_switched_off() -> None:
+    assert SmtpClient(disable=["dsn"]).beside().disable == {"DSN"}
+    for wrong in ("A B", "", "é"):
+        with pytest.raises(LocalProtocolError, match="no EHLO keyword"):
+            SmtpClient(disable=[wrong])
+
+
 def test_after_xclient_the_session_begins_anew(
     client: SmtpClient, sandbox: Sandbox
 ) -> None:
