@@ -17,7 +17,7 @@ _BARE_PATH: Final = re.compile(r":[ ]*(\S*)")
 _BODY: Final = re.compile(r" BODY=(\S+)", re.IGNORECASE)
 _SMTPUTF8: Final = re.compile(r" SMTPUTF8(?= |\Z)", re.IGNORECASE)
 
-# The first word of a greeting that matches; the order matters ("ESMTP" comes last).
+# The first word of a greeting that matches, of those behind the host's name.
 _SOFTWARE: Final[Mapping[str, str]] = {
     "postfix": "Postfix",
     "exim": "Exim",
@@ -30,6 +30,20 @@ _SOFTWARE: Final[Mapping[str, str]] = {
     "kumomta": "KumoMTA",
     "dovecot": "Dovecot",
     "python smtp": "aiosmtpd",
+    "chasquid": "chasquid",
+    "ecelerity": "Momentum",
+    "simpleemailservice": "Amazon SES",
+    "mailenable": "MailEnable",
+    "kerio": "Kerio Connect",
+    "halon": "Halon",
+    "communigate": "CommuniGate Pro",
+    "mimecast": "Mimecast",
+    "zimbra": "Zimbra",
+    "mdaemon": "MDaemon",
+    "james": "Apache James",
+    "qmail": "qmail",
+    "courier": "Courier",
+    "powermta": "PowerMTA",
 }
 
 
@@ -51,9 +65,15 @@ def smtputf8(argument: str) -> bool:
 
 
 def software(greeting: str) -> str | None:
-    """Guess the server's software from its greeting."""
-    known = (name for word, name in _SOFTWARE.items() if word in greeting.lower())
-    return next(known, None)
+    """Guess the server's software from its greeting.
+
+    What the host is called says nothing of it: the first word is left out.
+    """
+    said = greeting.lower().partition(" ")[2]
+    known = [
+        (said.find(word), name) for word, name in _SOFTWARE.items() if word in said
+    ]
+    return min(known)[1] if known else None
 
 
 def attempt_keys(*columns: tuple[Sequence[str | None], Any]) -> list[str]:

@@ -172,6 +172,10 @@ def test_without_a_reply_or_a_fault_nothing_can_be_said() -> None:
         ("retry after 30s", 30),
         ("wait 2 hours", 7200),
         ("Greylisted for 1 day", 86400),
+        ("try again in about 5 minutes", 300),
+        ("come back in 1h30m", 5400),
+        ("try later (3600s)", 3600),
+        ("wait 5 more minutes", 300),
     ],
 )
 def test_how_long_to_wait_is_read_from_the_text(text: str, seconds: int) -> None:
@@ -183,6 +187,8 @@ def test_how_long_to_wait_is_read_from_the_text(text: str, seconds: int) -> None
     [
         (451, "try again later"),
         (451, "not within 3 months"),
+        (421, "Timeout waiting for client input after 300 seconds"),
+        (452, "mailbox full for 3 days"),
         (550, "come back in 5 minutes"),
         (250, "queued for 5 seconds"),
         (451, None),

@@ -47,7 +47,8 @@ def judged(case: Case, code: int) -> Verdict:
 def codes_say(case: Case, code: int) -> tuple[list[str], str]:
     """Return what the codes mean, a line each; and the registry's name of it."""
     lines = []
-    registered = status_meaning(code, case.enhanced)
+    # Where only an enhanced code was given, nothing is said of a reply code.
+    registered = status_meaning(case.code, case.enhanced)
     meaning = registered
     if meaning.enhanced and not meaning.contradiction and _unregistered(case.enhanced):
         lines.append(
@@ -61,7 +62,7 @@ def codes_say(case: Case, code: int) -> tuple[list[str], str]:
     by_enhanced = _named_by_enhanced(meaning)
     if meaning.detail_name:
         where = f" ({meaning.reference})" if meaning.reference else ""
-        shown = case.enhanced if by_enhanced else code
+        shown = case.enhanced if by_enhanced or case.code is None else code
         own = by_enhanced and told and speaker(case) is not None
         means = "is registered as" if own else "means"
         lines.append(f"{shown} {means} {meaning.detail_name}{where}")

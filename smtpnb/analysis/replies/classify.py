@@ -64,12 +64,19 @@ _FAULTS: Final = {
     "TlsError": "tls",
 }
 _REASONS: Final = {"network": "networkerror", "tls": "failedstarttls"}
-# How long to wait: "for 300 seconds", "in 5 minutes", "in 00:05:00".
+# How long to wait: "for 300 seconds", "in about 5 minutes", "1h30m", "in 00:05:00";
+# where the text asks to come back, and does not tell how long something else took.
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_AFTER: Final = (
-    r"\b(?:for|in|after|wait|within)\s+(\d{1,6})\s*"
-    r"(s|m|h|d)(?:ec(?:ond)?s?|in(?:ute)?s?|ours?|rs?|ays?)?\b"
+_ASKS: Final = (
+    r"try|retry|again|\bwait\b|come back|gr[ae]y-?\s?list|later|resend|reconnect|defer"
+    r"|delay|throttl|slow"
 )
+_UNIT: Final = r"(s|m|h|d)(?:ec(?:ond)?s?|in(?:ute)?s?|ours?|rs?|ays?)?\b"
+_AFTER: Final = (
+    r"(?:\b(?:for|in|after|wait|within)\s+(?:about |approximately |at least |another )?"
+    rf"|\()(\d{{1,6}})\s*(?:more )?{_UNIT}"
+)
+_AFTER_BOTH: Final = r"\b(\d{1,3})\s?h(?:ours?)?\s?(\d{1,3})\s?m"
 _AFTER_CLOCK: Final = r"\b(?:in|after|for)\s+(\d{1,2}):(\d{2}):(\d{2})\b"
 
 
@@ -280,10 +287,13 @@ def _retry_after(replies: pd.DataFrame) -> pd.Series[Any]:
     seconds = replies["code"].astype("Float64").astype("float64") * np.nan
     for_now = (replies["code"] // 100 == 4).fillna(value=False).astype(bool)
     text = replies.loc[for_now, "text"].str.lower()
-    text = text[text.str.contains(r"\d\s?[smhd]|:\d", regex=True, na=False)]
+    text = text[text.str.contains(r"\d\s?(?:more )?[smhd]|:\d", regex=True, na=False)]
+    text = text[text.str.contains(_ASKS, regex=True, na=False)]
     numbers = text.str.extract(_AFTER)
     clock = text.str.extract(_AFTER_CLOCK).astype("float64")
     found = numbers[0].astype("float64") * numbers[1].map(_SECONDS).astype("float64")
     on_clock = clock[0] * 3600 + clock[1] * 60 + clock[2]
-    seconds[found.index] = found.fillna(on_clock)
+    both = text.str.extract(_AFTER_BOTH).astype("float64")
+    exact = both[0] * 3600 + both[1] * 60
+    seconds[found.index] = exact.fillna(found).fillna(on_clock)
     return seconds

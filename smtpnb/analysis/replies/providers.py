@@ -63,7 +63,10 @@ _WORDS: Final = {
         r"\.prod\.outlook\.com|\.protection\.outlook\.com|go\.microsoft\.com"
         r"|sender\.office\.com|aka\.ms/|for Client Submission|\(AS\d{3,12}\)"
     ),
-    YAHOO: r"postmaster\.(?:yahoo|yahooinc|verizonmedia)\.com|\[TSS?\d\d\]",
+    YAHOO: (
+        r"postmaster\.(?:yahoo|yahooinc|verizonmedia)\.com|\[TSS?\d\d\]"
+        r"|not accepted for policy reasons"
+    ),
     APPLE: r"support\.apple\.com|\[(?:HM|CS)\d\d\]",
     PROOFPOINT: r"\bproofpoint\.com",
     MIMECAST: r"\bmimecast\.(?:com|org)",
