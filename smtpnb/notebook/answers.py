@@ -31,10 +31,14 @@ _LEFT: Final = "text-align:left;vertical-align:top"
 # Of each keyword: what it is for, and where that is written.
 KEYWORDS: Final[Mapping[str, tuple[str, int]]] = {
     "8BITMIME": ("octets above 127 in the message", 6152),
+    "ATRN": ("turn the connection round, after AUTH", 2645),
     "AUTH": ("authentication, by these mechanisms", 4954),
     "BINARYMIME": ("a message that is no lines of text", 3030),
-    "BURL": ("the server fetches a piece of the message", 4468),
+    "BURL": ("the server fetches pieces of the message", 4468),
+    "CHECKPOINT": ("go on with a message that was cut off", 1845),
     "CHUNKING": ("BDAT: a message in counted chunks", 3030),
+    "CONNEG": ("what content a recipient can take", 4141),
+    "CONPERM": ("the server may convert the content", 4141),
     "DELIVERBY": ("deliver by a time, or say so", 2852),
     "DSN": ("delivery status notifications", 3461),
     "ENHANCEDSTATUSCODES": ("codes such as 5.7.1 in replies", 2034),
@@ -44,13 +48,23 @@ KEYWORDS: Final[Mapping[str, tuple[str, int]]] = {
     "HELP": ("ask the server for help", 5321),
     "LIMITS": ("how much one session may ask", 9422),
     "MT-PRIORITY": ("priority of a message", 6710),
+    "MTRK": ("track a message", 3885),
+    "NO-SOLICITING": ("no unsolicited mail of these classes", 3865),
     "PIPELINING": ("many commands in one turn", 2920),
     "REQUIRETLS": ("TLS the whole way, or no delivery", 8689),
-    "RRVS": ("only to who has owned the mailbox since", 7293),
+    "RRVS": ("deliver only if the mailbox is still theirs", 7293),
     "SIZE": ("largest message, in octets", 1870),
     "SMTPUTF8": ("addresses beyond ASCII", 6531),
     "STARTTLS": ("TLS from here on", 3207),
     "VRFY": ("ask about an address", 5321),
+}
+_DRAFTS: Final = "https://datatracker.ietf.org/doc/html"
+_POSTFIX: Final = "https://www.postfix.org"
+# Of keywords that no RFC has: what they are for, and who has written them down.
+_OTHERS: Final = {
+    "PRDR": ("a reply for each recipient", f"{_DRAFTS}/draft-hall-prdr-00"),
+    "XCLIENT": ("be taken for another client", f"{_POSTFIX}/XCLIENT_README.html"),
+    "XFORWARD": ("say whose mail follows", f"{_POSTFIX}/XFORWARD_README.html"),
 }
 _OUTCOMES: Final = {
     2: "the server has taken responsibility for the message",
@@ -218,10 +232,14 @@ def _reply_html(reply: Reply, meaning: str, time: str) -> str:
 def _offer_html(offer: Capabilities) -> str:
     rows = []
     for keyword, parameters in offer.items():
-        words, rfc = KEYWORDS.get(keyword, ("not registered", 0))
-        link = f'<a href="https://www.rfc-editor.org/rfc/rfc{rfc}">RFC {rfc}</a>'
+        words, where = _OTHERS.get(keyword, ("not registered", ""))
+        name = "its makers" if where else ""
+        if keyword in KEYWORDS:
+            words, rfc = KEYWORDS[keyword]
+            name, where = f"RFC {rfc}", f"https://www.rfc-editor.org/rfc/rfc{rfc}"
         said = for_html(" ".join(parameters))
-        rows.append((for_html(keyword), said, words, link if rfc else ""))
+        link = f'<a href="{where}">{name}</a>' if where else ""
+        rows.append((for_html(keyword), said, words, link))
     return _table(rows, ("offered", "with", "what it is", "where"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
+from smtpnb import Sandbox, SmtpClient
 from smtpnb.notebook.answers import Answer
 from smtpnb.protocol.reply import Reply
 
@@ -62,3 +63,16 @@ def test_send_shows_its_recipients_in_the_shell(
         assert "bob@c.d" in shown[kind]
     assert "1 of 2 recipients accepted" in shown["text/plain"]
     assert "<i>" not in shown["text/html"]
+
+
+def test_ehlo_has_a_word_and_a_link_for_all_that_the_sandbox_offers() -> None:
+    with (
+        Sandbox(tls="implicit", auth={"a": "b"}, prdr=True) as sandbox,
+        SmtpClient() as client,
+    ):
+        client.connect(sandbox)
+        reply = client.ehlo()
+        offered = client.capabilities
+    page = Answer(reply.octets, "ehlo")._repr_html_()
+    assert "not registered" not in page
+    assert page.count('<a href="https://') == len(offered)
