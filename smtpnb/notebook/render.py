@@ -34,9 +34,9 @@ class Shown(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return (
-            f'<pre style="margin:0;{MONO}">{for_html(str(self), newlines=True)}</pre>'
-        )
+        # JupyterLab breaks the lines of a <pre> within words.
+        style = f"margin:0;{MONO};word-break:normal;overflow-wrap:anywhere"
+        return f'<pre style="{style}">{for_html(str(self), newlines=True)}</pre>'
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:

@@ -212,8 +212,6 @@ def _connect(client: SmtpClient, form: Form) -> Answer:
         return _answer(client.connect(form.target()))
     if not isinstance(form.target, str):
         return _answer(client.connect(form.target))
-    if form.target.startswith("unix:"):
-        return _answer(client.connect(form.target))
     try:
         host, settings = place(form.target)
     except UsageError as error:

@@ -55,7 +55,9 @@ class Controls:
         self.more.observe(lambda _: self._fold(), "value")
 
     def _make_session_fields(self, address: str) -> None:
-        self.address = fields.text("server", address, "host:port, or sandbox")
+        self.address = fields.text(
+            "server", address, "host:port, unix:/path, lmtp://host:port, sandbox"
+        )
         self.tls_mode = fields.choice("TLS", [CLEAR, IMPLICIT], CLEAR)
         self.more = fields.check("more: trust, AUTH, raw line")
         self.verify = fields.choice("verify", _VERIFY, "")
