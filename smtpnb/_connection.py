@@ -427,6 +427,16 @@ class Connection:
         return () if last is None else recipients_of(last)
 
     @property
+    def suspicion(self) -> str:
+        """What it seems to speak, where our greeting is not known; "" where it is.
+
+        Example:
+            >>> client.suspicion
+            ''
+        """
+        return self._engine.session.suspicion if self._engine else ""
+
+    @property
     def reply_code(self) -> int | None:
         """The code of the last reply.
 

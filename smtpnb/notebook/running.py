@@ -135,6 +135,8 @@ def _perform(task: Task, line: LiveLine | None) -> Any:
     facts = now.tls if now.tls is not tls else None
     seconds = time.monotonic() - began
     note = _note(request.command, value, in_cell=content is not None)
+    if request.command in ("ehlo", "helo", "lhlo"):
+        note = now.suspicion
     if ended:  # LMTP, PRDR: the last reply is not all
         note = each_recipient(now.recipients)
     return Answer(value.octets, request.command, seconds, facts, note)

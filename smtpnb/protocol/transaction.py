@@ -244,6 +244,16 @@ class Transaction:
         return None if self.fate == UNKNOWN else said_421
 
     @property
+    def path_of_last_final(self) -> str | None:
+        """Whose verdict the last reply to the end is; None if it is everybody's."""
+        if not (self.prelude or self.lmtp) or self.chunk is not None:
+            return None
+        pairs = zip(self.forward_paths, self.rcpts, strict=False)
+        accepted = [path for path, own in pairs if not refused(own)]
+        n = len(self.finals)
+        return accepted[n - 1] if 0 < n <= len(accepted) else None
+
+    @property
     def _own_finals(self) -> list[bytes]:
         """The replies to the end, without the one for all of it that PRDR has."""
         return self.finals if self.prelude is None else self.finals[: self.n_accepted]

@@ -443,8 +443,12 @@ class Engine:
         (octets,) = yield from self.guard("reply", exchange.replies(1, deadline))
         reply = Reply(octets)
         self.session.received(reply)
-        self._raw_unread = exchange.incoming.unread > 0
-        if self._raw_unread:
+        # The finals of LMTP all answer the one end that was among the octets.
+        last = self.session.follower.last
+        begun = last is not None and bool(last.finals) and last.owes_more
+        more = begun and self.session.state is State.DATA
+        self._raw_unread = more or exchange.incoming.unread > 0
+        if self._raw_unread and not more:
             exchange.number += 1
         return reply
 
@@ -604,7 +608,8 @@ class Engine:
             error.half_said = text
         if isinstance(error, (SmtpError, Cancelled)):
             silent = self.facts is None and exchange.silent
-            explain(error, phase, outcome, silent=silent)
+            partly = outcome == UNKNOWN and any(each.finals for each in under_way)
+            explain(error, phase, outcome, silent=silent, partly=partly)
             error.peer = self.peer
             error.reply = exchange.last_reply
         kind = type(error).__name__

@@ -29,6 +29,10 @@ _BECAME: Final = {
     "accepted": "the server had already accepted the message",
     "refused": "the server had already refused the message",
 }
+_PARTLY_UNKNOWN: Final = (
+    "the outcome is unknown for some recipients: the end of data left, and not all of "
+    "its replies came back"
+)
 _SILENT_GREETING: Final = (
     "nothing at all was received: a port that expects TLS from the first octet (465) "
     "is silent like that"
@@ -36,7 +40,12 @@ _SILENT_GREETING: Final = (
 
 
 def explain(
-    error: SmtpError | Cancelled, phase: str, outcome: str | None, *, silent: bool
+    error: SmtpError | Cancelled,
+    phase: str,
+    outcome: str | None,
+    *,
+    silent: bool,
+    partly: bool = False,
 ) -> None:
     """Complete an error in place: its message, its phase and its outcome.
 
@@ -45,6 +54,7 @@ def explain(
         phase: The step during which it was raised.
         outcome: What is known of the message under way; None if there was none.
         silent: The server never said anything, in clear.
+        partly: Some recipients have their reply to the end of data (LMTP, PRDR).
     """
     doing = _DOING.get(phase, f"waiting for the reply to {phase.upper()}")
     message = str(error.args[0]) if error.args else ""
@@ -55,7 +65,8 @@ def explain(
         if silent and phase == "greeting":
             message = f"{message}; {_SILENT_GREETING}"
     if outcome is not None:
-        message = f"{message}; {_BECAME[outcome]}"
+        became = _PARTLY_UNKNOWN if partly else _BECAME[outcome]
+        message = f"{message}; {became}"
     error.args = (message,)
     error.phase = phase
     error.outcome = outcome

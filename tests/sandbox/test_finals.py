@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from smtpnb import Cancelled, ConnectionLost, LocalProtocolError, Sandbox, SmtpClient
+from smtpnb import (
+    Cancelled,
+    ConnectionLost,
+    LocalProtocolError,
+    RemoteProtocolError,
+    Sandbox,
+    SmtpClient,
+)
+from smtpnb.analysis.explain.explain import explain
+from tests.support.scripted import Hear, Listen, Say, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,3 +190,68 @@ def test_prdr_by_verbs_and_in_the_tables() -> None:
         assert client.bdat(CONTENT, last=True).code == 550
         assert [reply.code for reply in client.replies] == [353, 550, 552, 550]
         assert sandbox.inbox()["rcpt_to"].map(len).tolist() == [2, 1]
+
+
+def test_lmtp_under_tls() -> None:
+    with Sandbox(protocol="lmtp") as sandbox, SmtpClient() as client:
+        misbehave(sandbox)
+        client.connect(sandbox)
+        client.lhlo()
+        assert client.starttls().ok
+        assert "LHLO" in client.allowed
+        assert outcomes(client.send(CONTENT, "a@x.example", PATHS)) == OUTCOMES
+
+
+def test_raw_octets_have_all_finals(client: SmtpClient) -> None:
+    client.lhlo()
+    client.mail_from("a@x.example")
+    for path in PATHS:
+        client.rcpt_to(path)
+    client.data()
+    client.raw(b"hi\r\n.\r\n")
+    states = [(client.read_reply().code, client.state.name) for _ in range(3)]
+    assert states == [(250, "DATA"), (552, "DATA"), (250, "READY")]
+    assert [each.outcome for each in client.recipients] == OUTCOMES
+    assert client.noop().ok
+    assert client.transcript.transactions()["outcome"].tolist() == [
+        *("delivered", "rejected", "rejected", "delivered"),
+    ]
+
+
+def test_explain_names_the_recipient(client: SmtpClient) -> None:
+    delivery = client.send(CONTENT, "a@x.example", [PATHS[0], PATHS[1]])
+    for thing in (client.transcript, delivery):
+        said = explain(thing)
+        assert "refused the recipient <over@x.example>" in said.headline
+        assert "this recipient only" in said.where
+
+
+def test_explain_says_that_it_is_lmtp() -> None:
+    with Sandbox(protocol="lmtp") as sandbox, SmtpClient() as client:
+        client.connect(sandbox.host, sandbox.port)
+        client.ehlo()
+        assert "this is LMTP" in explain(client.transcript).headline
+        assert "this is LMTP" in client.suspicion
+
+
+def test_a_354_without_a_recipient_ends_the_session() -> None:
+    """RFC 2033 4.2: DATA must be answered 503; nobody knows how often a dot is."""
+    script = (
+        *(Say(b"220 x LMTP\r\n"), Hear(), Say(b"250-x\r\n250 PIPELINING\r\n")),
+        *(Hear(), Say(b"250 ok\r\n550 no\r\n354 go\r\n"), Listen()),
+    )
+    with ScriptedServer(script) as server, SmtpClient() as client:
+        client.connect(server.host, server.port, protocol="lmtp")
+        with pytest.raises(RemoteProtocolError, match="LMTP wants 503") as raised:
+            client.send(CONTENT, "a@x.example", PATHS[:1])
+        assert [*map(outcomes, raised.value.deliveries)] == [["refused"]]
+
+
+def test_who_can_connect_again_goes_on(lmtp: Sandbox) -> None:
+    lmtp.clear_faults()
+    with SmtpClient() as client:
+        client.connect(lmtp)
+        mails = [(f"{n}@x.example", PATHS, CONTENT) for n in range(4)]
+        told = client.send_all(mails, per_connection=2, reconnect=True)
+    assert [outcomes(each) for each in told] == [["accepted"] * 4] * 4
+    assert len(client.transcript.sessions()) == 2

@@ -13,7 +13,7 @@ from smtpnb.analysis.explain.told_fault import fault_told, place_told
 from smtpnb.analysis.replies.pasted import pasted
 from smtpnb.edges.text import one_line
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.transaction import UNKNOWN, Follower, Transaction
+from smtpnb.protocol.transaction import ENDS, UNKNOWN, Follower, Transaction
 from smtpnb.transcript import parse as words
 from smtpnb.transcript.intern import Kind
 from smtpnb.transcript.tables import rows
@@ -42,6 +42,7 @@ class Case(NamedTuple):
         fault: The class of the error that ended it.
         outcome: What became of the message, where a fault tells: "unknown" ...
         echo: Whether it only follows from a refusal before it.
+        hint: What the transcript noted of it: that the server speaks another protocol.
     """
 
     code: int | None = None
@@ -54,6 +55,7 @@ class Case(NamedTuple):
     fault: str | None = None
     outcome: str | None = None
     echo: bool = False
+    hint: str = ""
 
     @property
     def digit(self) -> int | None:
@@ -132,6 +134,10 @@ def of_delivery(delivery: Delivery) -> Case:
         ValueError: Nothing was answered, and nothing is known to be wrong.
     """
     reply, one = delivery.reply, delivery.transaction
+    if one.is_separate and one.reason is None:  # LMTP, PRDR: some may have a no
+        for path, _, own in delivery.recipients:
+            if own is not None and own.octets in one.finals and not own.ok:
+                return of_reply(own)._replace(step="eod", path=path)
     if reply is not None:
         first = one.reason or (one.finals[0] if one.finals else one.why)
         if first is one.mail:
@@ -190,6 +196,11 @@ def of_session(events: Iterable[Event]) -> list[Case]:
     found, refused = _refusals(rows("exchanges", events))
     said_bye = False
     for event in events:
+        if event.event == "note" and event.facts.get("what") == "protocol":
+            found = [
+                case._replace(hint=event.text or "") if case.step == "ehlo" else case
+                for case in found
+            ]
         if (unasked := _unasked(event)) is not None:
             found.append(unasked)
             said_bye = unasked.code == 421
@@ -250,9 +261,15 @@ def _refusals(exchanges: Iterable[Mapping[str, Any]]) -> tuple[list[Case], set[i
         octets = b"%03d" % case.code  # one object a reply: `later` goes by identity
         answered.append((octets, case))
         event = Kind(case.step, row.get("verb"), False).event
-        of = follower.answered(event, octets, case.path)
+        begun = None
+        if event == "MAIL":
+            prdr = "PRDR" in (row.get("argument") or "").upper().split()
+            begun = Transaction(case.path, lmtp=follower.lmtp, prdr=prdr)
+        of = follower.answered(event, octets, case.path, begun)
         if of is not None:
             transactions[of.number] = of
+            if event in ENDS and (path := of.path_of_last_final):
+                answered[-1] = octets, case._replace(path=path)
     behind = {id(octets) for one in transactions.values() for octets in one.later}
     found = [
         case._replace(echo=id(octets) in behind and _may_echo(case))

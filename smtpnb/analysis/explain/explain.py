@@ -192,6 +192,8 @@ def _what(case: Case) -> str:
 
 def _where(case: Case) -> str:
     _, where, means = _STEPS.get(case.step, _NOWHERE)
+    if case.step == "eod" and case.path is not None:  # LMTP, PRDR
+        means = _STEPS["rcpt"][2]
     if not where:
         return ""
     # An acceptance, or a fault after the final dot, says nothing of the whole.
@@ -244,8 +246,9 @@ def _refusal(case: Case) -> Explanation:
     else:
         what = _what(case)
         did = f"refused {what}" if what else "refused"
-        headline = f"{_host(case)} {did}: {known.cause} ({_shown(case)})."
-    steps = known.steps
+        cause = one_line(case.hint) or known.cause
+        headline = f"{_host(case)} {did}: {cause} ({_shown(case)})."
+    steps = () if case.hint else known.steps
     if case.outcome == "unknown":
         how = _UNKNOWN
         steps = (*advice.UNKNOWN_OUTCOME, *steps)

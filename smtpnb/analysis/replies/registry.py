@@ -76,6 +76,7 @@ REPLY_CODES: Final = {
     252: ReplyCode("cannot verify user, will try to deliver", _SMTP),
     253: ReplyCode("messages pending for the node", "RFC 1985"),
     334: ReplyCode("challenge of the authentication", "RFC 4954 4"),
+    353: ReplyCode("a reply for each recipient follows", "draft-hall-prdr"),
     354: ReplyCode("send the message", _SMTP),
     355: ReplyCode("send the message from this offset", "RFC 1845"),
     421: ReplyCode("service not available, closing", _SMTP),
