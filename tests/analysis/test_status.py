@@ -66,7 +66,7 @@ def test_the_table_holds_every_code_once() -> None:
 def test_every_row_has_a_name_and_a_source() -> None:
     table = status_table()
     assert (table["detail_name"] != "").all()
-    assert table["reference"].str.contains("RFC|IANA").all()
+    assert table["reference"].str.contains("RFC|IANA|draft-").all()
 
 
 def test_every_basic_code_of_the_registry_is_three_digits_or_a_class() -> None:
