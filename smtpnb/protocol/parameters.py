@@ -521,16 +521,16 @@ def _moment(name: str, value: Any) -> str:
 
 
 def _instant(text: str) -> datetime:
-    from datetime import UTC, datetime, timedelta  # only who says a time needs it
+    """Return a moment that may be compared; a leap second counts as the one before."""
+    from datetime import UTC, datetime  # only who says a time needs it
 
     text = text.upper()
-    leap = text[17:19] == "60"  # RFC 3339 has leap seconds, Python has none
-    text = f"{text[:17]}59{text[19:]}" if leap else text
+    if text[17:19] == "60":  # RFC 3339 has leap seconds, Python has none
+        text = f"{text[:17]}59{text[19:]}"
     try:
-        at = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:  # the 30th of February: before everything
         return datetime.min.replace(tzinfo=UTC)
-    return at + timedelta(seconds=1) if leap else at
 
 
 def deliver_by(value: Any) -> DeliverBy | Parameter:
@@ -662,5 +662,14 @@ def objection_to(words: Iterable[str], verb: str) -> str:
 
 
 def outside(words: Iterable[str], offered: Capabilities) -> str:
-    """Return which parameter exceeds what the server announced; "" if none does."""
-    return next(filter(None, (of_word(word).outside(offered) for word in words)), "")
+    """Return which parameter exceeds what the server announced; "" if none does.
+
+    What is malformed exceeds nothing: that is the grammar's to say.
+    """
+    for word in words:
+        parameter = of_word(word)
+        if parameter.verb and not parameter.objection(parameter.verb):
+            why = parameter.outside(offered)
+            if why:
+                return why
+    return ""

@@ -23,8 +23,10 @@ from smtpnb.protocol.parameters import (
     DeliverBy,
     Envid,
     Orcpt,
+    Parameter,
     Ret,
     Xtext,
+    objection_to,
     of_word,
     outside,
     plain,
@@ -200,6 +202,10 @@ OFFERED = {
         ("HOLDUNTIL=2026-12-01T00:00:01Z", "until 2026-12-01T00:00:00Z at most"),
         ("HOLDUNTIL=2026-11-30T23:59:60Z", ""),
         ("SIZE=5", ""),
+        # Malformed: the grammar says so, and nothing else breaks of it.
+        ("BY=x;R", ""),
+        ("HOLDFOR=x", ""),
+        ("HOLDUNTIL=2026-13-01T00:00:00Z", ""),
     ],
 )
 def test_what_exceeds_the_announcement_is_named(word: str, sentence: str) -> None:
@@ -241,3 +247,31 @@ def test_a_parameter_is_a_value() -> None:
     assert Ret("HDRS") != Ret("FULL")
     assert len({Ret("HDRS"), of_word("RET=HDRS")}) == 1
     assert repr(Ret("HDRS")) == "<Ret 'RET=HDRS'>"
+
+
+KEYWORDS = [kind.keyword for kind in Parameter.__subclasses__() if kind.keyword]
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
+@given(
+    st.sampled_from([*KEYWORDS, "X", ""]), st.sampled_from(["", "=", ";"]), st.text()
+)
+@example("BY", "=", "x;R")
+@example("HOLDFOR", "=", "²")
+@example("HOLDUNTIL", "=", "0001-01-01T00:00:00+23:59")
+@example("HOLDUNTIL", "=", "9999-12-31T23:59:60Z")
+@example("HOLDUNTIL", "=", "9999-12-31T23:59:59-23:59")
+@example("HOLDUNTIL", "=", "2026-02-30T00:00:00Z")
+def test_a_word_of_any_text_is_judged_and_breaks_nothing(
+    verb: str, keyword: str, between: str, text: str
+) -> None:
+    word = f"{keyword}{between}{text}"
+    offered = Capabilities(OFFERED, known=True)
+    try:
+        why = objection_to([word], verb)
+        outside([word], offered)
+    except LocalProtocolError:  # a control character
+        return
+    command = Mail("a@b", parameters=[word]) if verb == "MAIL" else Rcpt("a@b")
+    if not why and verb == "MAIL":
+        assert bytes(command.octets().wire) == f"MAIL FROM:<a@b> {word}\r\n".encode()
