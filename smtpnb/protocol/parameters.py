@@ -271,7 +271,7 @@ class Notify(Parameter):
 
     def __init__(self, value: str | Iterable[str]) -> None:
         if not isinstance(value, str):
-            value = ",".join(_text("notify", word) for word in value)
+            value = ",".join(_text("notify", word) for word in _several(value))
         super().__init__(value)
 
 
@@ -411,6 +411,9 @@ class HoldUntil(Parameter):
     def __init__(self, value: datetime | str) -> None:
         super().__init__(_moment("holduntil", value))
 
+    def _more(self) -> str:
+        return _no_such_day(self.value)
+
     def outside(self, offered: Capabilities) -> str:
         """Return whether the server holds nothing until then."""
         words = offered.get("FUTURERELEASE", ())
@@ -462,6 +465,9 @@ class Rrvs(Parameter):
         said = _moment("rrvs", value)
         super().__init__(f"{said};{mode}" if mode else said)
 
+    def _more(self) -> str:
+        return _no_such_day(self.value.partition(";")[0])
+
 
 class AuthOf(Parameter):
     """AUTH: who submitted it first (RFC 4954 section 5).
@@ -493,6 +499,15 @@ def _text(name: str, value: Any) -> str:
             f"{name} holds U+{ord(control.group()):04X}; nothing was sent"
         )
     return value
+
+
+def _several(values: Any) -> Iterable[Any]:
+    if not hasattr(values, "__iter__"):
+        raise LocalProtocolError(
+            f"words are several, not one {type(values).__name__}; nothing was sent"
+        )
+    found: Iterable[Any] = values
+    return found
 
 
 def _seconds(name: str, value: Any) -> str:
@@ -531,6 +546,10 @@ def _instant(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:  # the 30th of February: before everything
         return datetime.min.replace(tzinfo=UTC)
+
+
+def _no_such_day(text: str) -> str:
+    return "there is no such day" if _instant(text).year == 1 else ""
 
 
 def deliver_by(value: Any) -> DeliverBy | Parameter:
@@ -631,7 +650,7 @@ def words_of(
         more = more.split()
     made += [
         each if isinstance(each, Parameter) else of_word(_text("a parameter", each))
-        for each in more
+        for each in _several(more or ())
     ]
     return tuple(each.word for each in made if each is not None)
 
