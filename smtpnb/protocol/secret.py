@@ -35,6 +35,7 @@ _FRAME: Final = (
     rb"(?:[245]\.[0-9]{1,3}\.[0-9]{1,3} )?(.*?)\r?$"
 )
 _RUN: Final = rb"\x01+"
+_CHALLENGE: Final = rb"334[ -]([A-Za-z0-9+/]+={0,2})"  # or the start of one
 # base64url beside base64. Letter case is folded by lower(): a line of base64 taken for
 # a command comes back as "500 unknown command" in upper case (aiosmtpd does so).
 _ONE_ALPHABET: Final = bytes.maketrans(b"-_", b"+/")
@@ -178,6 +179,7 @@ class Redactor:
         frames = list(re.finditer(_FRAME, octets))
         marks = self._marks(octets)
         self._mark_wrapped(octets, frames, marks)
+        _mark_proof(octets, marks)
         pieces, done = [], 0
         for frame in frames:
             # Only a text is cut: code and line ends stay, and the reply with them.
@@ -226,6 +228,20 @@ class Redactor:
 
     def __repr__(self) -> str:
         return "<Redactor>"
+
+
+def _mark_proof(octets: bytes, marks: bytearray) -> None:
+    """Mark the proof by which a server shows that it knows the password.
+
+    With the challenge before it, whoever reads a transcript could try passwords on it
+    (RFC 5802 section 9, RFC 2831 section 2.1.3).
+    """
+    challenge = re.match(_CHALLENGE, octets)
+    if challenge is None:
+        return
+    whole = challenge[1][: len(challenge[1]) // 4 * 4]
+    if base64.b64decode(whole).startswith((b"v=", b"rspauth=")):
+        marks[slice(*challenge.span(1))] = b"\1" * len(challenge[1])
 
 
 def _places(form: memoryview, octets: bytes) -> Iterator[int]:

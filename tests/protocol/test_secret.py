@@ -306,3 +306,28 @@ def test_cutting_leaves_code_and_line_ends_of_any_reply(
 
 def test_the_placeholder_tells_the_length() -> None:
     assert placeholder(12) == b"<secret 12 bytes>"
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+        b"rspauth=ea40f60335c427b5527b84dbabcdfffd",
+    ],
+)
+def test_what_a_server_proves_itself_with_is_no_food_for_guessing(proof: bytes) -> None:
+    redactor = Redactor()
+    redactor.learn(b"the password")
+    came = b"334 %b\r\n" % base64.b64encode(proof)
+    shown = redactor.cut(came)
+    assert shown == b"334 <secret %d bytes>\r\n" % len(base64.b64encode(proof))
+    assert redactor.as_it_came(shown) == came  # the mechanism has to check it
+    for length in range(8, len(came)):  # what had come of it when the connection broke
+        assert came[16:20] not in redactor.cut(came[:length])
+    for other in (
+        b"334 cj1uPXM=\r\n",
+        b"235 ok\r\n",
+        b"334 \r\n",
+        b"334 VXNlcm5hbWU6\r\n",
+    ):
+        assert redactor.cut(other) == other
