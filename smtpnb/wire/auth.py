@@ -267,7 +267,7 @@ class _Talk:
                 yield from self.answer(self.steps.send, None)
             except RemoteProtocolError as error:
                 self._engine.give_up("auth", error)
-        self.steps.close()
+        yield Call(self.steps.close)
         return reply
 
     def challenge(self, reply: Reply, number: int) -> bytes | None:

@@ -57,9 +57,68 @@ _TLS: Final = (
         "the password in clear without being asked for",
         "no AUTH in clear unless allowed in that very call",
         within="wire",
-        find="not ANY_engine.session.encrypted and not ANY_allowed",
+        find="ANY_facts is None and not ANY_allowed",
         put="ANY_allowed is None",
         tests=f"{HOSTILE}test_arguments.py {HOSTILE}test_tls.py",
+    ),
+)
+
+_SASL: Final = (
+    Mutant(
+        "a server's signature is not compared",
+        "a server that cannot prove itself is left (RFC 5802 section 3)",
+        within="protocol:Scram._responses",
+        find='ANY_octets(told.get(b"v", b"")) != proof.signature',
+        put="False",
+        tests="tests/protocol/test_sasl_examples.py tests/client/test_auth.py",
+    ),
+    Mutant(
+        "accepted is believed without a proof",
+        "a 235 without the server's proof is no login (RFC 5802 section 3)",
+        within="wire",
+        find="ANY_self._mechanism.mutual and ANY_session.authenticated",
+        put="False",
+        tests="tests/client/test_auth.py",
+    ),
+    Mutant(
+        "nobody says that -PLUS was not shown",
+        'the flag "y" finds out that -PLUS was cut out (RFC 5802 section 6)',
+        within="protocol:Scram._header",
+        find='b"n" if ANY_announced else b"y"',
+        put='b"n"',
+        tests="tests/protocol/test_sasl_examples.py tests/sandbox/test_auth.py",
+    ),
+    Mutant(
+        "the first mechanism offered is the strongest",
+        "auto takes the strongest that is offered",
+        within="protocol:strongest",
+        find="for name in ours:\n    ...",
+        put="for name in channel.offered:\n    ...",
+        tests="tests/client/test_auth.py tests/sandbox/test_auth.py",
+    ),
+    Mutant(
+        "a long initial response leaves with AUTH",
+        "an AUTH line is a command line of 512 octets (RFC 4954 section 4)",
+        within="wire",
+        find="held = ANY_initial is not None and ANY_long",
+        put="held = False",
+        tests="tests/client/test_auth.py",
+    ),
+    Mutant(
+        "a challenge is read as it is shown",
+        "a mechanism reads a challenge uncut",
+        within="wire",
+        find="ANY_redactor.as_it_came(reply.octets)",
+        put="reply.octets",
+        tests="tests/client/test_auth.py",
+    ),
+    Mutant(
+        "an echo of a proof stays",
+        "a digest or a token echoed alone is cut",
+        within="protocol:Redactor.learn_response",
+        find="for proof in ANY_found:\n    ...",
+        put="",
+        tests="tests/hostile/test_secrets_of_mechanisms.py",
     ),
 )
 
@@ -616,4 +675,4 @@ _NAMES: Final = (
     ),
 )
 
-MUTANTS: Final = (*_TLS, *_REPLIES, *_CONTENT, *_MESSAGES, *_EDGES, *_NAMES)
+MUTANTS: Final = (*_TLS, *_SASL, *_REPLIES, *_CONTENT, *_MESSAGES, *_EDGES, *_NAMES)

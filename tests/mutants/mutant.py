@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,6 +67,7 @@ class Made(NamedTuple):
     change: str
 
 
+@functools.cache  # to search the house takes a while, and the tests ask twice
 def make(mutant: Mutant, house: Path = HOUSE) -> Made:
     """Break a module as a mutant says.
 
