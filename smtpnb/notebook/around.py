@@ -27,7 +27,8 @@ def sandbox(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
         return _fault(sessions, request)
     if what:
         raise UsageError(f"sandbox takes stop, inbox, fault or clear, not {what!r}")
-    given = {name: request.options.get(f"--{name}") for name in ("tls", "auth")}
+    names = "tls", "auth", "protocol", "unix", "prdr"
+    given = {name: request.options.get(f"--{name}") for name in names}
     return sessions.sandbox(**{name: value for name, value in given.items() if value})
 
 

@@ -232,6 +232,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
         options={
             "--tls": Option("MODE", "at start", ("starttls", "implicit", "none")),
             "--auth": Option("{ACCOUNTS}", "at start: a dict of users and passwords"),
+            "--protocol": Option("NAME", "at start", ("smtp", "lmtp")),
+            "--unix": Option("PATH", "at start: a unix socket in place of a port"),
+            "--prdr": Option("", "at start: announce PRDR"),
             **_FAULT,
         },
         choices=SANDBOX_WORDS,

@@ -67,6 +67,28 @@ def test_send_and_the_bare_dialogue(run: Callable[[str], Any], lmtp: Sandbox) ->
     assert len(finals.strip().splitlines()) == 1 + 3
 
 
+def test_a_sandbox_of_the_magics_speaks_it(run: Callable[[str], Any]) -> None:
+    assert run("%smtp sandbox --protocol lmtp").protocol == "lmtp"
+    run("%smtp sandbox fault eod over@* --reply '552 5.2.2 Over quota';")
+    run("%smtp connect sandbox;")
+    delivery = run(
+        f"m = {MESSAGE!r}\n"
+        f"%smtp send {{m}} --from a@x.example --to {PATHS[0]},{PATHS[1]}"
+    )
+    assert [row.outcome for row in delivery.recipients] == ["accepted", "refused"]
+    run("%smtp sandbox stop;")
+    run("%smtp sandbox --prdr --tls none;\n%smtp connect sandbox;")
+    assert "PRDR" in run("%smtp ehlo").text
+
+
+def test_ehlo_to_lmtp_says_so(run: Callable[[str], Any]) -> None:
+    port = run("%smtp sandbox --protocol lmtp").port
+    run(f"%smtp connect 127.0.0.1:{port};")
+    shown = run("%smtp ehlo")
+    assert "this is LMTP" in repr(shown)
+    assert "this is LMTP" in shown._repr_html_()
+
+
 def test_lmtp_over_tcp_by_an_option(run: Callable[[str], Any]) -> None:
     with Sandbox(protocol="lmtp") as sandbox:
         run(f"%smtp connect 127.0.0.1:{sandbox.port} --lmtp --tls none;")

@@ -10,6 +10,8 @@ import pytest
 
 from smtpnb import LocalProtocolError, SmtpClient
 from smtpnb.notebook.panel.actions import Form, operation
+from tests.servers.smtp_sink import running_sink
+from tests.support.tools import require_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from smtpnb.message.delivery import Delivery
     from smtpnb.transfer.choose import Overlap
     from tests.servers.dovecot_lmtp import DovecotLmtp
+    from tests.servers.postfix import Postfix
 
 pytestmark = pytest.mark.servers
 
@@ -142,3 +145,23 @@ def test_magic_and_panel_say_the_same(
     shown = operation(client, "Send", form)().text
     for path, outcome in zip(PATHS, OUTCOMES, strict=True):
         assert f"{path}: {outcome} (" in shown
+
+
+def test_smtp_sink_says_that_it_is_esmtp_and_speaks_lmtp() -> None:
+    with running_sink(require_tool("smtp-sink"), "-L") as port:
+        with SmtpClient() as client:
+            client.connect("127.0.0.1", port, protocol="lmtp")
+            mails = [("a@client.example", PATHS, CONTENT) for _ in range(20)]
+            for delivery in client.stream(mails, overlap="turn"):
+                assert [row.outcome for row in delivery.recipients] == ["accepted"] * 4
+        with SmtpClient() as client:
+            client.connect("127.0.0.1", port)
+            assert client.ehlo().code == 500
+            assert client.suspicion.startswith("EHLO is not known there: if this is")
+
+
+def test_postfix_does_not_know_lhlo(postfix: Postfix) -> None:
+    with SmtpClient() as client:
+        client.connect(postfix.host, postfix.port, protocol="lmtp")
+        with pytest.raises(LocalProtocolError, match="no LMTP server, it seems"):
+            client.send(CONTENT, "a@client.example", PATHS)
