@@ -95,7 +95,7 @@ VAGUE_WORDS: Final = (
         "transient",
         "systemerror",
         r"^(?!.*(unavailable|error|system|locked|resource|busy|server))"
-        r".*(try (again )?later|temporar|defer|try reconnect)",
+        r".*(\blater\b|come back|retry|temporar|defer|try reconnect)",
         r"4\.(2\.0|7\.[01])$",
         only=_COME_BACK_CODES,
         every=True,

@@ -67,7 +67,7 @@ SENDER_WORDS: Final = (
             r"only accepts? (messages|mail) from",
             r"recipientrestrictions?|restr-check",
         ),
-        r"5\.7\.(12|12[4-9]|13[346])$",
+        r"5\.7\.(12|12[4-9]|13[3-6])$",
     ),
     Rule(
         "tls(not available)",
