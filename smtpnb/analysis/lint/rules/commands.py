@@ -303,7 +303,8 @@ def _auth_outside(turns: Turns) -> Verdicts:
 def _for_somebody(turns: Turns) -> Verdicts:
     end = turns.answered & turns.at("eod") & turns.served & ~turns.lmtp
     nobody = end & turns.open & (turns.recipients == 0)
-    yield failed(nobody & turns.accepted, "content was accepted for no recipient")
+    # No MUST says so of the end of data; section 3.3 has 503 or 554 for it.
+    yield warned(nobody & turns.accepted, "content was accepted for no recipient")
     yield passed(nobody & turns.refused)
 
 
