@@ -342,10 +342,12 @@ def _clear_text_in_tls() -> Log:
     return talk
 
 
-def _raw_content(content: bytes) -> Log:
+def _raw_content(content: bytes, to_quit: str = "") -> Log:
     talk = session(HELLO, MAIL, OKAY, "DATA => 354 Go")
     (number,) = talk.send(("eod", ".", content))
     talk.reply(b"250 2.0.0 queued as ABC\r\n", number)
+    if to_quit:
+        say(talk, "QUIT", to_quit)
     return talk
 
 
@@ -377,7 +379,7 @@ def test_what_is_right_beside_the_lines_passes() -> None:
     good = findings(
         session(HELLO, "STARTTLS => 220 Go", HELLO, "QUIT => 221 Bye"),
         _a_good_group(),
-        _raw_content(b"x\n.\ny\r\n.\r\n"),
+        _raw_content(b"x\n.\ny\r\n.\r\n", "221 Bye"),
     )
     for rule in OTHERS:
         assert verdict(good, rule) == ({"PASS"} if rule != "smtp" else set()), rule
@@ -397,19 +399,23 @@ def test_every_rule_names_its_section() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "level"),
+    ("content", "to_quit", "level"),
     [
-        (b"x\n.\n", "FAIL"),
-        (b"x\n.\r\n", "FAIL"),
-        (b"x\r\n.\n", "FAIL"),
-        (b"x\n.\ny\r\n.\r\n", "PASS"),
-        (b"x\r\n.\r\n", ""),
-        (b".\r\n", ""),
+        (b"x\n.\n", "221 Bye", "FAIL"),
+        (b"x\n.\r\n", "221 Bye", "FAIL"),
+        (b"x\r\n.\n", "221 Bye", "FAIL"),
+        (b"x\n.\ny\r\n.\r\n", "221 Bye", "PASS"),
+        (b"x\n.\ny\r\n.\r\n", "502 What", "FAIL"),
+        (b"x\n.\ny\r\n.\r\n", "", ""),
+        (b"x\r\n.\r\n", "221 Bye", ""),
+        (b".\r\n", "221 Bye", ""),
     ],
 )
-def test_only_crlf_dot_crlf_ends_the_content(content: bytes, level: str) -> None:
+def test_only_crlf_dot_crlf_ends_the_content(
+    content: bytes, to_quit: str, level: str
+) -> None:
     """RFC 5321 section 4.1.1.4: what else ends it smuggles messages in."""
-    found = verdict(findings(_raw_content(content)), "end-of-data")
+    found = verdict(findings(_raw_content(content, to_quit)), "end-of-data")
     assert found == ({level} if level else set())
 
 

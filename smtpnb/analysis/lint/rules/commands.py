@@ -322,8 +322,12 @@ def _end_of_data(turns: Turns) -> Verdicts:
     begun = turns.at("data") & turns.code_in((354,))
     went_on = turns.answered & turns.accepted & ~turns.at("eod") & turns.behind(begun)
     yield failed(went_on, "content was accepted before its end was sent")
-    inside = turns.like("line", r"(?:^|[^d]|[^0]d)\n\.(?:\n|\\x0d)", raw & ended)
-    yield passed(inside)
+    # A bare dot within, and the end sent whole: what is answered next tells.
+    bare = r"(?:^|[^d]|[^0]d)\n\.(?:\n|\\x0d)"
+    behind = turns.behind(turns.like("line", bare, raw & ended & turns.accepted))
+    what = "what stood behind a dot on a bare line was taken for commands"
+    yield failed(behind & turns.code_in((500, 501, 502, 503)), what)
+    yield passed(behind & turns.accepted)
 
 
 RULES: Final = (
