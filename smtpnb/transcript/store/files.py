@@ -155,7 +155,11 @@ def explained(path: str | Path) -> Iterator[None]:
     """Say in a ValueError which file or directory it is that pyarrow cannot read."""
     try:
         yield
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        # pyarrow has an OSError without a number for octets that make no sense.
+        of_a_file = isinstance(error, OSError) and type(error) is not OSError
+        if of_a_file or getattr(error, "errno", None) is not None:
+            raise
         first = str(error).partition("\n")[0]
         raise ValueError(f"{Path(path).name} cannot be read: {first}") from None
 
@@ -207,6 +211,7 @@ def _write_parquet(table: pa.Table, file: Any) -> None:
         compression="zstd",
         compression_level=3,
         row_group_size=ROWS_OF_A_GROUP,
+        write_page_checksum=True,  # an octet that was flipped is noticed
     )
 
 
@@ -216,7 +221,9 @@ def _read_parquet(path: Path) -> pa.Table:
         there = set(pq.read_schema(octets).names)
         known = [name for name in _NAMES if name in there]
         texts = [name for name in TEXTS if name in there]
-        file = pq.ParquetFile(octets, read_dictionary=texts)
+        file = pq.ParquetFile(
+            octets, read_dictionary=texts, page_checksum_verification=True
+        )
         version = (file.schema_arrow.metadata or {}).get(_VERSION, b"")
         return file.read(columns=known).replace_schema_metadata({_VERSION: version})
 
@@ -305,6 +312,8 @@ def _read_jsonl(path: Path, whole: bool) -> pa.Table:
     with pa.memory_map(str(path)) as octets:
         lines = pa.BufferReader(octets.read_buffer(end))
         table = pyarrow.json.read_json(lines, blocks, options)
+    if not len(table):
+        raise ValueError(f"{path.name} is not a transcript that smtpnb wrote")
     versions = table["v"].unique()
     _check_lines(path, table["table"].unique(), versions)
     oldest = str(min(version.as_py() for version in versions)).encode()
@@ -327,7 +336,13 @@ def _check_lines(path: Path, tables: Iterable[Any], versions: Iterable[Any]) -> 
 
 
 def check_cells(table: pa.Table) -> None:
-    """Raise ValueError if a text is longer than any honest one."""
+    """Look at what was read, before anything relies on it.
+
+    Raises:
+        ValueError: A text is longer than any honest one.
+        pyarrow.ArrowInvalid: A number points to no text, or a text is no UTF-8.
+    """
+    table.validate(full=True)
     for name in table.column_names:
         for chunk in table[name].chunks:
             texts = getattr(chunk, "dictionary", chunk)

@@ -80,13 +80,14 @@ def scan(
         if name not in names:
             raise ValueError(f"there is no column {name!r} in events")
     needed = list(dict.fromkeys((*chosen, *wanted, *(_KEY if others else ()))))
-    with files.explained(places[0] if places else "nothing"):
+    first = places[0] if places else "nothing"
+    with files.explained(first):
         tables = [_parts(parts, needed, wanted, told)] if parts or not others else []
         tables += [_lines(file, needed, wanted) for file in others]
         table = pa.concat_tables(tables, promote_options="default")
         if others:
             table = table.filter(_once(table))
-        return _frame(table, chosen)
+        return _frame(table, chosen, Path(first).name)
 
 
 def _files(place: Place) -> list[Path]:
@@ -156,7 +157,12 @@ def _dataset(parts: Sequence[Path], told: list[str], *, encoded: bool) -> ds.Dat
     texts = files.TEXTS if encoded else []
     return ds.dataset(
         [str(part) for part in parts],
-        format=ds.ParquetFileFormat(dictionary_columns=texts),
+        format=ds.ParquetFileFormat(
+            dictionary_columns=texts,
+            default_fragment_scan_options=ds.ParquetFragmentScanOptions(
+                page_checksum_verification=True
+            ),
+        ),
         schema=pa.schema(fields.values()),
         partitioning=ds.partitioning(pa.schema(by_folder), flavor="hive"),
     )
@@ -212,14 +218,17 @@ def _once(table: pa.Table) -> pa.Array:
     return pa.array(~keys.to_pandas().duplicated().to_numpy())
 
 
-def _frame(table: pa.Table, chosen: list[str]) -> pd.DataFrame:
+def _frame(table: pa.Table, chosen: list[str], place: str) -> pd.DataFrame:
     known = {column.name: column for column in schema.EVENTS}
     columns = [
         known.get(name) or schema.Column(name, "category", "", "told by a folder")
         for name in chosen
     ]
     frame = schema.from_arrow(columns, table)
-    door.check_events(frame)
+    try:
+        door.check_events(frame)
+    except ValueError as error:
+        raise ValueError(f"{place} cannot be read: {error}") from None
     return schema.shown(frame, "events")
 
 
