@@ -75,6 +75,8 @@ Entry = tuple[Any, ...]
 # A dripping server or an endless loop of NOOPs may not eat the machine: beyond this
 # many entries the record keeps counting but not writing, and says so in its last one.
 MAX_ENTRIES: Final = 1_000_000
+# So many before, a note says that it is near.
+LEFT_AT_WARNING: Final = 100_000
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -125,10 +127,20 @@ class Record:
 
     def add(self, *entry: Any) -> None:
         """Append one entry of a kind above."""
-        if len(self.log) < MAX_ENTRIES - 1:
+        left = MAX_ENTRIES - 1 - len(self.log)
+        if left > 0:
             self.log.append(entry)
+            if left == LEFT_AT_WARNING:
+                self._warn()
         else:
             self._drop()
+
+    def _warn(self) -> None:
+        said = (
+            f"the record is nearly full: about {LEFT_AT_WARNING:,} more entries are kept, "
+            "what follows is only counted; a new connection has a new record"
+        )
+        self.log.append((NOTE, clock(), "nearly full", said))
 
     def _drop(self) -> None:
         if not self.dropped:

@@ -150,6 +150,22 @@ def test_beyond_the_limit_entries_are_counted_and_the_last_one_says_so(
     assert events(session.record)[-1].detail == '{"what": "full"}'
 
 
+def test_before_the_limit_a_note_says_that_it_is_near(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log, "MAX_ENTRIES", 20)
+    monkeypatch.setattr(log, "LEFT_AT_WARNING", 5)
+    session = logs.opened()
+    for _ in range(30):
+        session.group(logs.MAIL, logs.OK_TO, logs.DATA)
+    kept = session.record.log
+    (near,) = [at for at, entry in enumerate(kept) if "nearly full" in entry]
+    assert len(kept) == 20
+    assert len(kept) - near - 1 == 4  # the last of which says that it is full
+    details = [event.detail for event in events(session.record)]
+    assert details.count('{"what": "nearly full"}') == 1
+
+
 def test_each_message_of_a_stream_has_its_fate() -> None:
     frame = Transcript([logs.stream()]).transactions()
     assert list(frame["transaction_no"]) == [1, 2]
