@@ -137,8 +137,8 @@ class Record:
 
     def _warn(self) -> None:
         said = (
-            f"the record is nearly full: about {LEFT_AT_WARNING:,} more entries are kept, "
-            "what follows is only counted; a new connection has a new record"
+            f"the record is nearly full: some {LEFT_AT_WARNING:,} more entries are "
+            "kept, the rest is only counted; a new connection has a new record"
         )
         self.log.append((NOTE, clock(), "nearly full", said))
 
