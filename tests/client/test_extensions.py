@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smtpnb import (
     LocalProtocolError,
@@ -15,6 +17,8 @@ from smtpnb import (
     SmtpClient,
     State,
 )
+from smtpnb.protocol.parameters import plain
+from smtpnb.protocol.trust import xclient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -379,3 +383,55 @@ def test_limits_are_obeyed_by_send_and_by_stream(*, pipelining: bool) -> None:
         # Where it may connect again, it does so.
         assert all(each.ok for each in client.send_all(mails, reconnect=True))
         assert len(sandbox.inbox()) == 8
+
+
+def test_a_stream_and_a_group_say_what_each_recipient_is_asked(
+    client: SmtpClient, sandbox: Sandbox
+) -> None:
+    before = len(sandbox.inbox())
+    mails = [("a@b", ["c@d", Rcpt("e@f", notify="NEVER")], b"Subject: x\r\n\r\n")] * 2
+    with client.stream(mails) as deliveries:
+        assert all(delivery.ok for delivery in deliveries)
+    asked = list(sandbox.inbox()["rcpt_parameters"][before:])
+    assert asked == [[{}, {"NOTIFY": "NEVER"}]] * 2
+    with client.pipeline() as group:
+        group.mail_from("a@b", ret="HDRS", mt_priority=1)
+        group.rcpt_to("c@d", notify="DELAY", rrvs="2026-01-31T08:00:00Z")
+    assert [reply.code for reply in group.replies] == [250, 250]
+    assert said(client, "MAIL")[-1] == "MAIL FROM:<a@b> RET=HDRS MT-PRIORITY=1"
+    client.rset()
+    bad = client.pipeline()
+    bad.mail_from("a@b", ret="ALL")
+    bad.rcpt_to("c@d")
+    with pytest.raises(LocalProtocolError, match="RFC 3461"):
+        bad.__exit__(None, None, None)
+    assert client.state is State.READY
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["name", "addr", "helo", "login", "proto", "port"]),
+        st.text(
+            st.characters(codec="utf-8", exclude_categories=["C", "Z"]),
+            min_size=1,
+            max_size=150,
+        ),
+        min_size=1,
+    )
+)
+def test_attributes_of_any_text_are_split_into_lines_that_add_up(
+    attributes: dict[str, str],
+) -> None:
+    lines = xclient(**attributes)
+    words = [word for command in lines for word in command.words]
+    assert sorted(word.partition("=")[0].lower() for word in words) == sorted(
+        attributes
+    )
+    for word in words:
+        name, _, value = word.partition("=")
+        decoded = plain(value).removeprefix("IPV6:")
+        assert decoded.lower() == attributes[name.lower()].removeprefix("IPV6:").lower()
+    for command in lines:
+        size = len(f"XCLIENT {' '.join(command.words)}\r\n")
+        assert bool(command.objection()) is (size > 512)
+        assert size <= 512 or len(command.words) == 1
