@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smtpnb import LocalProtocolError, ProxyHeader, Rcpt, SmtpClient, State
+from smtpnb import LocalProtocolError, Plain, ProxyHeader, Rcpt, SmtpClient, State
+from tests.servers.dovecot import PASSWORD
 from tests.servers.postfix import running_postfix
 from tests.support.tools import do_without, require_tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.servers.dovecot import Dovecot
     from tests.servers.exim import Exim
     from tests.servers.postfix import Postfix
 
@@ -141,3 +143,26 @@ def test_exim_takes_dsn_and_refuses_what_we_refuse(exim: Exim) -> None:
         client.lax = {"syntax"}
         assert client.mail_from("ann@client.example", ret="NONSENSE").code >= 500
         assert "RET is FULL or HDRS" in client.transcript.text()
+
+
+def test_dovecot_answers_burl_and_its_token_is_not_told(dovecot: Dovecot) -> None:
+    token = "91354a473744909de610943775f92038"
+    url = f"imap://ann@localhost/INBOX;uid=1;urlauth=submit+ann:internal:{token}"
+    with SmtpClient(identity="client.example") as client:
+        client.connect("localhost", dovecot.port, ca=dovecot.ca)
+        client.ehlo()
+        client.starttls()
+        client.ehlo()
+        assert client.auth(Plain("ann", PASSWORD)).code == 235
+        client.ehlo()
+        assert "imap" in client.capabilities["BURL"]
+        client.mail_from("ann@client.example")
+        client.rcpt_to("bob@example.test")
+        reply = client.burl(url, last=True)
+        assert reply.code >= 400  # it has no mailbox to fetch from
+        assert client.state is State.SPOILT
+        assert client.rset().ok
+        with pytest.raises(LocalProtocolError, match="does not offer XCLIENT"):
+            client.xclient(name="x.example")
+        assert token not in client.transcript.text()
+        assert token not in str(reply)
