@@ -32,7 +32,7 @@ def _cells() -> Iterator[Any]:
     had = sum(not row.lacks for row in all_rows)
     yield nbformat.v4.new_markdown_cell(_HEAD.format(had=had, all=len(all_rows)))
     source = inspect.getsource(at).partition('"""\n\n')[2]
-    names = "Anonymous, DeliverBy, ProxyHeader"
+    names = "Anonymous, Control, DeliverBy"
     source = source.replace("from smtpnb import ", f"from smtpnb import {names}, ", 1)
     yield nbformat.v4.new_code_cell(source.strip())
     for section, group in groupby(all_rows, key=lambda row: row.section):

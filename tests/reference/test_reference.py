@@ -49,5 +49,5 @@ def test_each_row_says_something_and_has_its_test(row: Row) -> None:
     path, _, name = row.test.partition("::")
     assert f"def {name}(" in (ROOT / path).read_text("utf-8") or not name
     if row.magic:
-        line = row.magic.replace("{octets}", "{0}")
+        line = row.magic.replace("{octets}", "{0}").replace("{message}", "{0}")
         assert parse(line, lambda _: b"").command == line.split()[0].lower()
