@@ -258,8 +258,7 @@ class Way(ABC):
         """
         self._source = source
         try:
-            yield from self.engine.guard(None, self.run(), message=True)
-            self.exchange.refuse_unread()
+            yield from self.engine.guard(None, self._run(), message=True)
         except ConnectionLost as error:
             if not self._was_goodbye(goes_on=goes_on):
                 self._attach(error)
@@ -271,6 +270,10 @@ class Way(ABC):
         for job in self._open:
             job.settled = True
         yield from self.hand_out()
+
+    def _run(self) -> Steps[None]:
+        yield from self.run()
+        self.exchange.refuse_unread()
 
     @abstractmethod
     def run(self) -> Steps[None]:

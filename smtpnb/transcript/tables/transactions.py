@@ -87,6 +87,7 @@ class _Transactions:
         self._places()
         self._take_endings(events, sessions)
         self._take_manners(exchanges.frame, names)
+        self._course = self._believed(self._courses())
 
     def _places(self) -> None:
         """Find what each transaction has of each kind."""
@@ -226,7 +227,7 @@ class _Transactions:
         of, row = self._of, self._recipient
         outcome, final = self._judged()
         fate = outcome >= _FATES[UNKNOWN]
-        settled = self._settled[of]
+        settled = np.where(self._content_left(), self._settled, -1)[of]
         outcome = np.where(fate & (settled >= 0), settled, outcome)
         outcome[fate & (settled < 0) & ~self._over[of]] = -1
         how_far = np.where(row >= 0, row, self._mail[of])
@@ -249,11 +250,19 @@ class _Transactions:
             "queue_id": col.text([queue_id(text) for text in texts], which),
         }
 
+    def _content_left(self) -> Any:
+        """Whether a driver that says "unknown" can mean this one: content has left.
+
+        Its word is that of the worst message under way.
+        """
+        granted = self._first(self._course == _EVENTS.index("DATA") * 8 + 3) >= 0
+        return (self._settled != _FATES[UNKNOWN]) | granted | (self._begun >= 0)
+
     def _judged(self) -> tuple[Any, Any]:
         """For each recipient its outcome, by number, and the exchange that decided."""
         order = np.argsort(self._which, kind="stable")
         start = np.searchsorted(self._which[order], np.arange(self._n + 1)).tolist()
-        course = self._courses()[order].tobytes()
+        course = self._course[order].tobytes()
         outcomes: list[int] = []
         finals: list[int] = []
         for number, (lmtp, away) in enumerate(zip(self._lmtp, self._away, strict=True)):
@@ -263,6 +272,21 @@ class _Transactions:
                 finals.append(-1 if place < 0 else begin + place)
         final = np.array(finals, np.int64)
         return np.array(outcomes, np.int64), np.append(order, -1)[final]
+
+    def _believed(self, courses: Any) -> Any:
+        """Take away the answers behind one that answers nothing, in its session.
+
+        Commands and replies no longer match there (RFC 5321 section 4.3.2); of the
+        transaction that it stands in `_judge` sees it.
+        """
+        wrong = np.flatnonzero(_IMPOSSIBLE[courses])
+        if not len(wrong):
+            return courses
+        sessions = self._keys.session(self._key)[self._which]
+        first = np.full(sessions.max() + 1, len(courses))
+        np.minimum.at(first, sessions[wrong], wrong)
+        behind = np.arange(len(courses)) > first[sessions]
+        return np.where(behind, courses & ~np.uint8(7), courses)
 
     def _courses(self) -> Any:
         """For each exchange, in one octet, what was said and how it was answered."""
@@ -299,6 +323,15 @@ class _Transactions:
         }
 
 
+# Of each octet of a course, whether it is an answer that no server means.
+_IMPOSSIBLE: Final = np.array(
+    [
+        bool(event) and bool(answer) and answer != _PRELUDE
+        and not may_answer(event, _ANSWERS[answer])
+        for event in (*_EVENTS, *[""] * (32 - len(_EVENTS)))
+        for answer in range(8)
+    ]
+)  # fmt: skip
 _SAME: Final = ("run_id", "session_id", "host", "port", "peer_ip", "ts")
 
 
