@@ -447,6 +447,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a field's end in a name": (lambda: XOAuth2("a\1b", "t"), r"U\+0001"),
     "a line end in a token": (lambda: XOAuth2("a", "hunter\n"), "line end"),
     "a space in a token": (lambda: OAuthBearer("a", "Bearer hunter"), "space"),
+    "no user of PLAIN": (lambda: Plain("", "hunter"), "user name is empty .RFC 4616"),
+    "no password of PLAIN": (lambda: Plain("a", ""), "password is empty .RFC 4616"),
+    "no user of XOAUTH2": (lambda: XOAuth2("", "hunter"), "user name is empty"),
     "no token": (lambda: OAuthBearer("a", ""), "empty"),
     "a long trace": (lambda: Anonymous("a" * 256), "RFC 4505 section 2"),
     "a callable that returns none": (

@@ -96,6 +96,13 @@ class XOAuth2(_Bearer):
 
     name = "XOAUTH2"
 
+    def __init__(
+        self, user: str, token: Token, *, initial_response: bool = True
+    ) -> None:
+        token = token if callable(token) else Secret(token)  # no local holds its text
+        super().__init__(user, token, initial_response=initial_response)
+        refuse_empty("user name", self._name, "XOAUTH2")
+
     def _message(self, channel: Channel) -> memoryview:
         return memoryview(b"user=%b\1%b" % (self._name, self._bearer()))
 

@@ -10,6 +10,7 @@ from smtpnb.protocol.sasl.mechanism import (
     ClientFirst,
     Mechanism,
     name_octets,
+    refuse_empty,
     refuse_nul,
 )
 from smtpnb.protocol.secret import Secret
@@ -30,7 +31,8 @@ class Plain(ClientFirst):
         initial_response: Send it with AUTH, or wait for the server's 334.
 
     Raises:
-        LocalProtocolError: NUL, or no Unicode, in one of them; nothing was sent.
+        LocalProtocolError: One of them holds NUL or is no Unicode, or there is no user
+            name or no password; nothing was sent.
 
     Example:
         >>> [bytes(response) for response in Plain("tim", "tanstaaftanstaaf").steps()]
@@ -56,6 +58,11 @@ class Plain(ClientFirst):
             name_octets("user name", user),
         )
         refuse_nul("password", password.reveal())
+        for what, octets in (
+            ("user name", user.encode()),
+            ("password", password.reveal()),
+        ):
+            refuse_empty(what, octets, "RFC 4616 section 2")
 
     def _message(self) -> memoryview:
         return memoryview(self._names + self._password.reveal())
