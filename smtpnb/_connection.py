@@ -483,6 +483,20 @@ class Connection:
         return self._engine.session.allowed() if self._engine else ()
 
     @property
+    def authenticated(self) -> bool:
+        """Whether AUTH succeeded on the present or last connection.
+
+        Example:
+            >>> client.starttls().ok and client.ehlo().ok
+            True
+            >>> client.auth("auto", "ann", "sesame-open").ok
+            True
+            >>> client.authenticated
+            True
+        """
+        return self._engine is not None and self._engine.session.authenticated
+
+    @property
     def capabilities(self) -> Capabilities:
         """What the last EHLO offered; empty before, and after TLS began.
 

@@ -44,8 +44,6 @@ def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) ->
     """Ask all parts, each on a connection like this one, and judge their sessions."""
     from smtpnb.analysis.lint.lint import lint  # loads pandas when it is used
 
-    if "--expect" in request.options:
-        raise UsageError("conformance has many replies: --expect does not go with it")
     first = next(iter(client.transcript.session())).session_id
     connect = _again_and_again(sessions, client, request.session or sessions.current)
     asked = conformance_in_parts(connect, rude="--rude" in request.options)

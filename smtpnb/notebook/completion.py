@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from IPython.core.completer import Completion, provisionalcompleter
 
 from smtpnb.notebook.grammar import BARE, COMMANDS, known_options
+from smtpnb.notebook.render import sendable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from smtpnb.notebook.grammar import Option
     from smtpnb.notebook.sessions import Sessions
@@ -116,7 +117,7 @@ def _behind(head: list[str], last: str, known: Known) -> list[str]:
         return [f"{option}={one}" for one in _values(option, options[option], known)]
     if last.startswith("-"):
         return [option for option in options if option not in head]
-    words = head[1:]
+    words = _without_options(head[1:], options)
     if name in _PATHS:
         return _paths(name, words, last, known)
     if name in _NAMES:
@@ -127,6 +128,17 @@ def _behind(head: list[str], last: str, known: Known) -> list[str]:
         return _second(name, words)
     hosts = known.hosts if name in ("connect", "panel") else ()
     return [*command.choices, *(host for host in hosts if host not in command.choices)]
+
+
+def _without_options(typed: list[str], options: Mapping[str, Option]) -> list[str]:
+    """Leave out options and their values: `mail --size 9 ` still wants its path."""
+    words, rest = [], iter(typed)
+    for word in rest:
+        if not word.startswith("--"):
+            words.append(word)
+        elif word in options and options[word].metavar:
+            next(rest, None)
+    return words
 
 
 def _second(name: str, words: list[str]) -> list[str]:
@@ -189,7 +201,7 @@ def known_to(sessions: Sessions, before: str) -> Known:
     allowed: tuple[str, ...] = ()
     offered: tuple[tuple[str, tuple[str, ...]], ...] = ()
     if client is not None:
-        allowed = client.allowed
+        allowed = sendable(client)
         offered = tuple(client.capabilities.items())
     addresses = tuple(sessions.addresses)
     return Known(tuple(sessions), allowed, hosts, addresses, offered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
@@ -65,13 +66,18 @@ def _dial(
     """
     settings = dict(settings)
     starttls = settings.pop("starttls", False)
-    greeting = client.connect(host, **settings, timeout=timeout)
+    end = None if timeout is None else time.monotonic() + timeout
+
+    def left() -> float | None:
+        return None if end is None else max(0.0, end - time.monotonic())
+
+    greeting = client.connect(host, **settings, timeout=left())
     if starttls and greeting.ok:
         name = settings.get("server_hostname")
         greet = client.lhlo if "LHLO" in client.allowed else client.ehlo
-        greet().raise_for_status()
-        client.starttls(server_hostname=name).raise_for_status()
-        greet().raise_for_status()
+        greet(timeout=left()).raise_for_status()
+        client.starttls(server_hostname=name, timeout=left()).raise_for_status()
+        greet(timeout=left()).raise_for_status()
     return greeting
 
 
@@ -93,7 +99,7 @@ def target_of(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]
         return local, _trust(local, request)
     text = word.text
     if len(request.words) == 2:  # as for telnet, nc and openssl
-        text = f"{bracketed(text)}:{request.words[1].text}"
+        text = f"{bracketed(text)}:{request.words[1].spoken}"
     host, settings = place(text)
     if "--lmtp" in request.options:
         settings["protocol"] = "lmtp"

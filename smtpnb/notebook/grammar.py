@@ -31,7 +31,7 @@ class Command(NamedTuple):
     """One command: how its words read, one line, how many words, its options.
 
     `talks` is False for what is beside the conversation: no live line, nothing to
-    expect; `asks` is True for what may ask a person, and so stays in the foreground.
+    expect. `without` names the common options that make no sense here.
     """
 
     arguments: str
@@ -41,7 +41,7 @@ class Command(NamedTuple):
     options: Mapping[str, Option] = {}
     choices: tuple[str, ...] = ()
     talks: bool = True
-    asks: bool = False
+    without: tuple[str, ...] = ()
 
 
 COMMON: Final[Mapping[str, Option]] = {
@@ -49,11 +49,9 @@ COMMON: Final[Mapping[str, Option]] = {
     "--timeout": Option("S", "seconds for the whole command"),
     "--lax": Option("", "send it out of order, or without the extension offered"),
     "--lift": Option("GUARD[,GUARD]", f"lift these guards only: {', '.join(GUARDS)}"),
-    "--help": Option("", "tell how the command is written"),
+    "--background": Option("", "go on while the cell returns; gives a handle"),
 }
-_BACKGROUND: Final = {
-    "--background": Option("", "go on while the cell returns; gives a handle")
-}
+_HELP: Final = {"--help": Option("", "tell how the command is written")}
 _VERIFY: Final = {
     "--verify": Option(
         "MODE", "require a valid certificate, or report", ("require", "report")
@@ -144,7 +142,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "--keyring": Option("SERVICE", "take the secret from the keyring"),
             "--allow-cleartext-auth": Option("", "send it without TLS"),
         },
-        asks=True,
+        without=("--background",),  # it may ask a person
     ),
     "mail": Command(
         "FROM:<PATH> [K=V ...]",
@@ -252,6 +250,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "",
         "ask how the server keeps RFC 5321, say QUIT, show the findings; no message",
         options={"--rude": Option("", "also send what is too long")},
+        without=("--expect", "--lax"),  # it has many replies, and an order of its own
     ),
     "lint": Command("", "judge what happened by the RFCs", talks=False),
     "explain": Command(
@@ -300,6 +299,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
 }
 
+_BARE: Final = Command("", "", options={"--expand": EXPAND}, without=("--background",))
 _FLAG: Final = True
 _PASTED: Final = re.compile(
     r"(?P<head>(?:\w+\s+<<\s+)?(?:@\S+\s+)?explain)\s+(?P<text>(?!-).*)",
@@ -351,7 +351,7 @@ class Request(NamedTuple):
 
 def text_of(found: list[Word]) -> str:
     """Return words with the spaces that stood between them."""
-    return "".join(word.gap + word.text for word in found).lstrip()
+    return "".join(word.gap + word.spoken for word in found).lstrip()
 
 
 def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
@@ -400,11 +400,10 @@ def _words(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
 
 def known_options(command: str) -> dict[str, Option]:
     """Return all options of a command."""
-    if command == BARE:
-        return {"--expand": EXPAND, **COMMON}
-    row = COMMANDS[command]
-    behind = _BACKGROUND if row.talks and not row.asks else {}
-    return {**row.options, **behind, **COMMON}
+    row = _BARE if command == BARE else COMMANDS[command]
+    common = COMMON if row.talks else {}
+    left = {name: one for name, one in common.items() if name not in row.without}
+    return {**row.options, **left, **_HELP}
 
 
 def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:

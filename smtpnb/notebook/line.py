@@ -11,6 +11,7 @@ is not used.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     Evaluate = Callable[[str], Any]
 
 
+# Values that have one text: a port, a path.
+_TEXTUAL: Final = (str, int, float, os.PathLike)
 _BRACE: Final = re.compile(r"\{\{|\}\}|\{")
 
 
@@ -32,6 +35,18 @@ class Word(NamedTuple):
     value: Any = None
     is_value: bool = False
     gap: str = " "  # what stood before it
+
+    @property
+    def spoken(self) -> str:
+        """The text, for what goes to the wire.
+
+        Raises:
+            UsageError: It is the value of an `{expr}` that is no text.
+        """
+        if self.is_value and not isinstance(self.value, _TEXTUAL):
+            kind = type(self.value).__name__
+            raise UsageError(f"{self.text} is a {kind}; here text is needed")
+        return self.text
 
     @property
     def unquoted(self) -> str:
@@ -157,7 +172,8 @@ def is_one_expression(text: str) -> bool:
 def _expanded(piece: str, evaluate: Evaluate) -> Word:
     if is_one_expression(piece):
         value = _value(piece[1:-1], evaluate)
-        return Word(value if isinstance(value, str) else piece, value, is_value=True)
+        text = str(value) if isinstance(value, _TEXTUAL) else piece
+        return Word(text, value, is_value=True)
     return Word(expand(piece, evaluate))
 
 

@@ -126,8 +126,6 @@ class SmtpMagics(Magics):
             wanted = expect.matcher(wanted)
         row = COMMANDS[request.command]
         if not row.talks:
-            if wanted is not None:
-                raise UsageError(f"{request.command} has no reply to expect")
             return ACTIONS[request.command](self.sessions, client, request)
         name = request.session or self.sessions.current  # `use` may change it meanwhile
         check_free(self.sessions, name)

@@ -47,10 +47,26 @@ def frame_html(frame: pd.DataFrame) -> str | None:
     )
 
 
+def sendable(client: SmtpClient) -> tuple[str, ...]:
+    """Return the verbs in order now that would not be refused for another reason.
+
+    STARTTLS comes once, AUTH too, and both want to be offered, as BDAT does.
+    """
+    if client.lax:
+        return client.allowed
+    offered = client.capabilities
+    hidden = {verb for verb, keyword in _WANT.items() if keyword not in offered}
+    if client.tls is not None:
+        hidden.add("STARTTLS")
+    if client.authenticated:
+        hidden.add("AUTH")
+    return tuple(verb for verb in client.allowed if verb not in hidden)
+
+
 def status(name: str, client: SmtpClient, handle: Handle | None = None) -> Shown:
     """Say where a session is, what runs in its background, and what may be sent now."""
     peer = for_terminal(client.peer) or "nobody"
-    allowed = in_words_of_magics(", ".join(client.allowed)) or "connect"
+    allowed = in_words_of_magics(", ".join(sendable(client))) or "connect"
     now = f"may be sent now: {allowed}"
     if handle is not None and not handle.done():
         now = f"{handle}\nmay be sent now: nothing; wait, or %smtp cancel"
@@ -59,6 +75,13 @@ def status(name: str, client: SmtpClient, handle: Handle | None = None) -> Shown
     )
 
 
+# What these verbs want to be offered.
+_WANT: Final = {
+    "STARTTLS": "STARTTLS",
+    "AUTH": "AUTH",
+    "BDAT": "CHUNKING",
+    "BDAT LAST": "CHUNKING",
+}
 _FATES: Final = {
     "aborted": "; the message was not sent: its end never left",
     "unknown": "; its end left and no reply came: the message may have been accepted",

@@ -44,7 +44,7 @@ def rcpt(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
     """Return the path and the parameters: FROM:<a@b>, FROM: <a@b>, <a@b> or a@b."""
-    path, *parameters = (word.text for word in request.words)
+    path, *parameters = (word.spoken for word in request.words)
     if path[: len(prefix)].upper() == prefix:
         path = path[len(prefix) :]
         if not path and parameters:
@@ -147,7 +147,9 @@ def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 def command(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send any verb."""
     verb, *text = request.words
-    return client.command(verb.text, text_of(text), timeout=request.number("--timeout"))
+    return client.command(
+        verb.spoken, text_of(text), timeout=request.number("--timeout")
+    )
 
 
 def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:

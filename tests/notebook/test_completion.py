@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from IPython.core.completer import provisionalcompleter
 
+from smtpnb.notebook.completion import _VERB_OF as VERB_OF
+from smtpnb.notebook.completion import _VERBS as VERBS
 from smtpnb.notebook.completion import Known, candidates
 from smtpnb.notebook.grammar import COMMANDS, known_options
+from smtpnb.protocol.session import TABLE, State
+from smtpnb.sandbox.faults import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +44,9 @@ KNOWN = Known(
         ("%smtp transcript ex", ["exchanges"]),
         ("%smtp mail ", ["from:<", "from:<ann@a.example>", "from:<>"]),
         ("%smtp MAIL FROM:<a", ["FROM:<ann@a.example>"]),
+        ("%smtp mail --size 9 ", ["from:<", "from:<ann@a.example>", "from:<>"]),
+        ("%smtp connect --tls starttls m", ["mx.example:25"]),
+        ("%smtp transcript --", ["--all", "--help"]),
         ("%smtp mail <a@b> ", ["SIZE=", "RET=HDRS", "RET=FULL", "ENVID="]),
         ("%smtp rcpt to:<b@c> n", ["NOTIFY="]),
         ("%smtp sandbox fault gr", ["greeting"]),
@@ -71,17 +78,72 @@ def offered(shell: Any, text: str) -> list[str]:
     return [one.text for one in found]
 
 
-def test_every_position_of_every_command_offers_only_ours(shell: Any) -> None:
-    words = {word for row in COMMANDS.values() for word in row.choices}
+def _ours(name: str) -> set[str]:
+    """What the tree knows, for this command."""
+    return {
+        *COMMANDS,
+        *COMMANDS[name].choices,
+        *known_options(name),
+        *(one for option in known_options(name).values() for one in option.choices),
+        *STEPS,
+        *(f"{at}{one}" for at in ("", "@") for one in KNOWN.names),
+        *KNOWN.hosts,
+        *KNOWN.addresses,
+        *("SIZE=", "RET=HDRS", "RET=FULL", "ENVID=", "NOTIFY=", "ORCPT=rfc822;"),
+    }
+
+
+def _is_path(word: str) -> bool:
+    return word.lower().startswith(("from:<", "to:<"))
+
+
+# Behind a command: nothing, a letter, words, options, values of options.
+POSITIONS = [
+    " ",
+    " f",
+    " x ",
+    " x y ",
+    " --",
+    " --t",
+    " --timeout ",
+    " --timeout=",
+    " if",
+]
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("case", [str.lower, str.upper])
+def test_every_position_of_every_command_in_every_state(
+    state: State, case: Callable[[str], str]
+) -> None:
+    allowed = tuple(TABLE.get(state, ()))
+    known = KNOWN._replace(allowed=allowed)
     for name in COMMANDS:
-        ours = {*words, *known_options(name), *COMMANDS}
-        for case in (name, name.upper()):
-            for behind in (" ", " f", " x ", " --", " --timeout ", " if"):
-                found = offered(shell, f"%smtp {case}{behind}")
-                paths = {
-                    one for one in found if one.lower().startswith(("from:", "to:"))
-                }
-                assert {*found} - paths <= ours, (case, behind)
+        typed = case(name)
+        offered = candidates(f"%smtp {typed}", known) or []
+        here = name not in VERBS or VERB_OF.get(name, name.upper()) in allowed
+        assert (typed in offered) is here
+        behind = [f" {option} " for option in known_options(name)]
+        for position in (*POSITIONS, *behind):
+            found = candidates(f"%smtp {typed}{position}", known)
+            assert found is not None  # None would ask Python
+            paths = {
+                one
+                for one in found
+                if one.lower()[:5] in ("from:", "to:<a", "to:<", "to:<>")
+            }
+            assert {*found} - paths <= _ours(name), (typed, position)
+
+
+def test_at_no_position_of_any_command_python_is_asked(shell: Any) -> None:
+    for name in COMMANDS:
+        for position in (" f", " --", " if"):
+            for one in offered(shell, f"%smtp {name.upper()}{position}"):
+                assert (
+                    one.startswith("--")
+                    or one.lower()[:5] == "from:"
+                    or one in _ours(name)
+                )
 
 
 def test_what_may_come_depends_on_the_session(

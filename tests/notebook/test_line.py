@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def evaluate(expression: str) -> Any:
         ("auth pass$$word #1", ["auth", "pass$$word", "#1"]),
         ("--reply='550 No no'", ["--reply='550 No no'"]),
         ("--reply '550 No no'", ["--reply", "'550 No no'"]),
-        ("a{x}b {n}", ["aXb", "{n}"]),
+        ("a{x}b {n}", ["aXb", "7"]),
         ("{x}", ["X"]),
         ("{d['a b']}", ["c{d}"]),
         ("a{b", ["a{b"]),
@@ -85,3 +86,17 @@ def test_the_text_of_a_value_is_not_expanded_again() -> None:
 def test_without_quotes_and_values_words_are_those_of_split(line: str) -> None:
     expected = [word.replace("}}", "}") for word in line.split()]
     assert [word.text for word in words(line, evaluate)] == expected
+
+
+@pytest.mark.parametrize("value", [25, 2.5, Path("a b"), "x y"])
+def test_a_value_that_has_a_text_is_its_text(value: object) -> None:
+    (word,) = words("{value}", lambda _: value)
+    assert (word.text, word.spoken, word.value) == (str(value), str(value), value)
+
+
+@pytest.mark.parametrize("value", [b"x", None, object(), ["a"]])
+def test_a_value_that_is_no_text_is_never_spoken(value: object) -> None:
+    (word,) = words("{value}", lambda _: value)
+    assert word.value is value
+    with pytest.raises(UsageError, match="here text is needed"):
+        word.spoken  # noqa: B018  # it raises

@@ -261,6 +261,22 @@ def test_help_and_status_are_words(run: Callable[[str], Any]) -> None:
     assert usage() in function.__doc__
 
 
+def test_what_would_be_refused_is_not_said_to_be_in_order(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp connect sandbox --tls starttls;")
+    said = run("%smtp")
+    assert "MAIL" in said
+    assert "STARTTLS" not in said
+    assert "AUTH" not in said  # not offered
+    run("%smtp sandbox stop")
+    run("users = {'ann': 'open sesame'}\nword = users['ann']")
+    run("%smtp sandbox --auth {users};\n%smtp connect sandbox --tls starttls;")
+    assert "AUTH" in run("%smtp")
+    run("%smtp auth ann {word};")
+    assert "AUTH" not in run("%smtp")
+
+
 def test_a_cell_belongs_to_data_alone(run: Callable[[str], Any]) -> None:
     with pytest.raises(UsageError, match="only %%smtp data"):
         run("%%smtp noop\nx\n")
@@ -297,7 +313,7 @@ def test_conformance_shows_the_findings_of_its_session(
     assert "0 FAIL, 0 WARN" in str(found)
     assert "(asked 19 of 19)" in str(found)
     assert run("%smtp lint")["session_id"].nunique() == 6
-    with pytest.raises(UsageError, match="--expect"):
+    with pytest.raises(UsageError, match="has no --expect"):
         run("%smtp conformance --expect 250")
 
 
