@@ -17,6 +17,7 @@ from smtpnb import Sandbox
 from smtpnb.notebook.background import Handle
 from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.grammar import BARE, COMMANDS, COMMON, known_options
+from tests.support.scripted import Hold, Say, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ LINES: dict[str, tuple[str, str, str]] = {
     "connect": ("", "connect sandbox", "220"),
     "ehlo": ("connected", "ehlo me.example", "-> EHLO me.example"),
     "helo": ("connected", "helo me.example", "-> HELO me.example"),
+    "lhlo": ("connected", "lhlo me.example --lax", "-> LHLO me.example"),
     "starttls": ("ready", "starttls", "verified"),
     "auth": ("tls", "auth ann {word}", "235"),
     "mail": ("ready", "mail a@b.example", "-> MAIL FROM:<a@b.example>"),
@@ -81,6 +83,7 @@ OPTIONS: dict[tuple[str, str], tuple[str, str, str]] = {
         f"{STARTTLS} --ca {{box.ca}} --server-name localhost",
         "name: localhost",
     ),
+    ("connect", "--lmtp"): ("", "connect 127.0.0.1 {store.port} --lmtp", "220 store"),
     ("starttls", "--verify"): ("ready", "starttls --verify report", "version: TLSv1"),
     ("starttls", "--ca"): ("ready", "starttls --ca {ours.ca}", "verified"),
     ("starttls", "--server-name"): (
@@ -172,7 +175,7 @@ def cases(command: str) -> dict[str, tuple[str, str, str]]:
     found = {"": (state, line, seen), "--help": ("", f"{command} --help", command)}
     for option in COMMON:
         value = {"--expect": "2" if command != "data" else "354", "--timeout": "30"}
-        if command in ("command", "expn", "etrn"):
+        if command in ("command", "expn", "lhlo"):
             value["--expect"] = "5"
         if option not in found:
             found[option] = (state, f"{line} {option} {value.get(option, '')}", seen)
@@ -192,16 +195,17 @@ def test_there_is_a_case_for_everything_in_the_tree() -> None:
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Sandbox]:
-    with Sandbox(auth={"ann": "sesame-open"}) as box:
-        yield box
+def servers() -> Iterator[dict[str, Any]]:
+    greets = ScriptedServer((Say(b"220 store LMTP\r\n"), Hold()))
+    with Sandbox(auth={"ann": "sesame-open"}) as box, greets as store:
+        yield {"box": box, "store": store}
 
 
 @pytest.fixture
 def ready(
     run: Callable[[str], Any],
     shell: Any,
-    box: Sandbox,
+    servers: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Any]:
@@ -211,7 +215,7 @@ def ready(
     mail = "from email.message import EmailMessage\nmail = EmailMessage()\n"
     run(f"{mail}mail['From'], mail['To'] = 'a@b.example', 'c@d.example'")
     shell.user_ns.update(
-        box=box,
+        **servers,
         folder=tmp_path,
         saved=tmp_path / "saved.jsonl",
         sender="a@b.example",
