@@ -6,6 +6,8 @@ interrupt of the kernel cancels, closes and is raised again. Nothing is retried.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
@@ -16,7 +18,7 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import CaselessStrEnum, Float, Unicode, observe
+from traitlets import Bool, CaselessStrEnum, Float, Unicode, observe
 
 from smtpnb.client import SmtpClient
 from smtpnb.edges.text import for_terminal
@@ -28,7 +30,7 @@ from smtpnb.notebook.grammar import COMMANDS, Request, parse, usage
 from smtpnb.notebook.line import Word, expand
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
 from smtpnb.notebook.parameters import guards
-from smtpnb.notebook.render import Shown, frame_html, in_one_line, status
+from smtpnb.notebook.render import Shown, frame_html, in_one_line, status, use_colours
 from smtpnb.notebook.running import Task, check_free, run_behind, run_here
 from smtpnb.notebook.sessions import Sessions
 from smtpnb.notebook.showing import ShowEach, show
@@ -44,13 +46,20 @@ class SmtpMagics(Magics):
     """The magic and its settings (`%config SmtpMagics`)."""
 
     timeout = Float(
-        None, allow_none=True, help="Seconds for each command, unless --timeout says."
+        None,
+        allow_none=True,
+        min=0,
+        help="Seconds for each command, unless --timeout says.",
     ).tag(config=True)
     host = Unicode(
         None, allow_none=True, help="HOST[:PORT] of a first connect without a word."
     ).tag(config=True)
     identity = Unicode(
         None, allow_none=True, help="What EHLO says, unless a word says."
+    ).tag(config=True)
+
+    colours = Bool(
+        True, help="Colour answers and errors; their words and signs say the same."
     ).tag(config=True)
 
     theme = CaselessStrEnum(
@@ -63,12 +72,26 @@ class SmtpMagics(Magics):
 
         use_theme(change["new"])
 
+    @observe("colours")
+    def _colours_changed(self, change: Any) -> None:
+        use_colours(on=change["new"])
+
+    @observe("identity")
+    def _identity_changed(self, change: Any) -> None:
+        for client in self.sessions.clients():
+            if client.identity in (None, change["old"]):  # else it is the user's own
+                client.identity = change["new"]
+
     def __init__(self, shell: Any) -> None:
+        self.sessions = Sessions()
         super().__init__(shell)
         self._shell = shell
-        self.sessions = Sessions()
         # Where `{expr}` is looked up: of the function that the magic stands in.
         self._locals: dict[str, Any] = shell.user_ns
+
+    def reset(self) -> None:
+        """Give back what the settings changed for the whole process."""
+        self.colours, self.theme = True, "light"
 
     @no_var_expand
     @line_cell_magic
@@ -222,51 +245,70 @@ SmtpMagics.smtp.__doc__ = (  # what %smtp? shows
 )
 # In a terminal these are their text, not the call that makes them.
 _TEXTS: Final = (
-    ("smtpnb.transcript.transcript", "Transcript"),
-    ("smtpnb.transcript.transcript", "Excerpt"),
-    ("smtpnb.transcript.transcript", "SavedTranscript"),
-    ("smtpnb.analysis.explain.explanation", "Explanation"),
+    "smtpnb.transcript.transcript.Transcript",
+    "smtpnb.transcript.transcript.Excerpt",
+    "smtpnb.transcript.transcript.SavedTranscript",
+    "smtpnb.analysis.explain.explanation.Explanation",
 )
-_DELIVERY: Final = ("smtpnb.message.delivery", "Delivery")
-_FRAME: Final = ("pandas.core.frame", "DataFrame")
-_LOADED: dict[int, tuple[SmtpMagics, Answering, ShowEach]] = {}
+_DELIVERY: Final = "smtpnb.message.delivery.Delivery"
+_FRAME: Final = "pandas.core.frame.DataFrame"
+_LOADED: dict[Any, ExitStack] = {}  # by shell, what takes everything back
 
 
 def load(shell: Any) -> None:
-    """Register the magic, its settings and its completion; once."""
-    if id(shell) in _LOADED:
+    """Register the magic, its settings, its completion and how things look; once."""
+    if shell in _LOADED:
         return
+    settings = deepcopy(shell.config.get("SmtpMagics"))
     magics = SmtpMagics(shell)
+    undo = _LOADED[shell] = ExitStack()
+    undo.callback(_configure, shell, settings)
     shell.register_magics(magics)
-    shell.configurables.append(magics)
-    answering = Answering(shell.Completer, magics.sessions)
-    _html_formatter(shell).for_type_by_name(*_FRAME, frame_html)
-    _html_formatter(shell).for_type_by_name(*_DELIVERY, delivery_html)
-    _text_formatter(shell).for_type_by_name(*_DELIVERY, _delivery_pretty)
-    for shown in _TEXTS:
-        _text_formatter(shell).for_type_by_name(*shown, _text_pretty)
+    undo.callback(_forget, shell)
+    if magics not in shell.configurables:  # Magics may have done so itself
+        shell.configurables.append(magics)
+    undo.callback(shell.configurables.remove, magics)
+    undo.callback(Answering(shell.Completer, magics.sessions).restore)
     shows = ShowEach(shell)
     shell.ast_transformers.append(shows)
-    _LOADED[id(shell)] = magics, answering, shows
+    undo.callback(shell.ast_transformers.remove, shows)
+    html, text = _formatter(shell, "text/html"), _formatter(shell, "text/plain")
+    _format(undo, html, _FRAME, frame_html)
+    _format(undo, html, _DELIVERY, delivery_html)
+    _format(undo, text, _DELIVERY, _delivery_pretty)
+    for shown in _TEXTS:
+        _format(undo, text, shown, _text_pretty)
+    undo.callback(magics.reset)
+    undo.callback(magics.sessions.close)
 
 
 def unload(shell: Any) -> None:
     """Take all of it back; sessions are closed and the sandbox is stopped."""
-    loaded = _LOADED.pop(id(shell), None)
-    if loaded is None:
-        return
-    magics, answering, shows = loaded
-    magics.sessions.close()
+    undo = _LOADED.pop(shell, None)
+    if undo is not None:
+        undo.close()
+
+
+def _forget(shell: Any) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("smtp", None)
     shell.magics_manager.registry.pop("SmtpMagics", None)
-    shell.configurables.remove(magics)
-    shell.ast_transformers.remove(shows)
-    answering.restore()
-    for shown in (_FRAME, _DELIVERY):
-        _html_formatter(shell).pop(".".join(shown), None)
-    for shown in (_DELIVERY, *_TEXTS):
-        _text_formatter(shell).pop(".".join(shown), None)
+
+
+def _configure(shell: Any, settings: Any) -> None:
+    """Give back the settings of before: `%config` writes into those of the shell."""
+    shell.config.pop("SmtpMagics", None)
+    if settings is not None:
+        shell.config["SmtpMagics"] = settings
+
+
+def _format(undo: ExitStack, formatter: Any, name: str, function: Any) -> None:
+    """Let a formatter show a type so; what stood there before comes back."""
+    before = formatter.pop(name, None)
+    formatter.for_type(name, function)
+    if before is not None:
+        undo.callback(formatter.for_type, name, before)
+    undo.callback(formatter.pop, name, None)  # first
 
 
 def _delivery_pretty(delivery: Any, printer: Any, _: bool) -> None:  # IPython's
@@ -277,9 +319,5 @@ def _text_pretty(shown: Any, printer: Any, _: bool) -> None:  # IPython's
     printer.text(str(shown))
 
 
-def _text_formatter(shell: Any) -> Any:
-    return shell.display_formatter.formatters["text/plain"]
-
-
-def _html_formatter(shell: Any) -> Any:
-    return shell.display_formatter.formatters["text/html"]
+def _formatter(shell: Any, kind: str) -> Any:
+    return shell.display_formatter.formatters[kind]

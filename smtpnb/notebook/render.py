@@ -25,6 +25,20 @@ _RED = "\x1b[31m"
 _PLAIN = "\x1b[0m"
 
 
+_coloured = True
+
+
+def use_colours(*, on: bool) -> None:
+    """Colour what the magics show, or leave it to words and signs; for the process."""
+    global _coloured  # noqa: PLW0603  # a setting of the notebook, like a theme
+    _coloured = on
+
+
+def ink(colour: str) -> str:
+    """Return a colour for CSS, or that of the text around where none is wanted."""
+    return colour if _coloured else "currentColor"
+
+
 class Shown(str):
     """Text that shows itself as it is, without quotes and escapes."""
 
@@ -133,4 +147,5 @@ def _words_of(error: BaseException) -> str:
 
 
 def _one_line(name: str, text: str) -> list[str]:
-    return [f"{_RED}{name}{_PLAIN}: {text}"]
+    head = f"{_RED}{name}{_PLAIN}" if _coloured else name
+    return [f"{head}: {text}"]

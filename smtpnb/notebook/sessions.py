@@ -47,6 +47,10 @@ class Sessions:
     def __iter__(self) -> Any:
         return iter(self._clients)
 
+    def clients(self) -> list[SmtpClient]:
+        """Return all clients, and those that connect beside them."""
+        return [*self._clients.values(), *self.dialling.copy().values()]
+
     def client(self, name: str = "") -> SmtpClient:
         """Return the client of a session; only the current one is made if need be.
 
@@ -157,6 +161,6 @@ class Sessions:
 
     def close(self) -> None:
         """Cancel every session and what runs in them, and stop the sandbox."""
-        for client in (*self.dialling.copy().values(), *self._clients.values()):
+        for client in self.clients():
             client.cancel()
         self.stop_sandbox()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -13,6 +14,7 @@ from smtpnb.edges.text import NO_LATEX
 from smtpnb.notebook.grammar import usage
 from smtpnb.notebook.live import LiveLine
 from smtpnb.notebook.magics import SmtpMagics, load, unload
+from smtpnb.notebook.render import ink
 from smtpnb.protocol.errors import DeadlineExceeded, ReplyError, TlsError
 
 if TYPE_CHECKING:
@@ -282,14 +284,102 @@ def test_a_cell_belongs_to_data_alone(run: Callable[[str], Any]) -> None:
         run("%%smtp noop\nx\n")
 
 
-def test_loading_twice_and_unloading_leave_no_trace(shell: InteractiveShell) -> None:
-    load(shell)
+def traces(shell: Any) -> dict[str, Any]:
+    """What an extension may leave behind in a shell."""
+    magics = shell.magics_manager
+    formatters = shell.display_formatter.formatters
+    return {
+        "magics": {kind: set(found) for kind, found in magics.magics.items()},
+        "registry": set(magics.registry),
+        "settings": {type(one).__name__ for one in shell.configurables},
+        "transformers": [
+            list(shell.ast_transformers),
+            list(shell.input_transformers_post),
+            list(shell.input_transformer_manager.line_transforms),
+        ],
+        "completer": set(vars(shell.Completer)),
+        "matchers": list(shell.Completer.matchers),
+        "hooks": {name: list(found) for name, found in shell.events.callbacks.items()},
+        "types": {kind: dict(one.type_printers) for kind, one in formatters.items()},
+        "deferred": {
+            kind: dict(one.deferred_printers) for kind, one in formatters.items()
+        },
+        "handlers": shell.custom_exceptions,
+        "variables": set(shell.user_ns),
+        "config": deepcopy(dict(shell.config)),
+    }
+
+
+def test_loading_twice_and_unloading_leave_no_trace(shell: Any) -> None:
     unload(shell)
-    assert not {"completions", "complete"} & set(vars(shell.Completer))
-    assert "smtp" not in shell.magics_manager.magics["line"]
+    shell.run_cell("%config")  # IPython registers its own when one is used
+    before = traces(shell)
+    load(shell)
+    loaded = traces(shell)
+    assert loaded["magics"] != before["magics"]
+    load(shell)
+    assert traces(shell) == loaded
+    shell.run_cell("%config SmtpMagics.colours = False")
+    shell.run_cell("%smtp connect sandbox;")
+    unload(shell)
+    after = traces(shell)
+    for name in ("In", "Out", "_i", "_ii", "_iii", "_dh"):
+        after["variables"].discard(name)
+        before["variables"].discard(name)
+    assert {key: value for key, value in after.items() if value != before[key]} == {}
+    assert ink("red") == "red"
     unload(shell)
     load(shell)
     assert "smtp" in shell.magics_manager.magics["cell"]
+
+
+def test_what_the_user_had_for_a_type_comes_back(shell: Any) -> None:
+    unload(shell)
+    formatter = shell.display_formatter.formatters["text/html"]
+
+    def mine(_: Any) -> str:
+        return "mine"
+
+    formatter.for_type("pandas.core.frame.DataFrame", mine)
+    load(shell)
+    unload(shell)
+    assert formatter.pop("pandas.core.frame.DataFrame") is mine
+    load(shell)
+
+
+def test_answers_and_errors_do_without_colours(
+    run: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("%smtp connect sandbox;")
+    assert "#" in run("%smtp noop")._repr_html_()
+    run("%config SmtpMagics.colours = False")
+    shown = run("%smtp noop")._repr_html_()
+    assert "#" not in shown
+    assert "currentColor" in shown
+    capsys.readouterr()
+    with pytest.raises(LocalProtocolError):
+        run("%smtp data")
+    assert capsys.readouterr().out.startswith("LocalProtocolError: ")
+
+
+def test_an_identity_that_is_set_later_is_said(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox;")
+    for name in ("one.example", "two.example"):
+        run(f"%config SmtpMagics.identity = '{name}'")
+        run("%smtp ehlo;")
+        assert f" -> EHLO {name}" in run("%smtp transcript text")
+    run("client = %smtp session\nclient.identity = 'mine.example'")
+    run("%config SmtpMagics.identity = 'three.example'")
+    run("%smtp ehlo;")
+    assert " -> EHLO mine.example" in run("%smtp transcript text")
+
+
+def test_a_timeout_below_zero_is_refused(
+    run: Callable[[str], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    run("%config SmtpMagics.timeout = -1")
+    assert "should not be less than 0" in caplog.text
+    assert run("%config SmtpMagics.timeout") is None
 
 
 def test_a_sandbox_made_in_python_can_be_connected_to(

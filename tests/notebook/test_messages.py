@@ -133,5 +133,5 @@ def test_what_each_recipient_got_can_be_expected(
 
 @pytest.mark.parametrize("line", ["transcript", "sessions", "explain", "lint", "panel"])
 def test_what_has_no_reply_expects_none(run: Callable[[str], Any], line: str) -> None:
-    with pytest.raises(UsageError, match="no reply to expect"):
+    with pytest.raises(UsageError, match="has no --expect"):
         run(f"%smtp {line} --expect 2")
