@@ -250,7 +250,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
         "",
         "ask how the server keeps RFC 5321, say QUIT, show the findings; no message",
         options={"--rude": Option("", "also send what is too long")},
-        without=("--expect", "--lax"),  # it has many replies, and an order of its own
+        without=("--expect", "--lax", "--lift"),  # many replies, in its own order
     ),
     "lint": Command("", "judge what happened by the RFCs", talks=False),
     "explain": Command(

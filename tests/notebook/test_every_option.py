@@ -51,6 +51,9 @@ LINES: dict[str, tuple[str, str, str]] = {
     "vrfy": ("ready", "vrfy ann", "-> VRFY ann"),
     "expn": ("ready", "expn staff", "-> EXPN staff"),
     "etrn": ("ready", "etrn d.example", "-> ETRN d.example"),
+    "xclient": ("ready", "xclient name=a.b --lax", "-> XCLIENT NAME=a.b"),
+    "xforward": ("ready", "xforward name=a.b --lax", "-> XFORWARD NAME=a.b"),
+    "burl": ("ready", "burl imap://h/;uid=1 --lax", "-> BURL imap://h/;uid=1"),
     "help": ("ready", "help", "-> HELP"),
     "quit": ("ready", "quit", "221"),
     "command": ("ready", "command XYZZY x", "-> XYZZY x"),
@@ -84,6 +87,13 @@ OPTIONS: dict[tuple[str, str], tuple[str, str, str]] = {
         "name: localhost",
     ),
     ("connect", "--lmtp"): ("", "connect 127.0.0.1 {store.port} --lmtp", "220 store"),
+    ("connect", "--early"): ("", "connect sandbox --early {b'NOOP\\r\\n'}", "220"),
+    ("connect", "--disable"): ("", "connect sandbox --disable starttls", "220"),
+    ("connect", "--proxy"): (
+        "",
+        "connect 127.0.0.1 {store.port} --proxy v1,192.0.2.1:56324,192.0.2.2:25",
+        "PROXY TCP4 192.0.2.1",
+    ),
     ("starttls", "--verify"): ("ready", "starttls --verify report", "version: TLSv1"),
     ("starttls", "--ca"): ("ready", "starttls --ca {ours.ca}", "verified"),
     ("starttls", "--server-name"): (
@@ -114,18 +124,12 @@ OPTIONS: dict[tuple[str, str], tuple[str, str, str]] = {
         "auth ann {word} --mechanism plain --lax --allow-cleartext-auth",
         "AUTH PLAIN",
     ),
-    ("mail", "--size"): ("ready", "mail a@b --size 9", "<a@b> SIZE=9"),
-    ("mail", "--body"): ("ready", "mail a@b --body 8bitmime", "BODY=8BITMIME"),
-    ("mail", "--smtputf8"): ("ready", "mail a@b --smtputf8", "<a@b> SMTPUTF8"),
-    ("mail", "--ret"): ("ready", "mail a@b --ret hdrs --lax", "RET=HDRS"),
-    ("mail", "--envid"): ("ready", "mail a@b --envid Q1 --lax", "ENVID=Q1"),
-    ("rcpt", "--notify"): ("mail", "rcpt c@d --notify never --lax", "NOTIFY=NEVER"),
-    ("rcpt", "--orcpt"): (
-        "mail",
-        "rcpt c@d --orcpt rfc822;e@f --lax",
-        "ORCPT=rfc822;e@f",
-    ),
     ("data", "--expand"): ("rcpt", "%%smtp data --expand\n{21 * 2}\n", "250"),
+    ("burl", "--last"): (
+        "ready",
+        "burl imap://h/;uid=1 --last --lift order,offers",
+        "BURL imap://h/;uid=1 LAST",
+    ),
     ("bdat", "--last"): ("rcpt", "bdat {b'x'} --last", "BDAT 1 LAST"),
     ("send", "--expand"): (
         "connected",
@@ -134,6 +138,25 @@ OPTIONS: dict[tuple[str, str], tuple[str, str, str]] = {
     ),
     ("send", "--from"): ("connected", "send {mail} --from z@b.example", "FROM:<z@b"),
     ("send", "--to"): ("connected", "send {mail} --to y@d,z@d", "for 2 of 2"),
+    ("send", "--stop-after"): ("connected", "send {mail} --stop-after rcpt", "QUIT"),
+    ("send", "--drop-after"): ("connected", "send {mail} --drop-after data", "aborted"),
+    ("send", "--drop-after-send"): (
+        "connected",
+        "send {mail} --drop-after-send dot",
+        "unknown",
+    ),
+    ("send", "--octets"): ("connected", "send {mail} --octets 5", "aborted"),
+    ("send", "--slow"): ("connected", "send {mail} --slow 100/0.01", "accepted"),
+    ("send", "--end-of-data"): (
+        "connected",
+        "send {mail} --end-of-data {b'.\\r\\n'} --own-server 'it is mine'",
+        "it is mine",
+    ),
+    ("send", "--own-server"): (
+        "connected",
+        "send {mail} --end-of-data {b'.\\r\\n'} --own-server 'it is mine'",
+        "it is mine",
+    ),
     ("send", "--quit"): ("connected", "send {mail} --quit", "-> QUIT"),
     ("raw", "--replies"): (
         "ready",
@@ -160,12 +183,41 @@ OPTIONS: dict[tuple[str, str], tuple[str, str, str]] = {
     ("report", "--as-it-was"): ("ready", "report --as-it-was", "EHLO me.example"),
     ("save", "--overwrite"): ("ready", "save {saved} --overwrite", "saved.jsonl"),
 }
+# Options that are parameters of MAIL or RCPT: what is given, and what is sent.
+OF_MAIL = {
+    "--size": ("9", "SIZE=9"),
+    "--body": ("8bitmime", "BODY=8BITMIME"),
+    "--smtputf8": ("", "SMTPUTF8"),
+    "--ret": ("hdrs", "RET=HDRS"),
+    "--envid": ("Q1", "ENVID=Q1"),
+    "--auth": ("e@f", "AUTH=e@f"),
+    "--by": ("120;r", "BY=120;R"),
+    "--holdfor": ("60", "HOLDFOR=60"),
+    "--holduntil": ("2027-01-31t08:00:00z", "HOLDUNTIL=2027-01-31T08:00:00Z"),
+    "--mt-priority": ("-3", "MT-PRIORITY=-3"),
+    "--requiretls": ("", "REQUIRETLS"),
+    "--prdr": ("", "PRDR"),
+}
+OF_RCPT = {
+    "--notify": ("never", "NOTIFY=NEVER"),
+    "--orcpt": ("rfc822;e@f", "ORCPT=rfc822;e@f"),
+    "--rrvs": ("2026-01-31t08:00:00z;c", "RRVS=2026-01-31T08:00:00Z;C"),
+}
+for parameters, where in ((OF_MAIL, "mail"), (OF_RCPT, "rcpt")):
+    state, line, _ = LINES[where]
+    for name, (value, sent) in parameters.items():
+        seen = re.escape(sent)
+        OPTIONS[where, name] = (state, f"{line} {name} {value} --lax", f"> .* {seen}")
+        if name != "--size":
+            cell = f"send {{mail}} {name} {value} --lax"
+            OPTIONS["send", name] = ("connected", cell, f"> .* {seen}")
 BARE_OPTIONS = {
     "--help": ("connected", "%%smtp --help\nx\n", "VAR <<"),
     "--expand": ("connected", "%%smtp --expand\nNOOP {21 * 2}\n", "-> NOOP 42"),
     "--expect": ("connected", "%%smtp --expect 250\nNOOP\n", "-> NOOP"),
     "--timeout": ("connected", "%%smtp --timeout 30\nNOOP\n", "-> NOOP"),
     "--lax": ("connected", "%%smtp --lax\nRSET\n", "-> RSET"),
+    "--lift": ("connected", "%%smtp --lift order\nRSET\n", "-> RSET"),
 }
 
 
@@ -174,9 +226,11 @@ def cases(command: str) -> dict[str, tuple[str, str, str]]:
     state, line, seen = LINES[command]
     found = {"": (state, line, seen), "--help": ("", f"{command} --help", command)}
     for option in COMMON:
-        value = {"--expect": "2" if command != "data" else "354", "--timeout": "30"}
-        if command in ("command", "expn", "lhlo"):
+        value = {"--expect": "2", "--timeout": "30", "--lift": "content"}
+        if command in ("command", "expn", "lhlo", "burl"):
             value["--expect"] = "5"
+        elif command == "data":
+            value["--expect"] = "354"
         if option not in found:
             found[option] = (state, f"{line} {option} {value.get(option, '')}", seen)
     own = {option: case for (name, option), case in OPTIONS.items() if name == command}
