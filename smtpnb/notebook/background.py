@@ -58,6 +58,7 @@ class Handle:
         self._button: Any = None
         self._display = threading.Lock()  # the last picture is the last
         self._displayed = False
+        self.stopping = False
         self._awaited_by = 0  # who waits is told the end anyway
 
     def start(self, work: Callable[[], Any]) -> None:
@@ -82,12 +83,17 @@ class Handle:
 
     def _run(self, work: Callable[[], Any]) -> None:
         try:
-            value = work()
+            value = self._unless_stopped(work)
         except BaseException as error:  # noqa: BLE001  # told by result()
             self._future.set_exception(error)
         else:
             self._future.set_result(value)
         self._show_end()
+
+    def _unless_stopped(self, work: Callable[[], Any]) -> Any:
+        if self.stopping:
+            raise Cancelled(f"cancelled before {self.what}; nothing was sent")
+        return work()
 
     # What one may ask
 
@@ -103,8 +109,14 @@ class Handle:
         """Cancel it and close its connection, at once; False if it has ended."""
         if self.done():
             return False
+        self.stopping = True
         self._stop()
         return True
+
+    def beat(self) -> None:
+        """Cancel once more, if that came before there was anything to cancel."""
+        if self.stopping:
+            self._stop()
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for it, and return its answer.

@@ -41,6 +41,7 @@ class LiveLine:
         limit: Seconds that the command may take, if it was told.
         total: Octets of content to send, if they are known.
         hint: How to stop it.
+        beat: Called with each tick.
 
     Attributes:
         total: The same; who makes the content may say it later.
@@ -57,6 +58,7 @@ class LiveLine:
         limit: float | None = None,
         total: int | None = None,
         hint: str = "",
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.total = total
         self.messages: Progress | None = None
@@ -65,6 +67,7 @@ class LiveLine:
         self._paint = paint
         self._clock = clock
         self._waiting = waiting
+        self._beat = beat
         self._hint = f" ({hint})" if hint else ""
         self._began = clock()
         self._first: tuple[float, int] | None = None  # when content was first seen
@@ -73,6 +76,7 @@ class LiveLine:
 
     def tick(self) -> None:
         """Paint, if the command takes long enough to make one wonder."""
+        self._beat()
         if self._clock() - self._began < AFTER_S:
             return
         self._shown = True

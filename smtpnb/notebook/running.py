@@ -16,7 +16,7 @@ from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
 from smtpnb.notebook.parameters import guards
 from smtpnb.notebook.render import in_one_line
-from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.errors import Cancelled, LocalProtocolError
 from smtpnb.protocol.reply import Reply
 
 if TYPE_CHECKING:
@@ -78,11 +78,16 @@ def run_behind(task: Task, shell: Any) -> Handle:
     handle = Handle(
         task.request.command, name, lambda: sessions.stop(name, task.client), shell
     )
-    handle.line = _line(task, handle.paint, "")
+    handle.line = _line(task, handle.paint, "", handle.beat)
 
     def work() -> Any:
         try:
             return _perform(task, handle.line)
+        except LocalProtocolError as error:
+            if handle.stopping:  # the connection went before the command could leave
+                raise Cancelled(f"cancelled; {error}") from None
+            in_one_line(error)
+            raise
         except BaseException as error:
             in_one_line(error)  # wherever it is raised again
             raise
@@ -98,7 +103,12 @@ def run_behind(task: Task, shell: Any) -> Handle:
     return handle
 
 
-def _line(task: Task, paint: Callable[[str], None], hint: str) -> LiveLine:
+def _line(
+    task: Task,
+    paint: Callable[[str], None],
+    hint: str,
+    beat: Callable[[], None] = lambda: None,
+) -> LiveLine:
     sessions, client, name = task.sessions, task.client, task.request.session
     octets = None if task.content is None else task.content.encode("utf-8", "replace")
     return LiveLine(
@@ -108,6 +118,7 @@ def _line(task: Task, paint: Callable[[str], None], hint: str) -> LiveLine:
         limit=task.request.number("--timeout"),
         total=None if octets is None else len(octets),
         hint=hint,
+        beat=beat,
     )
 
 

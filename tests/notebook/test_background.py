@@ -135,6 +135,28 @@ def test_a_new_connection_is_cancelled_alone(run: Callable[[str], Any]) -> None:
     assert run("%smtp noop").code == 250
 
 
+def test_a_cancel_that_comes_first_is_not_lost(
+    run: Callable[[str], Any], shell: Any
+) -> None:
+    stops: list[str] = []
+    handle = Handle("noop", "main", lambda: stops.append("stop"), shell)
+    assert handle.cancel()
+    handle._run(lambda: stops.append("sent"))
+    assert handle.cancelled()
+    assert stops == ["stop"]
+    for cell in ("connect sandbox", "noop"):
+        run("%smtp sandbox clear;\n%smtp disconnect")
+        if cell == "noop":
+            run("%smtp connect sandbox;")
+        run(f"%smtp sandbox fault {'noop' if cell == 'noop' else 'greeting'} --stall;")
+        for _ in range(5):
+            handle = run(f"%smtp {cell} --background")
+            handle.cancel()
+            assert isinstance(handle.exception(SOON), Cancelled)
+            if cell == "noop":
+                run("%smtp connect sandbox;")
+
+
 def test_waiting_has_a_limit_and_an_interrupt_ends_only_the_waiting(
     stalled: Handle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,10 +239,11 @@ def test_in_a_kernel_the_line_is_updated_and_ends_as_the_answer(
     kernel = Kernel(shell, monkeypatch)
     stops: list[str] = []
     handle = Handle("noop", "main", lambda: stops.append("stop"), kernel)
-    may_end = threading.Event()
+    began, may_end = threading.Event(), threading.Event()
 
     def work() -> Reply:
         handle.paint("noop: 1.0 s")
+        began.set()
         assert may_end.wait(SOON)
         handle.paint("noop: 2.0 s")
         return answer
@@ -228,9 +251,10 @@ def test_in_a_kernel_the_line_is_updated_and_ends_as_the_answer(
     handle._ipython_display_()
     line, button = kernel.shown
     assert "begins" in line["text/plain"]
+    handle.start(work)
+    assert began.wait(SOON)
     button.click()
     assert stops == ["stop"]
-    handle.start(work)
     may_end.set()
     assert handle.join(SOON) is answer
     for thread in threading.enumerate():
