@@ -16,6 +16,7 @@ from IPython.core.completer import Completion, provisionalcompleter
 
 from smtpnb.notebook.grammar import BARE, COMMANDS, known_options
 from smtpnb.notebook.render import sendable
+from smtpnb.protocol.session import LMTP_TABLE, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,22 +31,11 @@ _PATHS: Final = {"mail": "from:<", "rcpt": "to:<"}
 _NAMES: Final = {"use": "", "session": "", "compare": "@"}
 # Commands that are a verb of SMTP under another name, or a part of one.
 _VERB_OF: Final = {"end": "end of data"}
+_IN_ORDER: Final = {
+    verb for table in (TABLE, LMTP_TABLE) for row in table.values() for verb in row
+}
 _VERBS: Final = frozenset(
-    (
-        *(
-            "ehlo",
-            "helo",
-            "lhlo",
-            "starttls",
-            "auth",
-            "mail",
-            "rcpt",
-            "data",
-            "end",
-            "bdat",
-        ),
-        *("rset", "noop", "vrfy", "expn", "help", "quit"),
-    )
+    name for name in COMMANDS if name in _VERB_OF or name.upper() in _IN_ORDER
 )
 
 

@@ -95,6 +95,8 @@ _WANT: Final = {
     "AUTH": "AUTH",
     "BDAT": "CHUNKING",
     "BDAT LAST": "CHUNKING",
+    **{verb: verb for verb in ("BURL", "ETRN", "XCLIENT", "XFORWARD")},
+    "BURL LAST": "BURL",
 }
 _FATES: Final = {
     "aborted": "; the message was not sent: its end never left",
