@@ -17,6 +17,7 @@ from smtpnb import Sandbox
 from smtpnb.notebook.background import Handle
 from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.grammar import BARE, COMMANDS, COMMON, known_options
+from smtpnb.notebook.panel import Panel
 from tests.support.scripted import Hold, Say, ScriptedServer
 
 if TYPE_CHECKING:
@@ -289,6 +290,9 @@ def execute(run: Callable[[str], Any], state: str, cell: str, seen: str) -> None
     value = run(cell if cell.startswith("%%") else f"%smtp {cell}")
     if isinstance(value, Handle):
         value = value.join(60)
+    if isinstance(value, Panel):  # it was shown, and looks ten times a second
+        value.close()
+        assert value.painter.join(60)
     text = f"{value!r}\n{run('%smtp transcript text')}"
     assert re.search(seen, text), (cell, text)
 
