@@ -188,10 +188,9 @@ class Handle:
             self._update(as_page(f"{text} (session {self.session}, at {now})"))
 
     def _update(self, page: dict[str, Any]) -> None:
-        updates: Any = update_display  # IPython has no types for it
         with self._display:
             if self._displayed:
-                updates(page, raw=True, display_id=self._name)
+                _update(page, self._name)
 
     def _ipython_display_(self) -> None:
         """Show the line and its button; both belong to this output from now on."""
@@ -205,7 +204,7 @@ class Handle:
             page = self._page()
             shows(page, raw=True, display_id=self._name if first else display_name())
         if first and not self.done():
-            shows(self._cancel_button())
+            shows(self._cancel_button(), display_id=f"{self._name}-cancel")
 
     def _page(self) -> dict[str, Any]:
         if not self.done():
@@ -234,5 +233,16 @@ class Handle:
             self._update(self._page())
             if self._button is not None:
                 self._button.close()
+                # No dead button in the saved notebook.
+                _update(as_page(""), f"{self._name}-cancel")
         elif not self._awaited_by:
             print(self._said())  # noqa: T201  # as a shell tells of its jobs
+
+
+def _update(page: dict[str, Any], name: str) -> None:
+    """Update a display, as the cell that runs now.
+
+    A thread that speaks for the cell that began it is heard by JupyterLab, which knows
+    displays by name, but not by nbclient and papermill, once that cell has ended.
+    """
+    contextvars.Context().run(update_display, page, raw=True, display_id=name)

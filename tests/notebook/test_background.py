@@ -8,8 +8,11 @@ import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets
+import nbformat
 import pytest
 from IPython.core.error import UsageError
+from nbclient import NotebookClient
 
 from smtpnb import LocalProtocolError, Reply, State
 from smtpnb.notebook import background
@@ -262,9 +265,11 @@ def test_in_a_kernel_the_line_is_updated_and_ends_as_the_answer(
             thread.join(SOON)
     texts = [page["text/plain"] for page in kernel.shown[2:]]
     heads = [text.partition(" (")[0] for text in texts]
-    assert heads == ["noop: 1.0 s", "noop: 2.0 s", repr(answer).partition(" (")[0]]
+    gone = ""  # the button
+    said = repr(answer).partition(" (")[0]
+    assert heads == ["noop: 1.0 s", "noop: 2.0 s", said, gone]
     assert "session main, at " in texts[0]  # a line that outlives its kernel is dated
-    assert "smtpnb-answer" in kernel.shown[-1]["text/html"]
+    assert "smtpnb-answer" in kernel.shown[-2]["text/html"]
     assert button.comm is None  # closed
     handle._ipython_display_()  # shown once more, it is its answer
     assert kernel.shown[-1]["text/plain"] == repr(answer)
@@ -284,6 +289,26 @@ def test_in_a_kernel_an_error_stands_in_the_line_inert(
     (page,) = kernel.shown
     assert "ConnectError: <b>no</b>" in page["text/plain"]
     assert "&lt;b&gt;no" in page["text/html"]
+
+
+def test_the_line_in_a_notebook_ends_as_what_became_of_it() -> None:
+    """By nbclient, as papermill and nbconvert run a notebook."""
+    cells = [
+        "%load_ext smtpnb",
+        "%smtp sandbox fault noop --stall\n%smtp connect sandbox",
+        "%smtp noop --background",
+        "%smtp cancel",
+        "import threading",
+        "[one.join(60) for one in threading.enumerate() if 'background' in one.name]",
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=list(map(nbformat.v4.new_code_cell, cells))
+    )
+    NotebookClient(notebook, timeout=SOON, kernel_name="python3").execute()
+    line, button = notebook.cells[2].outputs
+    assert "Cancelled: cancelled while waiting" in line["data"]["text/plain"]
+    if int(ipywidgets.__version__.partition(".")[0]) >= 8:
+        assert button["data"]["text/plain"] == ""  # no dead button is saved
 
 
 def test_the_end_of_python_does_not_wait_for_a_command() -> None:
