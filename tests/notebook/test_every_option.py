@@ -166,6 +166,13 @@ OPTIONS: dict[tuple[str, str], tuple[str, str, str]] = {
     ),
     ("sandbox", "--tls"): ("stopped", "sandbox --tls none", "Sandbox"),
     ("sandbox", "--auth"): ("stopped", "sandbox --auth {users}", "Sandbox"),
+    ("sandbox", "--protocol"): ("stopped", "sandbox --protocol lmtp", "Sandbox"),
+    ("sandbox", "--unix"): (
+        "stopped",
+        "sandbox --protocol lmtp --unix {folder}/s",
+        "Sandbox",
+    ),
+    ("sandbox", "--prdr"): ("stopped", "sandbox --prdr", "Sandbox"),
     ("sandbox", "--reply"): ("", FAULT, "451 4.3.0 No"),
     ("sandbox", "--delay"): ("", f"{FAULT} --delay 0.1", "delay=0.1"),
     ("sandbox", "--drip"): ("", f"{FAULT} --drip 0.1", "drip=0.1"),
