@@ -246,12 +246,11 @@ def _replies(frame: pd.DataFrame, prefix: str) -> pd.DataFrame:
     refused = (replies["code"] >= 400).fillna(value=False).astype(bool)
     replies["text"] = replies["text"].where(refused).str.slice(0, MOST_READ)
     enhanced = replies["enhanced"].astype(replies["text"].dtype).where(refused)
-    vague = enhanced.isna() | enhanced.str.endswith(".0").fillna(value=False)
-    behind = refused & vague.astype(bool) & replies["text"].notna()
+    vague = enhanced.isna() | enhanced.str.endswith(".0", na=False).astype(bool)
+    behind = refused & vague & replies["text"].notna()
     found = replies.loc[behind, "text"].str.extract(_WITHIN, expand=False)
-    digit = replies.loc[behind, "code"].astype("int64") // 100
-    same = found.str.slice(0, 1) == digit.astype("str")
-    found = found[same.fillna(value=False).astype(bool)]
+    digit = (replies.loc[behind, "code"].astype("int64") // 100).astype("str")
+    found = found[found.str.slice(0, 1).fillna("") == digit]
     enhanced[found.index] = found
     replies["enhanced"] = enhanced
     return replies
