@@ -174,6 +174,8 @@ def test_a_column_of_another_type_is_refused(
             load(_written(tmp_path, crafted))
 
 
+@pytest.mark.filterwarnings("ignore:pickle-based:RuntimeWarning")  # pyarrow 18 says so
+@pytest.mark.filterwarnings("ignore:pyarrow.PyExtensionType:FutureWarning")
 def test_an_extension_type_runs_nothing(tmp_path: Path, transcript: Transcript) -> None:
     table = pq.read_table(transcript.save(tmp_path / "t.parquet"))
     facts = {
