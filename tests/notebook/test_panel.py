@@ -50,10 +50,10 @@ def _button(panel: Panel, name: str) -> Any:
     return special.get(name) or panel.verbs[name]
 
 
-def _display(panel: Panel) -> None:
+def _display(panel: Panel) -> Any:
     """Do what a notebook does to show it, with ipywidgets 8 or 7."""
     show = getattr(panel, "_repr_mimebundle_", None) or panel._ipython_display_
-    show()
+    return show()
 
 
 def _press(panel: Panel, *names: str) -> None:
@@ -375,7 +375,7 @@ def test_a_panel_closed_while_something_runs_leaves_nothing(sandbox: Sandbox) ->
     sandbox.fault("noop", stall=True)
     with no_leaks():
         panel = Panel(target=sandbox)
-        panel._repr_mimebundle_()
+        _display(panel)
         for name in ("Connect", "EHLO"):
             _button(panel, name).click()
             assert panel.worker.join(10)
@@ -390,7 +390,7 @@ def test_a_panel_closed_while_something_runs_leaves_nothing(sandbox: Sandbox) ->
 def test_a_panel_shown_twice_is_one_panel(sandbox: Sandbox) -> None:
     with no_leaks():
         panel = Panel(target=sandbox)
-        first, second = (panel._repr_mimebundle_() for _ in range(2))
+        first, second = (_display(panel) for _ in range(2))
         assert first == second
         assert sum(t.name == "smtpnb-painter" for t in threading.enumerate()) == 1
         panel.close()
