@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.commandline.words import ASK, PROTOCOLS, parser_of_words
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.names import host_and_port
 from smtpnb.protocol.proxy import ProxyHeader
 
 if TYPE_CHECKING:
@@ -208,10 +209,7 @@ def _target(given: argparse.Namespace, port: int) -> tuple[str, int]:
         server = "localhost"
     if not server:
         raise ValueError("say which server: --server HOST")
-    # [2001:db8::1]:26 and mx.example:26; an IPv6 address alone has colons as well.
-    named = re.fullmatch(r"\[(.+)\](?::(\d+))?|([^:]+):(\d+)", server)
-    if named is not None:
-        server, port = named[1] or named[3], int(named[2] or named[4] or port)
+    server, port = host_and_port(server, port)
     said = _asked(given.port, "Port")
     if said is not None and not said.isdecimal():
         raise ValueError(f"--port is a number, not {said!r}")

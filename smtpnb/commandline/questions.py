@@ -10,6 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.text import for_terminal
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.names import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,14 +59,16 @@ def lint(words: Sequence[str]) -> int:
     from smtpnb.wire.tls import TlsPolicy
 
     given = _parser().parse_args(words)
-    host, _, port = given.server.rpartition(":")
-    if not host or ":" in host or not port.isdecimal():
-        host, port = given.server, "25"
+    try:
+        host, port = host_and_port(given.server)
+    except LocalProtocolError as error:
+        sys.stderr.write(f"smtpnb lint: {error}\n")
+        return 1
     client = SmtpClient(tls=TlsPolicy("report"))
 
     def connect() -> SmtpClient:
         client.disconnect()
-        client.connect(host, int(port), timeout=given.timeout)
+        client.connect(host, port, timeout=given.timeout)
         return client
 
     answers = conformance_in_parts(connect)

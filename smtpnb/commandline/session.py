@@ -19,7 +19,7 @@ from smtpnb.commandline.printer import Printer
 from smtpnb.message.envelope import MailObject
 from smtpnb.message.objections import objection_to
 from smtpnb.message.seven_bit import in_seven_bits
-from smtpnb.protocol.commands import Mail, Rcpt
+from smtpnb.protocol.commands import Ehlo, Helo, Lhlo
 from smtpnb.protocol.content import Encoder
 from smtpnb.protocol.errors import (
     Cancelled,
@@ -34,6 +34,7 @@ from smtpnb.protocol.names import address_literal
 from smtpnb.protocol.parameters import xtext
 from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
+from smtpnb.transfer.controlled import Control
 from smtpnb.wire.tls import TlsPolicy
 from smtpnb.wire.wait import Timeouts
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 _NOT_CONNECTED: Final = 2
 _LOST: Final = 6
 _TLS: Final = 29
+_TRANSACTION: Final = frozenset({"mail", "rcpt", "data", "dot"})
+_OF_STEP: Final = {"mail": 23, "rcpt": 24, "data": 25, "eod": 26}
 _INTERRUPTED: Final = 130  # what a shell expects of Ctrl-C
 
 
@@ -142,8 +145,7 @@ class Session:
             for step in self._steps():
                 code = step.code
                 if step.name and step.name == order.drop_after_send:
-                    self._leave_unheard(step.name)
-                    return 0
+                    return self._hello_unheard()
                 if not step.do():
                     return self._refused(code)
                 if step.name and step.name == order.drop_after:
@@ -151,6 +153,8 @@ class Session:
                     return 0
                 if step.name and step.name == order.stop_after:
                     break
+            if self._client.state is State.CLOSED:  # it was dropped
+                return 0
             code = 27
             return 0 if self._client.quit() else code
         except (SmtpError, Cancelled) as error:
@@ -162,6 +166,9 @@ class Session:
     def _refused(self, code: int) -> int:
         self.error = self.error or str(self._client.reply)
         client = self._client
+        if self._order.drop_after_send in _TRANSACTION:  # several verbs in one step
+            steps = [each.step for each in client.transcript if (each.code or 0) >= 400]
+            code = _OF_STEP.get(steps[-1], code) if steps else code
         try:
             if client.state is State.DATA:  # nobody wants it (RFC 2920 section 3.1)
                 client.end_data()
@@ -183,31 +190,26 @@ class Session:
             return _TLS
         return _LOST if isinstance(error, ConnectionLost) else code
 
-    def _leave_unheard(self, name: str) -> None:
-        """Send what a step sends, and drop the connection before its reply.
+    def _hello_unheard(self) -> int:
+        """Send the greeting of ours, and drop the connection before its reply."""
+        kind = {"EHLO": Ehlo, "HELO": Helo, "LHLO": Lhlo}[self._order.hello]
+        identity = self._client.identity or address_literal("127.0.0.1")
+        self._client.raw(bytes(kind(identity).octets().wire))
+        self._client.disconnect()
+        return 0
+
+    def _unheard(self) -> bool:
+        """Send as far as a command of the transaction whose reply is not waited for.
 
         Of the dot nobody knows then whether it was accepted, and so says the table.
         """
-        client, order = self._client, self._order
-        last = b""
-        match name:
-            case "mail":
-                last = bytes(Mail(self._sender, **self._parameters).octets().wire)
-            case "rcpt":
-                *first, final = order.recipients
-                for recipient in first:
-                    client.rcpt_to(recipient)
-                last = bytes(Rcpt(final).octets().wire)
-            case "data":
-                last = b"DATA\r\n"
-            case "dot":
-                client.send_lines(self._octets)
-                last = b".\r\n"
-            case _:
-                identity = client.identity or address_literal("127.0.0.1")
-                last = f"{order.hello} {identity}\r\n".encode()
-        client.raw(last)
-        client.disconnect()
+        order = self._order
+        given: dict[str, Any] = {"prdr": True} if order.prdr else {}
+        delivery = self._client.send(
+            MailObject(self._sender, order.recipients, self._octets, **given),
+            control=Control(drop_after_send=order.drop_after_send),
+        )
+        return delivery.outcome != "refused"
 
     def _steps(self) -> Iterator[_Step]:
         order = self._order
@@ -229,6 +231,9 @@ class Session:
             yield _Step("", 30, lambda: "PRDR" in self._client.capabilities)
         if order.stop_after not in ("mail", "rcpt"):
             yield _Step("", 25, self._message)
+        if order.drop_after_send in _TRANSACTION:
+            yield _Step("", 25, self._unheard)
+            return
         yield _Step("mail", 23, self._mail)
         yield _Step("rcpt", 24, self._rcpt)
         yield _Step("data", 25, self._data)

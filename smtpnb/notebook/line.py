@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
 
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.names import host_and_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -197,22 +200,11 @@ def place(text: str) -> tuple[str, dict[str, Any]]:
     if text.startswith("unix:"):
         return text, {}
     bare = text.removeprefix("lmtp://")
-    host, port = host_and_port(bare)
+    try:
+        host, port = host_and_port(bare)
+    except LocalProtocolError as error:
+        raise UsageError(str(error)) from None
     return host, {"port": port, **({} if bare == text else {"protocol": "lmtp"})}
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """Cut HOST[:PORT]; an IPv6 address with a port stands in brackets.
-
-    Raises:
-        UsageError: The port is no number.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
-        return text, 25
-    if not (port.isascii() and port.isdigit()):
-        raise UsageError(f"{port!r} in {text!r} is not a port")
-    return host, int(port)
 
 
 def bracketed(host: str) -> str:

@@ -79,6 +79,28 @@ def host_name(host: str) -> str:
     return name
 
 
+def host_and_port(text: str, port: int = 25) -> tuple[str, int]:
+    """Cut HOST[:PORT]; an IPv6 address with a port stands in brackets.
+
+    Args:
+        text: As people write it.
+        port: Where none is said.
+
+    Raises:
+        LocalProtocolError: The port is no number.
+
+    Example:
+        >>> host_and_port("mx.example:26"), host_and_port("2001:db8::1")
+        (('mx.example', 26), ('2001:db8::1', 25))
+    """
+    host, colon, said = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
+        return text, port
+    if not (said.isascii() and said.isdigit()):
+        raise LocalProtocolError(f"{said!r} in {text!r} is not a port")
+    return host, int(said)
+
+
 def address_literal(local_host: str) -> str:
     """Return the address literal that names a client without a name in EHLO.
 

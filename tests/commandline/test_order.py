@@ -40,7 +40,7 @@ WHERE = ["--server", "mx.example", "--to", "a@b.example"]
         ("-q ehlo", "stop_after", "hello"),
         ("--da TO", "drop_after", "rcpt"),
         ("--das dot", "drop_after_send", "dot"),
-        ("-s [2001:db8::1]:26", "host", "2001:db8::1"),
+        ("-s [2001:db8::1]:26", "host", "[2001:db8::1]"),
         ("-s [2001:db8::1]:26", "port", 26),
         ("-s 2001:db8::1", "host", "2001:db8::1"),
         ("-s mx:26", "port", 26),

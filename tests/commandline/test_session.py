@@ -52,6 +52,9 @@ def _at(server: Sandbox | Recorder) -> list[str]:
         ({b"MAIL": b"550 no"}, "--pipeline", 23),
         ({b"RCPT": b"550 no"}, "--pipeline", 24),
         ({b"LHLO": b"550 no"}, "--protocol LMTP", 22),
+        ({b"MAIL": b"550 no"}, "--das RCPT", 23),
+        ({b"RCPT": b"550 no"}, "--das DOT", 24),
+        ({b"DATA": b"550 no"}, "--das DOT", 25),
     ],
 )
 def test_each_step_has_its_exit_code(
@@ -252,3 +255,15 @@ def test_a_message_that_was_left_unheard_is_unknown(
     assert main([*_at(sandbox), "--das", "DOT", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert [row["outcome"] for row in told["transactions"]] == ["unknown"] * 2
+
+
+@pytest.mark.parametrize("words", ["", "--das MAIL", "--das DOT", "--pipeline"])
+def test_a_path_that_was_not_offered_leaves_by_no_way(words: str) -> None:
+    """RFC 6531 section 3.4, whether or not the reply would have been read."""
+    bare = Fault("ehlo", reply="250 sandbox.localhost")
+    with Sandbox(tls="none", faults=[bare]) as server:
+        given = ["--server", "127.0.0.1", "--port", str(server.port)]
+        given += ["--from", "ä@x.example", "--to", "b@y.example", *words.split()]
+        assert main(given) in {23, 25}
+        heard = server.heard()
+        assert not heard["verb"].eq("MAIL").any()

@@ -8,7 +8,7 @@ from IPython.core.error import UsageError
 from smtpnb.notebook import expect
 from smtpnb.notebook.commands import ACTIONS
 from smtpnb.notebook.grammar import COMMANDS, parse, usage
-from smtpnb.notebook.line import host_and_port
+from smtpnb.protocol.names import host_and_port
 from smtpnb.protocol.reply import Reply
 
 
