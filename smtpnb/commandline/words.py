@@ -102,8 +102,8 @@ def _add_auth(add: Callable[..., Any]) -> None:
     add(*clear, action="store_true", help="send a password without TLS")
 
 
-class _Attribute(argparse.Action):
-    """Keeps the order in which attributes of XCLIENT stand on the line."""
+class _InOrder(argparse.Action):
+    """Keeps the order of options that act on what comes after them, by their names."""
 
     def __call__(
         self,
@@ -113,8 +113,8 @@ class _Attribute(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         del parser, option_string
-        given = [*(namespace.xclient or []), (self.metavar, values)]
-        namespace.xclient = given
+        before = getattr(namespace, self.dest) or []
+        setattr(namespace, self.dest, [*before, (self.metavar, values)])
 
 
 _ATTRIBUTES: Final = {
@@ -133,10 +133,10 @@ _ATTRIBUTES: Final = {
 def _add_before(add: Callable[..., Any]) -> None:
     for option, attribute in _ATTRIBUTES.items():
         where = {"dest": "xclient", "metavar": attribute}
-        add(f"--xclient-{option}", action=_Attribute, **where)
-    add("--xclient", action=_Attribute, metavar="ATTRIBUTES", help="sent as they are")
+        add(f"--xclient-{option}", action=_InOrder, **where)
+    add("--xclient", action=_InOrder, metavar="ATTRIBUTES", help="sent as they are")
     delim = {"dest": "xclient", "metavar": "|", "nargs": 0}
-    add("--xclient-delim", action=_Attribute, help="begin another XCLIENT", **delim)
+    add("--xclient-delim", action=_InOrder, help="begin another XCLIENT", **delim)
     yes = {"action": "store_true"}
     add("--xclient-optional", **yes)
     add("--xclient-optional-strict", **yes)
@@ -149,25 +149,11 @@ def _add_before(add: Callable[..., Any]) -> None:
     add("--proxy-command", choices=("LOCAL", "PROXY"), default="PROXY")
 
 
-class _PartOption(argparse.Action):
-    """--attach and its kin act on what comes after them, so their order counts."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        del parser, option_string
-        namespace.parts = [*(namespace.parts or []), (self.metavar, values)]
-
-
 def _add_message(add: Callable[..., Any]) -> None:
     file = "TEXT, @FILE or -"
     add("-d", "--data", nargs="?", const=ASK, metavar=file)
     add("--body", nargs="?", const=ASK, metavar=file)
-    part = {"action": _PartOption, "dest": "parts"}
+    part = {"action": _InOrder, "dest": "parts"}
     add("--attach", metavar="attach", help=file, **part)
     add("--attach-body", metavar="body", help=file, **part)
     add("--attach-type", metavar="type", help="of the next part", **part)

@@ -27,6 +27,7 @@ from smtpnb import (
     TlsError,
     _stream,
 )
+from tests.sending.ways import WAYS
 from tests.support.scripted import GREETING, Hear, Hold, Listen, Say, ScriptedServer
 from tests.support.sink import Sink
 
@@ -36,14 +37,6 @@ if TYPE_CHECKING:
     from smtpnb.message.delivery import Delivery
     from smtpnb.transfer.choose import Overlap
 
-WAYS = [
-    pytest.param(True, True, None, id="two turns, BDAT"),
-    pytest.param(True, False, None, id="two turns, DATA"),
-    pytest.param(True, True, "window", id="window"),
-    pytest.param(True, False, "turn", id="turn"),
-    pytest.param(False, False, None, id="lock-step"),
-    pytest.param(False, True, None, id="lock-step, BDAT"),
-]
 ENOUGH = b"421 4.7.0 enough"
 BODY = b"Subject: %d\r\n\r\n.text\r\n"
 Mail = tuple[str, list[str], Any]

@@ -24,6 +24,7 @@ from smtpnb import (
     Sandbox,
     SmtpClient,
 )
+from tests.sending.ways import WAYS
 from tests.support.leaks import no_leaks
 from tests.support.scripted import GREETING, Hear, Hold, Listen, Say, ScriptedServer
 from tests.support.sink import Sink
@@ -34,14 +35,6 @@ if TYPE_CHECKING:
     from smtpnb.message.delivery import Delivery
     from smtpnb.transfer.choose import Overlap
 
-WAYS = [
-    pytest.param(True, True, None, id="two turns, BDAT"),
-    pytest.param(True, False, None, id="two turns, DATA"),
-    pytest.param(True, True, "window", id="window"),
-    pytest.param(True, False, "turn", id="turn"),
-    pytest.param(False, False, None, id="lock-step"),
-    pytest.param(False, True, None, id="lock-step, BDAT"),
-]
 BODY = b"Subject: %d\r\n\r\n.text\r\n"
 
 

@@ -7,14 +7,12 @@ Dovecot is neither read nor touched.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trustme
 
-from tests.servers.process import free_port, running
+from tests.servers.process import free_port, open_home, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,12 +74,7 @@ def running_dovecot(command: str, relay: int, *names: str) -> Iterator[Dovecot]:
         relay: The port of the server that takes what is submitted.
         names: Of its certificate, beside localhost.
     """
-    # Not tmp_path: its processes run as others, who must be able to enter.
-    home = Path(tempfile.mkdtemp(prefix="smtpnb-dovecot-"))
-    try:
-        home.chmod(0o755)
-        for name in ("run", "mail"):
-            (home / name).mkdir(mode=0o755)
+    with open_home("run", "mail") as home:
         shutil.chown(home / "mail", "nobody", "nogroup")
         ca = trustme.CA()
         chain = ca.issue_cert("localhost", *names).private_key_and_cert_chain_pem
@@ -92,5 +85,3 @@ def running_dovecot(command: str, relay: int, *names: str) -> Iterator[Dovecot]:
         )
         with running([command, "-F", "-c", str(conf)], port):
             yield Dovecot(port, ca.cert_pem.bytes().decode())
-    finally:
-        shutil.rmtree(home)

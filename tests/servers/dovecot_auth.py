@@ -5,13 +5,10 @@ Its configuration and log are in a folder of its own.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.servers.process import free_port, running
+from tests.servers.process import free_port, open_home, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,16 +48,10 @@ def running_dovecot_auth(command: str) -> Iterator[int]:
     Args:
         command: The path of `dovecot`.
     """
-    # Not tmp_path: its processes run as others, who must be able to enter.
-    home = Path(tempfile.mkdtemp(prefix="smtpnb-auth-"))
-    try:
-        home.chmod(0o755)
-        (home / "run").mkdir(mode=0o755)
+    with open_home("run") as home:
         (home / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
         (home / "users").chmod(0o644)
         port, conf = free_port(), home / "dovecot.conf"
         conf.write_text(_CONF.format(home=home, port=port))
         with running([command, "-F", "-c", str(conf)], port):
             yield port
-    finally:
-        shutil.rmtree(home)

@@ -8,16 +8,15 @@ quota (a no after the message, one for each recipient), everybody else is unknow
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.servers.maildir import Maildir
-from tests.servers.process import free_port, running
+from tests.servers.process import free_port, open_home, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _CONF: Final = """\
 base_dir = {home}/run
@@ -93,20 +92,13 @@ def running_dovecot_lmtp(command: str) -> Iterator[DovecotLmtp]:
     Args:
         command: The path of `dovecot`.
     """
-    # Not tmp_path: its processes run as others, who must be able to enter.
-    home = Path(tempfile.mkdtemp(prefix="smtpnb-lmtp-"))
-    try:
-        home.chmod(0o755)
-        for name in ("run", "mail"):
-            (home / name).mkdir(mode=0o755)
+    with open_home("run", "mail") as home:
         shutil.chown(home / "mail", "nobody", "nogroup")
         _write_users(home)
         port, conf = free_port(), home / "dovecot.conf"
         conf.write_text(_CONF.format(home=home, port=port))
         with running([command, "-F", "-c", str(conf)], port):
             yield DovecotLmtp(home, port)
-    finally:
-        shutil.rmtree(home)
 
 
 def _write_users(home: Path) -> None:

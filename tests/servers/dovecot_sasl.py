@@ -14,18 +14,17 @@ import json
 import os
 import shutil
 import ssl
-import tempfile
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import trustme
 
-from tests.servers.process import free_port, running
+from tests.servers.process import free_port, open_home, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 USER: Final = "ann@example.test"
 PASSWORD: Final = "the-password-of-ann"
@@ -150,12 +149,7 @@ def running_dovecot_sasl(command: str, relay: int) -> Iterator[DovecotSasl]:
         command: The path of `dovecot`.
         relay: The port of the server that takes what is submitted.
     """
-    # Not tmp_path: its processes run as others, who must be able to enter.
-    home = Path(tempfile.mkdtemp(prefix="smtpnb-dovecot-"))
-    try:
-        home.chmod(0o755)
-        for name in ("run", "mail", "keys/default/HS256"):
-            (home / name).mkdir(mode=0o755, parents=True)
+    with open_home("run", "mail", "keys/default/HS256") as home:
         shutil.chown(home / "mail", "nobody", "nogroup")
         ca, key = trustme.CA(), hashlib.sha256(os.urandom(32)).digest()
         chain = ca.issue_cert("localhost").private_key_and_cert_chain_pem
@@ -170,5 +164,3 @@ def running_dovecot_sasl(command: str, relay: int) -> Iterator[DovecotSasl]:
         )
         with running([command, "-F", "-c", str(conf)], port):
             yield DovecotSasl(home, port, ca, key)
-    finally:
-        shutil.rmtree(home)

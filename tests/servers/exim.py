@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import trustme
 
 from tests.servers.maildir import Maildir
-from tests.servers.process import free_port, running
+from tests.servers.process import free_port, open_home, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,12 +139,8 @@ def running_exim(
         nonmail: How many commands beside mail it bears (NOOP, and every RSET but the
             first for each message); then it says 554 and closes.
     """
-    # Not tmp_path: it runs as another user, who must be able to enter.
-    home = Path(tempfile.mkdtemp(prefix="smtpnb-exim-"))
-    try:
-        home.chmod(0o755)
+    with open_home("spool", "log", "mail") as home:
         for name in ("spool", "log", "mail"):
-            (home / name).mkdir(mode=0o755)
             shutil.chown(home / name, USER, USER)
         shutil.copy(command, home / "exim4")  # where its own user can reach it
         ca = trustme.CA()
@@ -163,5 +158,3 @@ def running_exim(
         environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
         with running(start, port, user=USER, env=environment):
             yield Exim(home, port, ca.cert_pem.bytes().decode())
-    finally:
-        shutil.rmtree(home)

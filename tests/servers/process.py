@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +22,26 @@ def free_port() -> int:
     """Return a port of the loopback address that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as finder:
         return int(finder.getsockname()[1])
+
+
+@contextmanager
+def open_home(*folders: str) -> Iterator[Path]:
+    """Make a folder for a server, and remove it with all that the server left in it.
+
+    Not pytest's tmp_path: the processes of a server run as others, who must be able to
+    enter.
+
+    Args:
+        folders: What is in it from the start.
+    """
+    home = Path(tempfile.mkdtemp(prefix="smtpnb-server-"))
+    try:
+        home.chmod(0o755)
+        for name in folders:
+            (home / name).mkdir(mode=0o755, parents=True)
+        yield home
+    finally:
+        shutil.rmtree(home)
 
 
 @contextmanager
