@@ -576,7 +576,7 @@ class Engine:
         that stood behind it; else what had left to its end may have been taken.
         """
         exchange = self.exchange
-        silent = exchange.said_421 and not exchange.replies_after_421
+        silent = exchange.said_421 and not exchange.incoming.replies_after_421
         lost = isinstance(error, ConnectionLost)
         outcomes = []
         for transaction in under_way:

@@ -36,7 +36,7 @@ from smtpnb.protocol.errors import (
     TransportError,
 )
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.session import Owed, Session, State
+from smtpnb.protocol.session import Owed, Session
 from smtpnb.protocol.transaction import ENDS, Transaction, is_421, refused
 from smtpnb.wire import record
 from smtpnb.wire.due import Due
@@ -46,7 +46,7 @@ from smtpnb.wire.record import clock
 from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from smtpnb.protocol.commands import Command
     from smtpnb.protocol.guards import Lax
@@ -72,8 +72,6 @@ class Exchange:
         number: The exchange number of the last command that left.
         incoming: What came in and was not matched yet.
         stopped: A message was refused before its end left: nothing more may leave.
-        said_421: The server said that it is closing; nothing more may leave.
-        replies_after_421: How many replies came behind that.
     """
 
     def __init__(
@@ -96,8 +94,6 @@ class Exchange:
         self._writing = False
         self._mismatched = False  # a reply came that nothing could be answered by
         self._due = Due(timeouts)
-        self.said_421 = False
-        self.replies_after_421 = 0
 
     @property
     def last_reply(self) -> Reply | None:
@@ -126,6 +122,11 @@ class Exchange:
         """Raise LocalProtocolError if there is no connection."""
         if self.stream is None:
             raise LocalProtocolError("not connected; connect() first")
+
+    @property
+    def said_421(self) -> bool:
+        """Whether the server said that it is closing; nothing more may leave."""
+        return self.incoming.said_421
 
     @property
     def halted(self) -> bool:
@@ -220,10 +221,8 @@ class Exchange:
         octets = self.incoming.one_line(self.connection.take(), self.number)
         if octets is None:
             return None
-        reply = Reply(octets)
-        self.session.received(reply)
-        self._heed_421((octets,))
-        return reply
+        self.match((octets,))
+        return Reply(octets)
 
     def ahead(self, octets: bytes, deadline: float) -> Steps[None]:
         """Write what stands ahead of SMTP; it is no line of the dialogue."""
@@ -501,15 +500,6 @@ class Exchange:
             for remark in session.remarks:
                 self.log.note("ehlo", remark)
             session.remarks = ()
-        self._heed_421(replies)
-
-    def _heed_421(self, replies: tuple[bytes, ...]) -> None:
-        """Note whether the server says that it is closing, and what it says then."""
-        if self.said_421:
-            self.replies_after_421 += len(replies)
-        elif self.session.state is State.CLOSING and any(map(is_421, replies)):
-            self.said_421 = True
-            self.replies_after_421 = _behind_421(replies)
 
     def _heed_early(self, octets: bytes) -> None:
         """Look at a reply that came while something of ours was on its way."""
@@ -538,7 +528,7 @@ class Exchange:
             return
         surplus, reply = self.incoming.surplus()
         if reply is not None and is_421(reply):
-            self.incoming.last, self.said_421 = reply, True
+            self.incoming.last = reply
             raise ConnectionLost("the server had ended the session before this")
         shown = surplus[:200]
         raise RemoteProtocolError(
@@ -580,9 +570,3 @@ class Exchange:
             with suppress(RemoteProtocolError):
                 _, reply = self.incoming.surplus()
                 self.incoming.last = reply or self.incoming.last
-
-
-def _behind_421(replies: Sequence[bytes]) -> int:
-    """Return how many of some replies stand behind the first 421 among them."""
-    codes = [octets[:3] for octets in replies]
-    return len(codes) - 1 - codes.index(b"421")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.parser import MAX_REPLY, ReplyParser, is_one_line
 from smtpnb.protocol.secret import Redactor
+from smtpnb.protocol.transaction import is_421
 from smtpnb.wire import record
 from smtpnb.wire.record import clock
 from smtpnb.wire.stream import CHUNK
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MOST_UNREAD: Final = MAX_REPLY + CHUNK
 # Of what nobody asked for, so much is recorded.
 MOST_NOTED: Final = 4096
+_421: Final = b"421"
 
 
 class Incoming:
@@ -41,6 +43,8 @@ class Incoming:
         last: The last reply that was read, or None.
         last_replies: All of the exchange that it answers, so far.
         received_at: When the last octet came; 0 if none ever did.
+        said_421: The server said that it is closing, in reply to something or not.
+        replies_after_421: How many replies came behind that.
     """
 
     __slots__ = (
@@ -53,6 +57,8 @@ class Incoming:
         "last_replies",
         "received_at",
         "redactor",
+        "replies_after_421",
+        "said_421",
         "unread",
     )
 
@@ -62,6 +68,8 @@ class Incoming:
         self.last: bytes | None = None
         self.last_replies: tuple[bytes, ...] = ()
         self.received_at = 0
+        self.said_421 = False
+        self.replies_after_421 = 0
         self._log = log
         self._parser = ReplyParser(self.redactor)
         self._first_at = 0  # when the first octet of what is being parsed came
@@ -100,6 +108,8 @@ class Incoming:
         at = self.received_at = clock()
         self._log.add(record.REPLY, at, at, number, 1, octets)
         self.last, self.last_replies, self._last_number = octets, (octets,), number
+        if self.said_421 or octets.startswith(_421):
+            self._heed_421((octets,))
         return octets
 
     def replies(self, most: int, number: int, *, alone: bool) -> tuple[bytes, ...]:
@@ -115,10 +125,13 @@ class Incoming:
         if not replies:
             return ()
         self.unread = len(self._parser)
+        octets = replies[0] if alone else b"".join(replies)
         if alone:
-            self._log.add(record.REPLY, first, last, number, self._receives, replies[0])
+            self._log.add(record.REPLY, first, last, number, self._receives, octets)
         else:
-            self._log.add(record.REPLIES, first, last, number, b"".join(replies))
+            self._log.add(record.REPLIES, first, last, number, octets)
+        if self.said_421 or _421 in octets:  # the second may be a word of a text
+            self._heed_421(replies)
         self._receives = 0
         self._first_at = last
         self._remember(replies, number)
@@ -131,6 +144,12 @@ class Incoming:
         self.last_replies = (*self.last_replies, self.last) if more else (self.last,)
         self._last_number = number + len(replies) - 1
 
+    def _heed_421(self, replies: tuple[bytes, ...]) -> None:
+        """Note whether the server says that it is closing, and what it says then."""
+        for octets in replies:
+            self.replies_after_421 += self.said_421
+            self.said_421 = self.said_421 or is_421(octets)
+
     def pending(self, most: int = MOST_NOTED) -> bytes:
         """Return what came of a reply that is not complete; secrets are cut."""
         return self._parser.pending(most)
@@ -141,7 +160,10 @@ class Incoming:
         self._log.add(record.SURPLUS, self.received_at, octets)
         reply = self._parser.next_reply()
         self.unread = len(self._parser)
-        return octets, None if reply is None else reply.octets
+        if reply is None:
+            return octets, None
+        self._heed_421((reply.octets,))
+        return octets, reply.octets
 
     def begin_anew(self) -> None:
         """TLS began: nothing that came in clear is left."""

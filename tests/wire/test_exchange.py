@@ -19,7 +19,7 @@ from smtpnb.wire.stream import Stream
 from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -92,3 +92,51 @@ def test_nothing_leaves_behind_what_nobody_asked_for(
         next(exchange.say(command, command.octets(lax=False), None))
     assert exchange.sent == 0
     assert not exchange.session.queue
+
+
+def _in_a_run(exchange: Exchange, octets: bytes) -> None:
+    exchange.incoming.feed(octets)
+    exchange.incoming.replies(3, 1, alone=False)
+
+
+def _alone(exchange: Exchange, octets: bytes) -> None:
+    exchange.incoming.feed(octets)
+    while exchange.incoming.replies(1, 1, alone=True):
+        pass
+
+
+def _unasked(exchange: Exchange, octets: bytes) -> None:
+    exchange.incoming.feed(octets)
+    while exchange.incoming.unread:
+        exchange.incoming.surplus()
+
+
+def _at_once(exchange: Exchange, octets: bytes) -> None:
+    for line in octets.splitlines(keepends=True):
+        exchange.incoming.one_line(line, 1)
+
+
+READING = [_in_a_run, _alone, _unasked, _at_once]
+# What was said, whether it is closing, and how many replies stand behind that.
+CLOSING = [
+    (b"250 421\r\n", False, 0),
+    (b"421 bye\r\n", True, 0),
+    (b"250 ok\r\n421 bye\r\n", True, 0),
+    (b"421 bye\r\n250 ok\r\n", True, 1),
+    (b"421 bye\r\n250 ok\r\n421 bye\r\n", True, 2),
+]
+
+
+@pytest.mark.parametrize("read", READING)
+@pytest.mark.parametrize(("octets", "said", "behind"), CLOSING)
+def test_a_421_is_heard_however_it_is_read(
+    pair: tuple[Exchange, socket.socket],
+    read: Callable[[Exchange, bytes], None],
+    octets: bytes,
+    said: bool,  # noqa: FBT001  # a column
+    behind: int,
+) -> None:
+    exchange, _ = pair
+    read(exchange, octets)
+    assert exchange.said_421 is said
+    assert exchange.incoming.replies_after_421 == behind
