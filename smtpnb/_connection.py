@@ -20,7 +20,7 @@ from smtpnb.protocol.errors import (
 )
 from smtpnb.protocol.guards import Lax, lifted
 from smtpnb.protocol.names import address_literal, host_name
-from smtpnb.protocol.session import State
+from smtpnb.protocol.session import Session, State
 from smtpnb.wire.engine import Engine
 from smtpnb.wire.record import Record
 from smtpnb.wire.resolve import is_unix, unix_path
@@ -244,13 +244,12 @@ class Connection(Known):
     def _new_engine(self, host: str, port: int, dialled: dict[str, Any]) -> Engine:
         log = Record(host, port)
         self._records.append(log)
-        engine = Engine(
-            log,
-            self.timeouts,
+        session = Session(
             lax=self._lax,
             lmtp=dialled["protocol"] == "lmtp",
             disabled=self.disable | dialled["disable"],
         )
+        engine = Engine(log, self.timeouts, session)
         self._owner.opened(engine)
         return engine
 
@@ -415,9 +414,10 @@ class Connection(Known):
         """Do once more what `connect`, EHLO and `starttls` did.
 
         Where TLS is not offered any more it ends in clear; who asks looks at that.
+        What was said out of turn (`early`) was for that one connection.
         """
         identity, secured = self._identity_said, self._starttls_said
-        self.connect(**self._dialled)
+        self.connect(**{**self._dialled, "early": b""})
         self._identity_said = identity
         engine = self._connected()
         if secured is None or engine.session.state is not State.CONNECTED:

@@ -108,8 +108,7 @@ class ExtensionVerbs(Connection):
             >>> client.burl("imap://mail.example/sent;uid=1", last=True).code
             554
         """
-        command, engine = Burl(url, last=last), self._connected()
-        return self._run("burl", engine.burl(command, limit_of(timeout)))
+        return self._say_each([Burl(url, last=last)], timeout)
 
     def _say_each(self, said: Sequence[Command], timeout: float | None) -> Reply:
         steps = _each(self._connected(), said, limit_of(timeout))

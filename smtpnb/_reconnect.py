@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from smtpnb._connection import Connection
-    from smtpnb.wire.engine import Engine
+    from smtpnb.protocol.session import Session
 
 
 class Standing(NamedTuple):
@@ -28,28 +28,29 @@ class Standing(NamedTuple):
         encrypted: It speaks TLS.
         verified: The certificate was verified.
         authenticated: AUTH was granted.
+        posed: XCLIENT was granted. Without it messages would be another client's.
     """
 
     encrypted: bool
     verified: bool
     authenticated: bool
+    posed: bool
 
     @classmethod
-    def of(cls, engine: Engine) -> Standing:
+    def of(cls, session: Session) -> Standing:
         """Return that of an open connection."""
-        facts = engine.facts or {}
-        verified = bool(facts.get("verified"))
-        return cls(bool(facts), verified, engine.session.authenticated)
+        return cls(
+            session.encrypted, session.verified, session.authenticated, session.posed
+        )
 
 
-def check_how(
-    how: object, *, authenticated: bool, per_connection: object = None
-) -> None:
+def check_how(how: object, before: Standing, per_connection: object = None) -> None:
     """Refuse what is no way to connect again.
 
     Args:
         how: A function that connects, True, or None for none.
-        authenticated: AUTH was used: the secret was not kept.
+        before: What protects the connection: neither the secret of AUTH was kept, nor
+            what XCLIENT said.
         per_connection: After how many messages it is wanted; None for a 421 only.
 
     Raises:
@@ -61,10 +62,12 @@ def check_how(
             f"per_connection is 1 or more, not {per_connection!r:.40}; nothing was sent"
         )
     known = how is None or isinstance(how, bool) or callable(how)
-    if not known or (how is True and authenticated) or (number and not how):
+    more = before.authenticated or before.posed
+    if not known or (how is True and more) or (number and not how):
         raise LocalProtocolError(
             "say how to connect again: reconnect= is a function that connects and "
-            "authenticates, or True where no AUTH was used; nothing was sent"
+            "authenticates, or True where neither AUTH nor XCLIENT was used; nothing "
+            "was sent"
         )
 
 
@@ -90,7 +93,7 @@ def connect_again(
         Exception: What the function raised.
     """
     old = client._engine  # noqa: SLF001  # these are one
-    check_how(how, authenticated=before.authenticated)
+    check_how(how, before)
     if callable(how):
         how()
     else:
@@ -104,7 +107,7 @@ def connect_again(
         client.disconnect()
         return False
     try:
-        _check_not_weaker(before, Standing.of(engine))
+        _check_not_weaker(before, Standing.of(engine.session))
     except SmtpError:
         client.disconnect()
         raise
@@ -122,6 +125,11 @@ def _check_not_weaker(before: Standing, after: Standing) -> None:
         raise LocalProtocolError(
             "the new connection is not authenticated, and the one before was; nothing "
             "was sent over it"
+        )
+    elif before.posed and not after.posed:
+        raise LocalProtocolError(
+            "XCLIENT was granted on the connection before, and not on the new one; "
+            "nothing was sent over it"
         )
     else:
         return

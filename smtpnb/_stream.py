@@ -84,11 +84,7 @@ class Options(NamedTuple):
             LocalProtocolError: Nothing was sent.
         """
         choose.check(self.overlap, self.window)
-        check_how(
-            self.reconnect,
-            authenticated=session.authenticated,
-            per_connection=self.per_connection,
-        )
+        check_how(self.reconnect, Standing.of(session), self.per_connection)
 
 
 class Deliveries(Iterator[Delivery]):
@@ -249,7 +245,7 @@ class Deliveries(Iterator[Delivery]):
             engine.require_ready()
         if self._owner.reservation not in {None, self}:
             raise LocalProtocolError("reconnect= connects; it sends no messages")
-        self._standing = Standing.of(engine)
+        self._standing = Standing.of(engine.session)
         self._has_more = False
         self._steps = steps = self._send(engine)
         self._begun = True

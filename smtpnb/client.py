@@ -619,8 +619,6 @@ class SmtpClient(ExtensionVerbs, WholeMessages):
                 return authenticate(engine, said)
             case commands.Auth() | commands.AuthResponse():
                 raise LocalProtocolError("yield the mechanism instead, Plain(...)")
-            case commands.Burl():
-                return engine.burl(said, None)
             case commands.Bdat():
                 raise LocalProtocolError("a dialogue sends no chunks: client.bdat()")
             case commands.StartTls():

@@ -48,6 +48,11 @@ class Command:
         """Of MAIL and RCPT, the path; None of others."""
         return None
 
+    @property
+    def n_behind(self) -> int:
+        """How many octets behind the line belong to it: the chunk of BDAT."""
+        return 0
+
     def says(self, parameter: str) -> bool:
         """Whether a parameter, "SMTPUTF8" or "BODY=BINARYMIME", stands in MAIL."""
         del parameter
@@ -358,6 +363,11 @@ class Bdat(Command):
         """A chunk, or the last one: its reply is the final one."""
         return "BDAT LAST" if self.last else "BDAT"
 
+    @property
+    def n_behind(self) -> int:
+        """The chunk."""
+        return self.size
+
     def _octets(self) -> Octets:
         return line("BDAT", f"{self.size} LAST" if self.last else str(self.size))
 
@@ -540,6 +550,12 @@ class Custom(Command):
             return self.verb
         last = self.argument.upper().endswith(" LAST")
         return "BDAT LAST" if last else "BDAT"
+
+    @property
+    def n_behind(self) -> int:
+        """Of BDAT, the chunk; whoever says it so has to send it as well."""
+        size = re.match(r"[0-9]{1,20}(?![^ ])", self.argument)
+        return int(size[0]) if size and self.verb == "BDAT" else 0
 
     @property
     def path_said(self) -> str | None:

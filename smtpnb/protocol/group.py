@@ -17,9 +17,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.transaction import ENDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from smtpnb.protocol.commands import Command
+    from smtpnb.protocol.secret import Octets
 
 CONTENT: Final = "body"
 # Of a command: step, verb, shown octets, octets on the wire. Of content: CONTENT, None,
@@ -68,16 +72,31 @@ def of_commands(*commands: Command, lax: bool = False) -> Group:
         LocalProtocolError: A command must not be sent, or holds a secret: AUTH stands
             alone (RFC 4954 section 4), and no secret lives in plain octets.
     """
-    lines = [command.octets(lax=lax) for command in commands]
-    if any(octets.redacted for octets in lines):
-        raise LocalProtocolError("AUTH cannot leave in a group; nothing was sent")
+    return of_lines([(command, command.octets(lax=lax)) for command in commands])
+
+
+def of_lines(lines: Sequence[tuple[Command, Octets]]) -> Group:
+    """Return commands as a group, each with its line.
+
+    Raises:
+        LocalProtocolError: As `of_commands`.
+    """
+    for command, octets in lines:
+        if octets.redacted:
+            raise LocalProtocolError(
+                f"{command.verb} holds a secret, and cannot leave in a group; nothing "
+                "was sent"
+            )
+    wire = b"".join([octets.wire for _, octets in lines])
+    last = lines[-1][0]
     return Group(
-        b"".join([octets.wire for octets in lines]),
+        wire,
         tuple(
             (command.step, command.verb, octets.shown, len(octets))
-            for command, octets in zip(commands, lines, strict=True)
+            for command, octets in lines
         ),
-        tuple(command.event for command in commands),
+        tuple(command.event for command, _ in lines),
+        len(wire) - 1 + last.n_behind if last.event in ENDS else None,
     )
 
 

@@ -159,6 +159,7 @@ LMTP_TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
 _USUAL: Final[Mapping[str, Mapping[int, State]]] = {
     **dict.fromkeys(("EHLO", "HELO", "LHLO"), _HELLO),
     "STARTTLS": TABLE[S.READY]["STARTTLS"],
+    "XCLIENT": _BETWEEN["XCLIENT"],
     "AUTH": TABLE[S.READY]["AUTH"],
     "MAIL": TABLE[S.READY]["MAIL"],
     "RCPT": TABLE[S.MAIL]["RCPT"],
@@ -203,6 +204,8 @@ _HELLOS: Final = {
 _NOT_SAID: Final = frozenset({"greeting", "tls"})
 # RFC 2920 section 3.1 and RFC 3030 section 4.2; every other command ends its group.
 _ANYWHERE_IN_GROUP: Final = ("RSET", "MAIL", "RCPT", "BDAT")
+# Against what more may speak than its place and what it needs.
+_WITH_MORE_RULES: Final = frozenset({"AUTH", "MAIL", "RCPT", "DATA"})
 # Words for people where an event is no verb.
 _NAMES: Final[Mapping[str, str]] = {
     ".": "the end of data",
@@ -277,12 +280,14 @@ class Session:
 
     Args:
         lax: Which guards are lifted (`protocol.guards`).
-        encrypted: The connection begins inside TLS (implicit TLS).
         lmtp: It speaks LMTP (RFC 2033).
         disabled: EHLO keywords to take as if they had not been announced.
 
     Attributes:
         lax: The guards that are lifted.
+        encrypted: The session is inside TLS.
+        verified: The certificate was verified.
+        posed: XCLIENT was granted: the session is that of another client.
         state: Where the session is.
         capabilities: What the last EHLO in this TLS epoch offered.
         authenticated: Whether AUTH succeeded.
@@ -303,7 +308,6 @@ class Session:
         self,
         *,
         lax: Lax = False,
-        encrypted: bool = False,
         lmtp: bool = False,
         disabled: Iterable[str] = (),
     ) -> None:
@@ -313,7 +317,7 @@ class Session:
         self.lax = lifted(lax)
         self.disabled = frozenset(map(str.upper, disabled))
         self.counted = Counted()
-        self.encrypted = encrypted
+        self.encrypted = self.verified = self.posed = False
         self.capabilities = Capabilities()
         self.authenticated = False
         self.lifted = ""
@@ -324,7 +328,7 @@ class Session:
         self.answers_each = False
         self.greeting: Reply | None = None
         self.refused_hello = ""
-        self._assumed: Mail | None = None  # inside a group that is checked
+        self._assumed: Command | None = None  # the MAIL inside a group that is checked
 
     @property
     def awaited(self) -> str:
@@ -398,16 +402,15 @@ class Session:
                 BINARYMIME one.
         """
         self.lifted = ""
-        if self.state is State.CLOSED:
-            raise LocalProtocolError("not connected; connect() first; nothing was sent")
-        given_up: list[str] = []
-        for guard, objection in self._objections(command):
-            if not objection:
-                continue
+        objections = self._objections(command)
+        if not objections:  # as nearly always
+            return
+        if self.state is State.CLOSED:  # lax or not
+            raise LocalProtocolError(f"{objections[0][1]}; nothing was sent")
+        for guard, objection in objections:
             if guard not in self.lax and not isinstance(command, Custom):
                 raise LocalProtocolError(f"{objection}; nothing was sent")
-            given_up.append(objection)
-        self.lifted = "; ".join(given_up)
+        self.lifted = "; ".join([objection for _, objection in objections])
 
     def check_order(self, command: Command) -> None:
         """Refuse what is out of order now, whatever else may speak against it.
@@ -419,21 +422,29 @@ class Session:
         if self.lifted and ("order" not in self.lax or self.state is State.CLOSED):
             raise LocalProtocolError(f"{self.lifted}; nothing was sent")
 
-    def _objections(self, command: Command) -> Iterator[tuple[str, str]]:
-        """What speaks against a command now: the guard, and its sentence or ""."""
-        yield "order", self._out_of_order(command)
+    def _objections(self, command: Command) -> list[tuple[str, str]]:
+        """What speaks against a command now: the guard, and its sentence."""
+        found: list[tuple[str, str]] = []
+        why = self._out_of_order(command)
+        if why:
+            found.append(("order", why))
         for keyword in command.needs():
             if keyword not in self.capabilities:
-                yield "offers", self._not_offered(command.verb, keyword)
+                found.append(("offers", self._not_offered(command.verb, keyword)))
                 break
+        if self.lax and "syntax" in self.lax:  # else the line is not made
+            found.append(("syntax", command.objection()))
+        if command.verb in _WITH_MORE_RULES:
+            found += self._objections_to_some(command)
+        return [each for each in found if each[1]] if found else found
+
+    def _objections_to_some(self, command: Command) -> Iterator[tuple[str, str]]:
         if isinstance(command, Auth):
             name, offered = command.mechanism, self.capabilities.mechanisms
             if "AUTH" in self.capabilities and name.upper() not in offered:
                 said = " ".join(offered) or "none"
                 yield "offers", f"AUTH {name}: the server offers {said}"
-        if "syntax" in self.lax:  # else the line is not made
-            yield "syntax", command.objection()
-        if isinstance(command, (Mail, Rcpt)):
+        elif isinstance(command, (Mail, Rcpt)):
             yield from self._objections_to_envelope(command)
         elif command.verb == "DATA" and self._mail_said("BODY=BINARYMIME"):
             said = "after BODY=BINARYMIME only BDAT may follow (RFC 3030 section 3)"
@@ -450,9 +461,9 @@ class Session:
                 said = f"{command.verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL"
                 yield "offers", f"{said} (RFC 6531 section 3.4)"
         if command.parameters:
-            if command.says("REQUIRETLS") and not self.encrypted:
-                said = "MAIL: REQUIRETLS is said inside TLS only"
-                yield "offers", f"{said} (RFC 8689 section 2)"
+            if command.says("REQUIRETLS") and not (self.encrypted and self.verified):
+                said = "MAIL: REQUIRETLS is said inside verified TLS only"
+                yield "offers", f"{said} (RFC 8689 sections 2 and 4.2.1)"
             yield "limits", parameters().outside(command.parameters, self.capabilities)
         if "LIMITS" in self.capabilities:
             yield "limits", self._beyond_limits(command)
@@ -465,8 +476,6 @@ class Session:
 
     def _out_of_order(self, command: Command) -> str:
         event = command.event
-        if self.state is State.CLOSED:
-            return "not connected; connect() first"
         if event in self.table[self.state]:
             if event == "STARTTLS" and self.encrypted:
                 return "STARTTLS: the session is inside TLS already"
@@ -474,6 +483,8 @@ class Session:
                 said = "RFC 4954 allows one AUTH a session"
                 return f"AUTH: already authenticated ({said})"
             return ""
+        if self.state is State.CLOSED:
+            return "not connected; connect() first"
         if event in _HELLOS and event not in self.table[State.CONNECTED]:
             return _HELLOS[event]
         if not any(event in row for row in self.table.values()):
@@ -555,7 +566,7 @@ class Session:
         """Move as if the command had been granted."""
         moves = self.table[self.state].get(command.event, _STAY)
         self.state = moves.get(2, moves.get(3, self.state))
-        if isinstance(command, Mail):
+        if command.event == "MAIL":  # whoever wrote it
             self._assumed = command
         self.counted.said(command)
 
@@ -564,12 +575,12 @@ class Session:
     def sent(self, *commands: Command) -> None:
         """Note that commands left, so that their replies are owed."""
         for command in commands:
-            self.counted.said(command)
-            begun = self.begun_by(command)
+            begun = self.said(command)
             self.owe(Owed((command.event,), begun, command.path_said))
 
-    def begun_by(self, command: Command) -> Transaction | None:
-        """Return the transaction that a command begins if it is granted, or None."""
+    def said(self, command: Command) -> Transaction | None:
+        """Count a command that leaves; return the transaction that it may begin."""
+        self.counted.said(command)
         if command.event != "MAIL":
             return None
         return Transaction(
@@ -664,7 +675,9 @@ class Session:
             self.refused_hello = event if reply.code in {500, 502} else ""
         if reply_class(reply) != 2:
             return event
-        if event in {"EHLO", "LHLO"}:
+        if in_auth or event == "AUTH":
+            self.authenticated = True
+        elif event in {"EHLO", "LHLO"}:
             offered = Capabilities.from_reply(reply, without=self.disabled)
             self.capabilities = offered
             self.answers_each = event == "LHLO"
@@ -676,12 +689,8 @@ class Session:
             domain = reply.text.split(" ", 1)[0]
             self.capabilities = Capabilities(domain=domain, known=True)
         elif event == "XCLIENT":  # a new session begins, as if just greeted
-            self.capabilities, self.authenticated = Capabilities(), False
-            self.follower.over()
-            self.counted = Counted()
-            self.state = State.CONNECTED
-        elif in_auth or event == "AUTH":
-            self.authenticated = True
+            self._begin_anew()
+            self.posed = True
         return event
 
     def _judge(
@@ -737,14 +746,20 @@ class Session:
         self.greeting = reply
         self._move("greeting", reply)
 
-    def encrypted_now(self) -> None:
+    def encrypted_now(self, *, verified: bool = False) -> None:
         """TLS began: forget what was learnt in clear (RFC 3207 section 4.2)."""
-        self.encrypted = True
-        self.authenticated = False
-        self.capabilities = Capabilities()
-        self.follower = Follower()
-        self.answers_each = False
+        self.encrypted, self.verified = True, verified
+        self._begin_anew()
         self.state = TABLE[State.TLS]["tls"][2]
+
+    def _begin_anew(self) -> None:
+        """Be where the greeting left us: nothing is known, nothing was said."""
+        self.capabilities = Capabilities()
+        self.authenticated = False
+        self.follower = Follower()
+        self.counted = Counted()
+        self.answers_each = False
+        self.refused_hello = ""
 
     def closed(self) -> None:
         """The connection is gone, and with it every reply that was owed."""

@@ -186,7 +186,8 @@ class Controlled(LockStep):
     def run(self) -> Steps[None]:
         """Send it, and end the session where it was asked."""
         yield from super().run()
-        if self._control.stop_after is not None and self.engine.connected:
+        tried = self._job is not None  # else it must not be sent, and nothing was
+        if tried and self._control.stop_after is not None and self.engine.connected:
             yield from self.engine.quit(self.limit)
 
     def one(self, job: Job) -> Steps[None]:

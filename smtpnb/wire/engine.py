@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from smtpnb.edges.text import decode, for_terminal
 from smtpnb.protocol.commands import (
+    Auth,
     AuthCancel,
     AuthResponse,
     Bdat,
@@ -39,10 +40,10 @@ from smtpnb.protocol.errors import (
     LocalProtocolError,
     SmtpError,
 )
-from smtpnb.protocol.group import chunk, of_commands
+from smtpnb.protocol.group import chunk, of_lines
 from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.session import Session, State
+from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import ENDS, UNKNOWN, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
@@ -56,9 +57,9 @@ from smtpnb.wire.stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from smtpnb.protocol.guards import Lax
     from smtpnb.protocol.proxy import ProxyHeader
     from smtpnb.protocol.secret import Octets
+    from smtpnb.protocol.session import Session
     from smtpnb.wire.record import Record
     from smtpnb.wire.tls import TlsPolicy
     from smtpnb.wire.wait import Steps, Timeouts
@@ -68,6 +69,7 @@ _T = TypeVar("_T")
 # What a command of a group cannot bring along, and the verb that does.
 _MORE_THAN_A_LINE: Final[Mapping[type[Command], str]] = {
     StartTls: "starttls",
+    Auth: "auth",
     Bdat: "bdat",
     Burl: "burl",
     EndOfData: "end_data",
@@ -88,25 +90,15 @@ class Engine:
     Args:
         log: Where everything that happens is written.
         timeouts: How long each phase may take.
-        lax: See `Session`.
-        lmtp: See `Session`.
-        disabled: See `Session`.
+        session: State, capabilities, and the replies that are owed.
 
     Attributes:
         exchange: Through which all octets pass.
         facts: What TLS negotiated, or None.
     """
 
-    def __init__(
-        self,
-        log: Record,
-        timeouts: Timeouts,
-        *,
-        lax: Lax = False,
-        lmtp: bool = False,
-        disabled: Iterable[str] = (),
-    ) -> None:
-        self.exchange = Exchange(log, timeouts, lax=lax, lmtp=lmtp, disabled=disabled)
+    def __init__(self, log: Record, timeouts: Timeouts, session: Session) -> None:
+        self.exchange = Exchange(log, timeouts, session)
         self.facts: dict[str, Any] | None = None
         self._secrets = SecretLines(self.exchange.incoming.redactor)
         self._raw_unread = False
@@ -202,17 +194,22 @@ class Engine:
         Raises:
             LocalProtocolError: Out of order, or it must not be sent.
         """
-        session = self.session
-        session.check(command)
+        self.session.check(command)
         self.require_replies_read()
+        octets = self._line(command)
+        if self.session.lifted:
+            self.log.note("lax", self.session.lifted)
+        return octets
+
+    def _line(self, command: Command) -> Octets:
+        """Return the line of a command; what somebody else wrote is looked through."""
+        session = self.session
         octets = command.octets(lax="syntax" in session.lax)
         if session.state is State.AUTH and not isinstance(command, AuthCancel):
             # Whatever this line is, it stands where the secret stands.
-            octets = self._secrets.cut(bytes(octets.wire), asked=True)
-        elif isinstance(command, (Custom, Burl)):
-            octets = self._secrets.cut(bytes(octets.wire), asked=False)
-        if session.lifted:
-            self.log.note("lax", session.lifted)
+            return self._secrets.cut(bytes(octets.wire), asked=True)
+        if isinstance(command, (Custom, Burl)):
+            return self._secrets.cut(bytes(octets.wire), asked=False)
         return octets
 
     def execute(self, command: Command, limit: float | None = None) -> Steps[Reply]:
@@ -228,8 +225,7 @@ class Engine:
 
     def following(self, command: Command, limit: float | None = None) -> Steps[Reply]:
         """Send one more part of what a user said as one; its first part was checked."""
-        octets = command.octets(lax="syntax" in self.session.lax)
-        return (yield from self.converse(command, octets, limit))
+        return (yield from self.converse(command, self._line(command), limit))
 
     def converse(
         self, command: Command, octets: Octets, limit: float | None
@@ -267,7 +263,7 @@ class Engine:
         exchange = self.exchange
         started = clock()
         deadline = exchange.deadline(command.step, limit)
-        exchange.said(command, deadline)
+        exchange.said(command, octets, deadline)
         self._unwritten = octets.wire[exchange.connection.send_now(octets.wire) :]
         if self._unwritten:
             return None
@@ -342,16 +338,15 @@ class Engine:
             raise LocalProtocolError("no group leaves in the middle of AUTH")
         lifted = self.session.check_group(commands)
         self.require_replies_read()
-        lax = "syntax" in self.session.lax
-        made = [of_commands(each, lax=lax) for each in commands]
+        made = [of_lines([(each, self._line(each))]) for each in commands]
         for objection in lifted:
             self.log.note("lax", objection)
-        for command in commands:
-            self.session.counted.said(command)
-        departures = [
-            Departure(each, self.session.begun_by(command), command.path_said)
-            for each, command in zip(made, commands, strict=True)
-        ]
+        departures, open_ = [], self.session.follower.current
+        for group, command in zip(made, commands, strict=True):
+            begun = self.session.said(command)
+            open_ = begun or open_
+            of = begun if group.end is None else open_
+            departures.append(Departure(group, of, command.path_said))
         replies: list[Reply] = []
         try:
             yield from self.guard(None, self._group(departures, limit, replies))
@@ -403,18 +398,6 @@ class Engine:
         reply = yield from self.exchange.reply()
         self._leaving = None
         return reply
-
-    def burl(self, command: Burl, limit: float | None) -> Steps[Reply]:
-        """Send BURL, and return the reply (RFC 4468 section 3).
-
-        Raises:
-            LocalProtocolError: It is out of order or not offered; nothing left.
-        """
-        octets = self.prepared(command)
-        current = self.session.follower.current
-        if command.last and current is not None:  # whoever has the line has the end
-            current.end_at = self.exchange.sent + len(octets) - 1
-        return (yield from self.converse(command, octets, limit))
 
     # Raw octets
 
@@ -494,7 +477,7 @@ class Engine:
             raise
         self.log.add(record.TLS, started, clock(), facts, None)
         self.facts = facts
-        exchange.new_epoch()
+        exchange.new_epoch(verified=bool(facts["verified"]))
 
     # Endings
 

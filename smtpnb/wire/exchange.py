@@ -36,7 +36,7 @@ from smtpnb.protocol.errors import (
     TransportError,
 )
 from smtpnb.protocol.reply import Reply
-from smtpnb.protocol.session import Owed, Session
+from smtpnb.protocol.session import Owed
 from smtpnb.protocol.transaction import ENDS, Transaction, is_421, refused
 from smtpnb.wire import record
 from smtpnb.wire.due import Due
@@ -46,11 +46,9 @@ from smtpnb.wire.record import clock
 from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from smtpnb.protocol.commands import Command
-    from smtpnb.protocol.guards import Lax
     from smtpnb.protocol.secret import Octets
+    from smtpnb.protocol.session import Session
     from smtpnb.wire.record import Record
     from smtpnb.wire.stream import Stream
     from smtpnb.wire.wait import Steps, Timeouts
@@ -62,12 +60,9 @@ class Exchange:
     Args:
         log: Where everything that happens is written.
         timeouts: How long each phase may take.
-        lax: See `Session`.
-        lmtp: See `Session`.
-        disabled: See `Session`.
+        session: State, capabilities, and the replies that are owed.
 
     Attributes:
-        session: State, capabilities, and the replies that are owed.
         stream: The connected stream; None before and after.
         number: The exchange number of the last command that left.
         incoming: What came in and was not matched yet.
@@ -78,14 +73,11 @@ class Exchange:
         self,
         log: Record,
         timeouts: Timeouts,
-        *,
-        lax: Lax = False,
-        lmtp: bool = False,
-        disabled: Iterable[str] = (),
+        session: Session,
     ) -> None:
         self.log = log
         self.timeouts = timeouts
-        self.session = Session(lax=lax, lmtp=lmtp, disabled=disabled)
+        self.session = session
         self.stream: Stream | None = None
         self.number = 0
         self.incoming = Incoming(log)
@@ -190,14 +182,19 @@ class Exchange:
         if not self.session.queue:
             self.refuse_surplus()
         deadline = self.deadline(command.step, limit)
-        self.said(command, deadline)
+        self.said(command, octets, deadline)
         yield from self.write(octets, command.step, command.verb, deadline)
 
-    def said(self, command: Command, deadline: float) -> None:
+    def said(self, command: Command, octets: Octets, deadline: float) -> None:
         """Note that a command leaves now, and when its reply is due."""
         self.number += 1
         self.session.sent(command)
-        self.session.queue[-1].deadline = deadline
+        owed = self.session.queue[-1]
+        owed.deadline = deadline
+        current = self.session.follower.current
+        if current is not None and owed.events[0] in ENDS:
+            # Whoever has the line, and the chunk behind it, has the end.
+            current.end_at = self.sent + len(octets) - 1 + command.n_behind
 
     def note_line(self, started: int, command: Command, octets: Octets) -> None:
         """Record a line that has left."""
@@ -512,10 +509,10 @@ class Exchange:
         # A chunk must be sent to its end, or the next command would be part of it.
         self.stopped = event == "."
 
-    def new_epoch(self) -> None:
+    def new_epoch(self, *, verified: bool) -> None:
         """TLS began: nothing that came in clear is left in the parser."""
         self.incoming.begin_anew()
-        self.session.encrypted_now()
+        self.session.encrypted_now(verified=verified)
 
     # What nobody asked for
 

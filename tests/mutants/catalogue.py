@@ -32,7 +32,7 @@ _TLS: Final = (
     Mutant(
         "what was offered in clear is kept under TLS",
         "nothing learnt before TLS is known after it (RFC 3207 section 4.2)",
-        within="Session.encrypted_now",
+        within="Session._begin_anew",
         find="self.capabilities = Capabilities()",
         put="",
         tests=f"{HOSTILE}test_tls.py tests/protocol/test_session.py",

@@ -459,8 +459,7 @@ def test_starttls_needs_an_offer_and_is_refused_inside_tls() -> None:
     session = session_in(State.CONNECTED)
     with pytest.raises(LocalProtocolError, match="send EHLO"):
         session.check(STARTTLS)
-    session = Session(encrypted=True)
-    session.greeted(reply(220))
+    session.encrypted_now()
     exchange(session, EHLO, 250)
     with pytest.raises(LocalProtocolError, match="inside TLS already"):
         session.check(STARTTLS)

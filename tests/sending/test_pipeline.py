@@ -117,6 +117,7 @@ def test_without_the_offer_no_group_leaves() -> None:
 
 
 MORE_THAN_A_LINE = [
+    (commands.Auth("LOGIN"), "auth"),
     (commands.StartTls(), "starttls"),
     (commands.Bdat(5, last=True), "bdat"),
     (commands.EndOfData(), "end_data"),
@@ -172,7 +173,9 @@ def test_nothing_leaves_while_replies_to_raw_octets_may_come(way: str) -> None:
 
 def test_auth_does_not_leave_in_a_group(client: SmtpClient) -> None:
     client.lax = True
-    with pytest.raises(LocalProtocolError, match="AUTH cannot leave in a group"):
+    with pytest.raises(
+        LocalProtocolError, match="AUTH holds a secret, and cannot leave in a group"
+    ):
         send(client, commands.Custom("AUTH", "PLAIN c2VjcmV0"))
 
 

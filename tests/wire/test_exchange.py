@@ -12,6 +12,7 @@ from smtpnb.protocol.commands import Mail, Noop, Rcpt
 from smtpnb.protocol.errors import DeadlineExceeded, RemoteProtocolError
 from smtpnb.protocol.group import of_commands
 from smtpnb.protocol.reply import Reply
+from smtpnb.protocol.session import Session
 from smtpnb.wire.exchange import Exchange
 from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import Record
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 def pair() -> Iterator[tuple[Exchange, socket.socket]]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    exchange = Exchange(Record("pair", 25), Timeouts(command=7.0, group=20.0))
+    exchange = Exchange(
+        Record("pair", 25), Timeouts(command=7.0, group=20.0), Session()
+    )
     exchange.stream = Stream(ours)
     exchange.session.greeted(Reply(b"220 hi\r\n"))
     yield exchange, theirs
@@ -133,7 +136,7 @@ def test_a_421_is_heard_however_it_is_read(
     pair: tuple[Exchange, socket.socket],
     read: Callable[[Exchange, bytes], None],
     octets: bytes,
-    said: bool,  # noqa: FBT001  # a column
+    said: bool,
     behind: int,
 ) -> None:
     exchange, _ = pair
