@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from smtpnb.analysis.replies.status import status_meaning
 from smtpnb.edges.colours import AMBER, BLUE, GREEN, RED
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
-from smtpnb.notebook.render import ink
+from smtpnb.notebook.render import ink, words_in
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.reply import Reply
 
@@ -183,8 +183,8 @@ def delivery_html(delivery: Delivery) -> str:
         if row.reply is not None:
             meaning = status_meaning(row.reply.code, row.reply.enhanced)
             said = _reply_html(row.reply, str(meaning), "")
-        colour = ink(GREEN if row.ok else RED)
-        outcome = f'<b style="color:{colour}">{for_html(row.outcome)}</b>'
+        style = words_in(GREEN if row.ok else RED)
+        outcome = f'<b style="{style}">{for_html(row.outcome)}</b>'
         rows.append((f"&lt;{for_html(row.forward_path)}&gt;", outcome, said))
     head = delivery_text(delivery).partition("\n")[0]
     table = _table(rows, ("recipient", "outcome", "reply"))
@@ -220,12 +220,12 @@ class Sent(list["Delivery"]):
 
 def _reply_html(reply: Reply, meaning: str, time: str) -> str:
     shown = "\n".join(for_html(line) for line in reply.lines)
-    colour = ink(_COLOURS.get(reply.reply_class, RED))
+    colour = _COLOURS.get(reply.reply_class, RED)
     words = " &middot; ".join(filter(None, (for_html(meaning), time)))
     edge = "solid" if reply.ok else "double"
     return (
-        f'<pre style="margin:0;padding-left:6px;border-left:4px {edge} {colour}">'
-        f'<b style="color:{colour}">{reply.code}</b> {shown}</pre>'
+        f'<pre style="margin:0;padding-left:6px;border-left:4px {edge} {ink(colour)}">'
+        f'<b style="{words_in(colour)}">{reply.code}</b> {shown}</pre>'
         f'<div style="padding-left:10px;font-size:90%">{words}</div>'
     )
 

@@ -24,7 +24,7 @@ from IPython.display import display, update_display
 from smtpnb.edges.colours import RED
 from smtpnb.edges.text import for_html
 from smtpnb.notebook.live import LiveLine, as_page, display_name, in_kernel
-from smtpnb.notebook.render import error_line, ink
+from smtpnb.notebook.render import error_line, words_in
 from smtpnb.protocol.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Handle:
             page, _ = self._shell.display_formatter.format(self._future.result())
             return page or as_page(self._said())
         said = self._said()
-        html = f'<span style="color:{ink(RED)}">{for_html(said)}</span>'
+        html = f'<span style="{words_in(RED)}">{for_html(said)}</span>'
         return {"text/plain": said, "text/html": html}
 
     def _cancel_button(self) -> Any:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smtpnb.edges.colours import AMBER, BLUE, GREEN
 from smtpnb.edges.text import for_html
 from smtpnb.notebook.exercises import ACCOUNT, EXERCISES, Books
-from smtpnb.notebook.render import MONO
+from smtpnb.notebook.render import MONO, ink
 from smtpnb.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ class Card:
         return "\n".join(filter(None, (self.head, self.text, self.code)))
 
     def _repr_html_(self) -> str:
-        edge = {True: "#00805a", False: "#c26a00", None: "#5b7fb5"}[self.right]
+        edge = {True: GREEN, False: AMBER, None: BLUE}[self.right]
         code = ""
         if self.code:
             said = for_html(self.code, newlines=True)
             code = f'<pre style="margin:4px 0;{MONO}">{said}</pre>'
         return (
-            f'<div style="border-left:4px solid {edge};padding:2px 12px;'
+            f'<div style="border-left:4px solid {ink(edge)};padding:2px 12px;'
             'max-width:46em;line-height:1.5">'
             f"<b>{for_html(self.head)}</b><div>{for_html(self.text)}</div>{code}</div>"
         )

@@ -10,6 +10,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from smtpnb.edges.colours import of_words
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
 
@@ -35,8 +36,13 @@ def use_colours(*, on: bool) -> None:
 
 
 def ink(colour: str) -> str:
-    """Return a colour for CSS, or that of the text around where none is wanted."""
+    """Return a colour for a line, or that of the text around where none is wanted."""
     return colour if _coloured else "currentColor"
+
+
+def words_in(colour: str) -> str:
+    """Return the CSS of words in a colour, or of those around where none is wanted."""
+    return of_words(colour) if _coloured else "color:currentColor"
 
 
 class Shown(str):

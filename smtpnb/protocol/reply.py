@@ -143,11 +143,13 @@ class Reply:
             BLUE,
             GREEN,
             RED,
+            of_words,
         )
 
         colour = {2: GREEN, 3: BLUE, 4: AMBER, 5: RED}
+        style = of_words(colour[self.reply_class])
         body = "\n".join(for_html(line) for line in self.lines)
         return (
             '<pre class="smtpnb-reply" style="margin:0">'
-            f'<b style="color:{colour[self.reply_class]}">{self.code}</b> {body}</pre>'
+            f'<b style="{style}">{self.code}</b> {body}</pre>'
         )

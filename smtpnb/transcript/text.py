@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.edges.colours import BLUE, GREEN, GREY, VERMILION
+from smtpnb.edges.colours import BLUE, GREEN, GREY, VERMILION, of_words
 from smtpnb.edges.text import for_html, for_terminal
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def html(events: Iterable[Event], *, before: int = 0) -> str:
         rows.append(f"<i>{' and '.join(gone)} left out</i>")
     for line in kept:
         row = f"<b>{for_html(line.sign)}</b>{for_html(line.text)}"
-        rows.append(f'<span style="color:{_COLOURS[line.sign]}">{row}</span>')
+        rows.append(f'<span style="{of_words(_COLOURS[line.sign])}">{row}</span>')
     body = "\n".join(rows) or "<i>nothing was said yet</i>"
     return (
         '<pre class="smtpnb-transcript" style="margin:0;line-height:1.35;'

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from smtpnb.edges.colours import BLUE, GREY, VERMILION
+from smtpnb.edges.colours import BLUE, GREY, VERMILION, of_words
 from smtpnb.edges.text import NO_LATEX, for_html, one_line
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def _said(text: Any) -> str:
 
 
 def _row(step: str, sign: str, left: str, right: str) -> str:
-    attributes = f'style="{_CELL};color:{_COLOURS[sign]}" title="{_MEANINGS[sign]}"'
+    colour = of_words(_COLOURS[sign])
+    attributes = f'style="{_CELL};{colour}" title="{_MEANINGS[sign]}"'
     middle = f"<td {attributes}><b>{for_html(sign)}</b></td>"
     return f"<tr>{_cell(step)}{_cell(left)}{middle}{_cell(right)}</tr>"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from smtpnb.edges.colours import AMBER, GREEN, RED
+from smtpnb.edges.colours import AMBER, GREEN, RED, of_words
 from smtpnb.edges.text import NO_LATEX, cut, for_html
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Findings(pd.DataFrame):
         cell, fixed = f'style="{style}:normal"', f'style="{style}:nowrap"'
         rows = []
         for row in self._wrong():
-            colour = _COLOURS.get(row["verdict"], "inherit")
-            verdict = f'<b style="color:{colour}">{for_html(row["verdict"])}</b>'
+            verdict = _word(row["verdict"])
             said = f"{for_html(row['what'])}{for_html(_times(row))}"
             where = f"<code>{for_html(_shown(row))}</code>"
             source = f"{for_html(row['rfc'])}<br>{for_html(row['rule'])}"
@@ -70,9 +69,8 @@ class Findings(pd.DataFrame):
             )
         passed = self._passed()
         if passed:
-            colour = _COLOURS["PASS"]
             rows.append(
-                f'<td {cell}><b style="color:{colour}">PASS</b></td>'
+                f"<td {cell}>{_word('PASS')}</td>"
                 f'<td {cell} colspan="2">{for_html(", ".join(passed))}</td>'
             )
         body = "".join(f"<tr>{row}</tr>" for row in rows)
@@ -88,6 +86,12 @@ class Findings(pd.DataFrame):
     def _passed(self) -> list[str]:
         passed = self.loc[self["verdict"] == "PASS", "rule"]
         return list(dict.fromkeys(passed))
+
+
+def _word(verdict: str) -> str:
+    colour = _COLOURS.get(verdict)
+    style = "" if colour is None else f' style="{of_words(colour)}"'
+    return f"<b{style}>{for_html(verdict)}</b>"
 
 
 def summary(findings: pd.DataFrame) -> str:
