@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
+from smtpnb.notebook.possible import why_refused
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.guards import lifted
-from smtpnb.protocol.sasl.choose import BY_TOKEN, strongest
+from smtpnb.protocol.sasl.choose import BY_TOKEN, named, strongest
 from smtpnb.protocol.sasl.mechanism import Channel
 from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
@@ -35,10 +36,16 @@ _CLEARTEXT: Final = "--allow-cleartext-auth"
 def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Authenticate."""
     name = (request.options.get("--mechanism") or "auto").lower()
-    _check_before_asking(client, request, name)
     user = request.words[0].text if request.words else ""
     if not user and name not in _WITHOUT:
         raise UsageError(f"auth: {name} wants a USER")
+    said: dict[str, Any] = {
+        "identity": request.options.get("--identity") or "",
+        "initial_response": _initial_response(request),
+    }
+    found = _check_before_asking(client, request, name)
+    if not _is_callable(request):
+        named(found, user, Secret("unasked"), **said)  # or it is told
     secret = _secret(request, name, user)
     by_token = callable(secret) or name.upper() in BY_TOKEN
     reply = client.auth(
@@ -46,8 +53,7 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         user,
         None if callable(secret) else secret,
         token=secret if by_token else None,
-        identity=request.options.get("--identity") or "",
-        initial_response=_initial_response(request),
+        **said,
         allow_cleartext_auth=_CLEARTEXT in request.options,
         timeout=request.number("--timeout"),
     )
@@ -76,8 +82,12 @@ def _initial_response(request: Request) -> bool | None:
     return send if send or hold else None
 
 
-def _check_before_asking(client: SmtpClient, request: Request, name: str) -> None:
-    """Refuse what the client would refuse, before a password is asked for."""
+def _check_before_asking(client: SmtpClient, request: Request, name: str) -> str:
+    """Refuse what the client would refuse, before a password is asked for.
+
+    Returns:
+        The mechanism, the strongest if none was named.
+    """
     if client.state is State.CLOSED:
         raise LocalProtocolError("not connected; connect() first")
     guards, offered = lifted(client.lax), client.capabilities.mechanisms
@@ -85,17 +95,23 @@ def _check_before_asking(client: SmtpClient, request: Request, name: str) -> Non
         raise LocalProtocolError(
             f"AUTH is out of order: the session is {client.state}; nothing was sent"
         )
-    if "offers" not in guards:
-        if "AUTH" not in client.capabilities:
-            raise LocalProtocolError("the server does not offer AUTH; nothing was sent")
-        if name != "auto" and name.upper() not in offered:
-            raise LocalProtocolError(
-                f"AUTH {name.upper()}: the server offers {' '.join(offered)}; "
-                "nothing was sent"
-            )
-        if name == "auto" and not _is_callable(request):
-            strongest(Channel(offered=offered, find=lambda _: b""))
+    if refused := why_refused(client, "AUTH"):
+        raise LocalProtocolError(f"{refused}; nothing was sent")
+    if "offers" not in guards and name != "auto" and name.upper() not in offered:
+        raise LocalProtocolError(
+            f"AUTH {name.upper()}: the server offers {' '.join(offered)}; "
+            "nothing was sent"
+        )
+    if name == "auto" and not _is_callable(request):
+        name = _strongest(offered, guards)
     check_privacy(client.tls, allow_cleartext=_CLEARTEXT in request.options)
+    return name
+
+
+def _strongest(offered: tuple[str, ...], guards: frozenset[str]) -> str:
+    if not offered and "offers" in guards:
+        return "plain"
+    return strongest(Channel(offered=offered, find=lambda _: b""))
 
 
 def _is_callable(request: Request) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from IPython.core.completer import Completion, provisionalcompleter
 
 from smtpnb.notebook.grammar import BARE, COMMANDS, known_options
-from smtpnb.notebook.render import sendable
+from smtpnb.notebook.possible import sendable
 from smtpnb.protocol.session import LMTP_TABLE, TABLE
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.colours import of_words
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
+from smtpnb.notebook.possible import sendable
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
 
 if TYPE_CHECKING:
@@ -67,22 +68,6 @@ def frame_html(frame: pd.DataFrame) -> str | None:
     )
 
 
-def sendable(client: SmtpClient) -> tuple[str, ...]:
-    """Return the verbs in order now that would not be refused for another reason.
-
-    STARTTLS comes once, AUTH too, and both want to be offered, as BDAT does.
-    """
-    if client.lax:
-        return client.allowed
-    offered = client.capabilities
-    hidden = {verb for verb, keyword in _WANT.items() if keyword not in offered}
-    if client.tls is not None:
-        hidden.add("STARTTLS")
-    if client.authenticated:
-        hidden.add("AUTH")
-    return tuple(verb for verb in client.allowed if verb not in hidden)
-
-
 def status(name: str, client: SmtpClient, handle: Handle | None = None) -> Shown:
     """Say where a session is, what runs in its background, and what may be sent now."""
     peer = for_terminal(client.peer) or "nobody"
@@ -95,15 +80,6 @@ def status(name: str, client: SmtpClient, handle: Handle | None = None) -> Shown
     )
 
 
-# What these verbs want to be offered.
-_WANT: Final = {
-    "STARTTLS": "STARTTLS",
-    "AUTH": "AUTH",
-    "BDAT": "CHUNKING",
-    "BDAT LAST": "CHUNKING",
-    **{verb: verb for verb in ("BURL", "ETRN", "XCLIENT", "XFORWARD")},
-    "BURL LAST": "BURL",
-}
 _FATES: Final = {
     "aborted": "; the message was not sent: its end never left",
     "unknown": "; its end left and no reply came: the message may have been accepted",

@@ -99,11 +99,23 @@ def test_what_makes_no_sense_is_told(inside_tls: Run, line: str, words: str) -> 
         inside_tls(f"%smtp {line}")
 
 
+def test_a_second_auth_asks_for_nothing(
+    inside_tls: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert inside_tls("%smtp auth ann {word}").code == 235
+    monkeypatch.setattr("getpass.getpass", lambda _: pytest.fail("asked"))
+    with pytest.raises(LocalProtocolError, match="one AUTH a session"):
+        inside_tls("%smtp auth ann")
+    with pytest.raises(UsageError, match="one of them"):
+        inside_tls("%smtp auth ann --initial-response --no-initial-response")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
         ("auth ann --mechanism ntlm", "AUTH NTLM: the server offers PLAIN"),
-        ("auth ann {word} --mechanism cram-md5 --initial-response", "speaks first"),
+        ("auth ann --mechanism cram-md5 --initial-response", "speaks first"),
+        ("auth ann --mechanism login --identity bob", "no authorization identity"),
     ],
 )
 def test_what_cannot_be_said_is_told_before_a_secret_is_asked_for(

@@ -661,7 +661,7 @@ def test_etrn_is_said_where_it_is_offered(panel: Panel, sandbox: Sandbox) -> Non
     _press(panel, "Connect")
     panel.verbs["ETRN"].click()
     _settle(panel)
-    assert "press EHLO first" in panel.status.value
+    assert "EHLO first" in panel.status.value
     panel.argument.value = "client.example"
     _press(panel, "EHLO", "ETRN")
     assert "ETRN client.example" in panel.transcript.value

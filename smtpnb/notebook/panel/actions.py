@@ -18,6 +18,8 @@ from smtpnb.edges.text import one_line
 from smtpnb.notebook.line import place
 from smtpnb.notebook.panel.samples import with_crlf
 from smtpnb.notebook.panel.worker import Answer
+from smtpnb.notebook.possible import sendable, why_refused
+from smtpnb.protocol.guards import lifted
 from smtpnb.protocol.session import State
 
 if TYPE_CHECKING:
@@ -49,13 +51,6 @@ VERBS: Final = {
     "HELP": "ask for help",
     ".": "end the content that DATA began",
     "QUIT": "say goodbye and close",
-}
-# What must be offered before it may be said.
-_NEEDS: Final = {
-    "STARTTLS": "STARTTLS",
-    "AUTH": "AUTH",
-    "BDAT": "CHUNKING",
-    "ETRN": "ETRN",
 }
 # Messages of the client that speak Python, and what they mean here.
 _OURS: Final = {
@@ -95,21 +90,9 @@ class Form:
 
 
 def may(client: SmtpClient) -> tuple[str, ...]:
-    """Return the words of the table that may be sent now and were offered."""
+    """Return the words of the table that may be sent now, and would not be refused."""
     back = {"end of data": ".", "the response": "", "the cancel (*)": "*"}
-    words = (back.get(word, word) for word in client.allowed)
-    return tuple(word for word in words if not _not_offered(client, word))
-
-
-def _not_offered(client: SmtpClient, verb: str) -> str:
-    if verb == "STARTTLS" and client.tls is not None:
-        return "STARTTLS: the session is inside TLS already"
-    wanted = _NEEDS.get(verb.split(" ", maxsplit=1)[0], "")
-    if not wanted or wanted in client.capabilities:
-        return ""
-    if not client.capabilities.known:
-        return f"{verb}: nobody knows whether it is offered; press EHLO first"
-    return f"{verb}: the server does not offer {wanted}"
+    return tuple(back.get(word, word) for word in sendable(client))
 
 
 def why_not(client: SmtpClient, what: str) -> str:
@@ -123,13 +106,12 @@ def why_not(client: SmtpClient, what: str) -> str:
     if what == "Raw":
         return ""
     if what == "Send":
-        due = {State.CONNECTED, State.READY}
-        return "" if client.state in due else _out_of_order(client, "Send")
-    if what not in {word.removesuffix(" LAST") for word in client.allowed} | set(
-        may(client)
-    ):
+        ready = {State.CONNECTED, State.READY}
+        return "" if client.state in ready else _out_of_order(client, "Send")
+    due = {word.removesuffix(" LAST") for word in (*client.allowed, *may(client))}
+    if what not in due and "order" not in lifted(client.lax):
         return _out_of_order(client, what)
-    return _not_offered(client, what)
+    return why_refused(client, what)
 
 
 def _out_of_order(client: SmtpClient, what: str) -> str:
