@@ -5,7 +5,7 @@ Everything here only looks; any thread may, also while a verb runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.session import State
@@ -122,6 +122,17 @@ class Known:
             'MAIL'
         """
         return self._engine.session.state if self._engine else State.CLOSED
+
+    @property
+    def protocol(self) -> Literal["smtp", "lmtp"]:
+        """What the present or last connection speaks; "smtp" before the first.
+
+        Example:
+            >>> client.protocol
+            'smtp'
+        """
+        lmtp = self._engine is not None and self._engine.session.lmtp
+        return "lmtp" if lmtp else "smtp"
 
     @property
     def allowed(self) -> tuple[str, ...]:

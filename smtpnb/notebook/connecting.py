@@ -74,7 +74,7 @@ def _dial(
     greeting = client.connect(host, **settings, timeout=left())
     if starttls and greeting.ok:
         name = settings.get("server_hostname")
-        greet = client.lhlo if "LHLO" in client.allowed else client.ehlo
+        greet = client.lhlo if client.protocol == "lmtp" else client.ehlo
         greet(timeout=left()).raise_for_status()
         client.starttls(server_hostname=name, timeout=left()).raise_for_status()
         greet(timeout=left()).raise_for_status()

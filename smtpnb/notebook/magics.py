@@ -30,7 +30,14 @@ from smtpnb.notebook.grammar import COMMANDS, Request, parse, usage
 from smtpnb.notebook.line import Word, expand
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
 from smtpnb.notebook.parameters import guards
-from smtpnb.notebook.render import Shown, frame_html, in_one_line, status, use_colours
+from smtpnb.notebook.render import (
+    Shown,
+    frame_html,
+    in_one_line,
+    in_words_of_magics,
+    status,
+    use_colours,
+)
 from smtpnb.notebook.running import Task, check_free, run_behind, run_here
 from smtpnb.notebook.sessions import Sessions
 from smtpnb.notebook.showing import ShowEach, show
@@ -213,6 +220,8 @@ class SmtpMagics(Magics):
                     reply = send_cell(client, request, step.text)
             finals = client.replies if step.is_content else (reply,)
             told += [f"{'<-  ' if each.ok else '<** '}{each}" for each in finals]
+            if step.text[:4].upper() in ("EHLO", "HELO", "LHLO") and client.suspicion:
+                told.append(f"=== {in_words_of_magics(client.suspicion)}")
             if wanted is not None and not (step.text.upper() == "DATA" and reply.ok):
                 expect.check_all([*finals], wanted, step.text[:4].lower())
 

@@ -42,7 +42,7 @@ def why_refused(client: SmtpClient, verb: str) -> str:
     if not wanted or wanted in offered or "offers" in guards:
         return ""
     if not offered.known:
-        hello = "LHLO" if "LHLO" in client.allowed else "EHLO"
+        hello = "LHLO" if client.protocol == "lmtp" else "EHLO"
         return f"{verb}: nobody knows whether {wanted} is offered; {hello} first"
     return f"{verb}: the server does not offer {wanted}"
 

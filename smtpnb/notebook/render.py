@@ -86,6 +86,7 @@ _FATES: Final = {
     "accepted": "; the message was accepted",
     "refused": "; the message was refused",
 }
+_AS_LMTP: Final = 'connect(..., protocol="lmtp")'
 _WAY_OUT: Final = "%%smtp data (the message), %smtp end (its final dot)"
 _NAMES: Final = {"reverse_path": "--from", "forward_paths": "--to"}
 
@@ -97,6 +98,7 @@ def in_words_of_magics(text: str) -> str:
     data, which is no verb, has a way of its own.
     """
     text = re.sub(r"\bend of data$|\bend of data(?=[;,])", _WAY_OUT, text)
+    text = text.replace(_AS_LMTP, "%smtp connect --lmtp")
     for name, option in _NAMES.items():
         text = re.sub(rf"\b{name}\b", option, text)
     text = re.sub(r"\b([a-z_]+)=True\b", lambda m: _option(m[1]), text)

@@ -15,7 +15,7 @@ from smtpnb.notebook.background import Handle
 from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
 from smtpnb.notebook.parameters import guards
-from smtpnb.notebook.render import in_one_line
+from smtpnb.notebook.render import in_one_line, in_words_of_magics
 from smtpnb.protocol.errors import Cancelled, LocalProtocolError
 from smtpnb.protocol.reply import Reply
 
@@ -147,7 +147,7 @@ def _perform(task: Task, line: LiveLine | None) -> Any:
     seconds = time.monotonic() - began
     note = _note(request.command, value, in_cell=content is not None)
     if request.command in ("ehlo", "helo", "lhlo"):
-        note = now.suspicion
+        note = in_words_of_magics(now.suspicion)
     if ended:  # LMTP, PRDR: the last reply is not all
         note = each_recipient(now.recipients)
     return Answer(value.octets, request.command, seconds, facts, note)

@@ -67,7 +67,7 @@ class State(Enum):
 
     CLOSED = "not connected"
     GREETING = "connected; the greeting has not come"
-    CONNECTED = "greeted; EHLO or HELO comes next"
+    CONNECTED = "greeted; the hello comes next"
     READY = "ready for a mail transaction"
     AUTH = "in the middle of AUTH"
     TLS = "the TLS handshake is due"
@@ -152,6 +152,9 @@ LMTP_TABLE: Final[Mapping[State, Mapping[str, Mapping[int, State]]]] = {
     }
     for state, row in TABLE.items()
 }
+
+# What the tables write for what is sent and is no verb, in words.
+NOT_VERBS: Final = {".": "end of data", "": "the response", "*": "the cancel (*)"}
 
 # What a verb does where it is in order: the best guess at what it did out of order,
 # when it was sent so on purpose (`lax`, Custom) or in a pipelined group (RCPT all
@@ -361,13 +364,8 @@ class Session:
 
     def allowed(self) -> tuple[str, ...]:
         """Return the verbs that are in order now, for views and messages."""
-        names = {
-            ".": "end of data",
-            "": "the response",
-            "*": "the cancel (*)",
-        }
         return tuple(
-            names.get(verb, verb)
+            NOT_VERBS.get(verb, verb)
             for verb in self.table[self.state]
             if verb not in _NOT_SAID
         )

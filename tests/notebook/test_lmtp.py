@@ -8,7 +8,7 @@ import pytest
 
 from smtpnb import ReplyError, Sandbox, SmtpClient
 from smtpnb.notebook.line import place
-from smtpnb.notebook.panel.actions import Form, operation
+from smtpnb.notebook.panel.actions import Form, in_our_words, operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,6 +86,8 @@ def test_ehlo_to_lmtp_says_so(run: Callable[[str], Any]) -> None:
     run(f"%smtp connect 127.0.0.1:{port};")
     shown = run("%smtp ehlo")
     assert "this is LMTP" in repr(shown)
+    assert "%smtp connect --lmtp" in repr(shown)
+    assert "%smtp connect --lmtp" in str(run("%%smtp\nEHLO me"))
     assert "this is LMTP" in shown._repr_html_()
 
 
@@ -125,3 +127,13 @@ def test_the_panel_says_what_each_recipient_got(lmtp: Sandbox) -> None:
             assert operation(client, what, form)().ok
         answer = operation(client, "DATA", form)()
         assert all(word in answer.text for word in words)
+
+
+def test_the_panel_says_what_seems_to_be_spoken() -> None:
+    with Sandbox(protocol="lmtp") as sandbox, SmtpClient() as client:
+        client.connect(sandbox.host, sandbox.port)
+        answer = operation(client, "EHLO", Form())()
+        assert not answer.ok
+        assert "this is LMTP" in answer.text
+        assert "lmtp://HOST:PORT in the address bar" in in_our_words(answer.text)
+        assert "LMTP" not in operation(client, "NOOP", Form())().text

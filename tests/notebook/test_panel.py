@@ -13,7 +13,7 @@ from smtpnb.notebook.panel import Panel, actions, diagram, dialogue, samples
 from smtpnb.notebook.panel.feed import KEPT, Feed
 from smtpnb.notebook.panel.painter import PAUSE_S
 from smtpnb.notebook.panel.worker import NO_THREAD, Answer, Worker
-from smtpnb.protocol.session import TABLE
+from smtpnb.protocol.session import LMTP_TABLE, TABLE
 from smtpnb.transcript import Transcript, events
 from smtpnb.wire.record import Record
 from tests.support.leaks import no_leaks
@@ -559,16 +559,21 @@ def test_line_ends_and_base64_are_shown_on_demand(
     assert "(base64: Username:)" in shown
 
 
-def test_the_diagram_is_the_table() -> None:
-    drawn = [state for row in diagram.rows() for state in row]
-    assert sorted(drawn, key=str) == sorted(TABLE, key=str)
-    for state in TABLE:
-        svg = diagram.svg(state)
-        assert svg.count("<rect") == len(TABLE)
+@pytest.mark.parametrize(
+    ("table", "hello", "never"), [(TABLE, "EHLO", "LHLO"), (LMTP_TABLE, "LHLO", "EHLO")]
+)
+def test_the_diagram_is_the_table(table: Any, hello: str, never: str) -> None:
+    drawn = [state for row in diagram.rows(table) for state in row]
+    assert sorted(drawn, key=str) == sorted(table, key=str)
+    for state in table:
+        svg = diagram.svg(table, state)
+        assert hello in svg
+        assert never not in svg
+        assert svg.count("<rect") == len(table)
         assert svg.count('class="smtpnb-here"') == 1
-        said = diagram.next_moves(state, tuple(TABLE[state]))
-        assert all(verb in said for verb in TABLE[state] if verb.isupper())
-        for target in diagram.moves(state):
+        said = diagram.next_moves(table, state, tuple(table[state]))
+        assert all(verb in said for verb in table[state] if verb.isupper())
+        for target in diagram.moves(table, state):
             assert f"leads to {target.name}" in said
 
 
@@ -651,6 +656,8 @@ def test_lmtp_has_a_greeting_of_its_own() -> None:
         assert "smtpnb-next" in panel.verbs["LHLO"]._dom_classes
         _press(panel, "LHLO")
         assert "250 store" in panel.status.value
+        assert "LHLO" in panel.diagram.value
+        assert "EHLO" not in panel.diagram.value
         client.cancel()
         panel.close()
         _settle(panel)

@@ -691,6 +691,13 @@ def test_a_greeting_is_yes_or_no(code: int) -> None:
         assert session.state in {State.CONNECTED, State.CLOSING}
 
 
+def test_a_new_session_by_xclient_does_not_undo_a_421() -> None:
+    for state, then in ((State.CLOSING, State.CLOSING), (State.MAIL, State.CONNECTED)):
+        session = session_in(state)
+        exchange(session, Custom("XCLIENT", "NAME=a.example"), 220)
+        assert session.state is then
+
+
 def test_lmtp_owes_a_final_for_each_accepted_recipient() -> None:
     session = session_in(State.CONNECTED)
     said = [Custom("LHLO", "me"), MAIL, RCPT, Rcpt("no@d"), Rcpt("e@f"), DATA]

@@ -20,7 +20,7 @@ from smtpnb.notebook.panel.samples import with_crlf
 from smtpnb.notebook.panel.worker import Answer
 from smtpnb.notebook.possible import sendable, why_refused
 from smtpnb.protocol.guards import lifted
-from smtpnb.protocol.session import State
+from smtpnb.protocol.session import NOT_VERBS, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ VERBS: Final = {
 # Messages of the client that speak Python, and what they mean here.
 _OURS: Final = {
     "connect() first": "press Connect first",
+    'connect(..., protocol="lmtp")': "lmtp://HOST:PORT in the address bar",
     'verify="report"': 'the verify field on "report"',
     "quit() or disconnect()": "QUIT or Cancel ends that session",
     "allow_cleartext_auth=True": "Python's allow_cleartext_auth=True",
@@ -91,7 +92,7 @@ class Form:
 
 def may(client: SmtpClient) -> tuple[str, ...]:
     """Return the words of the table that may be sent now, and would not be refused."""
-    back = {"end of data": ".", "the response": "", "the cancel (*)": "*"}
+    back = {words: written for written, words in NOT_VERBS.items()}
     return tuple(back.get(word, word) for word in sendable(client))
 
 
@@ -142,6 +143,9 @@ def operation(client: SmtpClient, what: str, form: Form) -> Callable[[], Answer]
         "Connect": _connect,
         "STARTTLS": _starttls,
         "AUTH": _auth,
+        "EHLO": _ehlo,
+        "HELO": _helo,
+        "LHLO": _lhlo,
         "MAIL": _mail,
         "RCPT": _rcpt,
         "BDAT": _bdat,
@@ -151,9 +155,6 @@ def operation(client: SmtpClient, what: str, form: Form) -> Callable[[], Answer]
     if what in special:
         return lambda: special[what](client, form)
     plain: dict[str, Callable[[], Reply]] = {
-        "EHLO": lambda: client.ehlo(form.identity),
-        "HELO": lambda: client.helo(form.identity),
-        "LHLO": lambda: client.lhlo(form.identity),
         "DATA": lambda: client.data(form.content),
         "RSET": client.rset,
         "NOOP": lambda: client.noop(form.argument),
@@ -203,6 +204,23 @@ def _connect(client: SmtpClient, form: Form) -> Answer:
         trust.pop("server_hostname", None)  # STARTTLS will want it
     tls = form.implicit_tls
     return _answer(client.connect(host, **settings, implicit_tls=tls, **trust))
+
+
+def _ehlo(client: SmtpClient, form: Form) -> Answer:
+    return _greeted(client, client.ehlo(form.identity))
+
+
+def _helo(client: SmtpClient, form: Form) -> Answer:
+    return _greeted(client, client.helo(form.identity))
+
+
+def _lhlo(client: SmtpClient, form: Form) -> Answer:
+    return _greeted(client, client.lhlo(form.identity))
+
+
+def _greeted(client: SmtpClient, reply: Reply) -> Answer:
+    said = filter(None, (_answer(reply).text, client.suspicion))
+    return Answer(reply.ok, "; ".join(said))
 
 
 def _starttls(client: SmtpClient, form: Form) -> Answer:

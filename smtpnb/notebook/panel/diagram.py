@@ -1,45 +1,46 @@
-"""The state diagram, drawn from the table of the session; and what may be sent now.
+"""The state diagram, drawn from the table of a session; and what may be sent now.
 
 Nothing about SMTP stands here: the states, what leads from one to another and on which
-replies are read from `protocol.session.TABLE`. A row holds the states that are equally
-many steps from the greeting. What leads on from the state of now is drawn in full.
+replies are read from the tables of `protocol.session`. A row holds the states that are
+equally many steps from the greeting. What leads on from the state of now is drawn in
+full.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from smtpnb.edges.text import for_html
-from smtpnb.protocol.session import TABLE, State
+from smtpnb.protocol.session import NOT_VERBS, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    Table = Mapping[State, Mapping[str, Mapping[int, State]]]
+
 _COLUMN, _ROW = 116, 62
 _WIDTH, _HEIGHT = 96, 28
-# What the table writes for events that are no verbs, in words.
-_EVENTS: Final = {".": "end of data", "": "the response", "*": "the cancel (*)"}
 
 
-def moves(state: State) -> dict[State, list[str]]:
+def moves(table: Table, state: State) -> dict[State, list[str]]:
     """Return where a state leads, and by which verbs."""
     found: dict[State, list[str]] = {}
-    for verb, answers in TABLE[state].items():
+    for verb, answers in table[state].items():
         for target in dict.fromkeys(answers.values()):
             if target is not state:
-                found.setdefault(target, []).append(_EVENTS.get(verb, verb))
+                found.setdefault(target, []).append(NOT_VERBS.get(verb, verb))
     return found
 
 
-def rows() -> list[list[State]]:
+def rows(table: Table) -> list[list[State]]:
     """Return the states by their distance from the greeting; CLOSED stands first."""
     found, seen = [[State.CLOSED], [State.GREETING]], {State.CLOSED, State.GREETING}
-    ends = {state for state, verbs in TABLE.items() if set(verbs) == {"QUIT"}}
+    ends = {state for state, verbs in table.items() if set(verbs) == {"QUIT"}}
     while True:
         near = [
             target
             for state in found[-1]
-            for target in moves(state)
+            for target in moves(table, state)
             if target not in ends
         ]
         new = [state for state in dict.fromkeys(near) if state not in seen]
@@ -47,19 +48,19 @@ def rows() -> list[list[State]]:
             break
         found.append(new)
         seen.update(new)
-    rest = [state for state in TABLE if state not in seen]
+    rest = [state for state in table if state not in seen]
     return [*found, rest] if rest else found
 
 
-def svg(now: State) -> str:
+def svg(table: Table, now: State) -> str:
     """Return the diagram as SVG, with the state of now marked in it."""
-    places = _places()
+    places = _places(rows(table))
     width = max(x for x, _ in places.values()) + _COLUMN // 2
     height = max(y for _, y in places.values()) + _HEIGHT
     edges = [
         _edge(places, state, target, verbs, now)
-        for state in TABLE
-        for target, verbs in moves(state).items()
+        for state in table
+        for target, verbs in moves(table, state).items()
         if target is not State.CLOSING  # QUIT leads there from everywhere
     ]
     # To connect is no verb, so the table does not have it.
@@ -83,15 +84,14 @@ def svg(now: State) -> str:
     )
 
 
-def _places() -> dict[State, tuple[int, int]]:
-    table = rows()
-    widest = max(map(len, table))
+def _places(lines: list[list[State]]) -> dict[State, tuple[int, int]]:
+    widest = max(map(len, lines))
     return {
         state: (
             int(_COLUMN * (column + 0.5 + (widest - len(row)) / 2)),
             _HEIGHT + _ROW * line,
         )
-        for line, row in enumerate(table)
+        for line, row in enumerate(lines)
         for column, state in enumerate(row)
     }
 
@@ -136,17 +136,18 @@ def _node(state: State, place: tuple[int, int], now: State) -> str:
     )
 
 
-def next_moves(now: State, possible: tuple[str, ...]) -> str:
+def next_moves(table: Table, now: State, possible: tuple[str, ...]) -> str:
     """Return HTML that says what may be sent now, and where each reply leads.
 
     Args:
+        table: The table of the session.
         now: The state.
         possible: The verbs of the table that are in order and were offered.
     """
     led: dict[str, list[str]] = {}
     for verb in possible:
-        leads = _leads(TABLE[now].get(verb, {}))
-        led.setdefault(leads, []).append(for_html(_EVENTS.get(verb, verb)))
+        leads = _leads(table[now].get(verb, {}))
+        led.setdefault(leads, []).append(for_html(NOT_VERBS.get(verb, verb)))
     rows = [
         f"<li><b>{', '.join(verbs)}</b>: {leads}</li>" for leads, verbs in led.items()
     ]

@@ -29,6 +29,7 @@ from smtpnb.notebook.panel.last_picture import LastPicture
 from smtpnb.notebook.panel.painter import Painter
 from smtpnb.notebook.panel.worker import CANCELLED, FAILED, REFUSED, Worker
 from smtpnb.protocol.secret import Secret
+from smtpnb.protocol.session import LMTP_TABLE, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -303,8 +304,9 @@ class Panel(Controls, w.VBox):
             self.words.value = for_html(self._what_is_sent())
             self.transcript.value = self._viewed(feed)
             state, may = feed.client.state, actions.may(feed.client)
-            self.diagram.value = diagram.svg(state)
-            self.may_be_sent.value = diagram.next_moves(state, may)
+            table = LMTP_TABLE if feed.client.protocol == "lmtp" else TABLE
+            self.diagram.value = diagram.svg(table, state)
+            self.may_be_sent.value = diagram.next_moves(table, state, may)
             if not look.running:
                 self._empty_the_box()
                 for widget in (self.status, self.transcript):
