@@ -14,6 +14,9 @@ Most commands are `Custom`, because a question is often a command out of order: 
 transcript notes each that is. EHLO, the first of all, is not: where it is out of order,
 after a 354 say, nothing may be asked, or the questions would be the text of a message.
 
+LMTP is asked the same, with LHLO for EHLO and no HELO (RFC 2033 section 4.1); what it
+need not keep (postmaster, VRFY) is asked all the same.
+
 The dialogue judges nothing; `analysis.lint` does.
 
 This module knows nothing of verdicts, nor of how to connect.
@@ -22,10 +25,18 @@ This module knows nothing of verdicts, nor of how to connect.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, overload
+from typing import (
+    TYPE_CHECKING,
+    Final,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    overload,
+)
 
 from smtpnb.edges.text import one_line
-from smtpnb.protocol.commands import Command, Custom, Ehlo, Quit
+from smtpnb.protocol.commands import Command, Custom, Ehlo, Lhlo, Quit
 from smtpnb.protocol.errors import (
     DeadlineExceeded,
     RemoteProtocolError,
@@ -45,6 +56,7 @@ _Questions: TypeAlias = dict[str, tuple[str, ...]]
 
 _MAIL: Final = "MAIL FROM:<{sender}>"
 _NULL: Final = "MAIL FROM:<>"
+_HELLOS: Final[dict[str, type[Ehlo | Lhlo]]] = {"EHLO": Ehlo, "LHLO": Lhlo}
 _POSTMASTER: Final = "RCPT TO:<Postmaster>"
 _HELLO: Final = "EHLO {identity}"
 # The commands of each question; the last one asks, those before it set the scene.
@@ -162,6 +174,7 @@ def conformance(
     identity: str = "client.invalid",
     sender: str = "sender@client.invalid",
     rude: bool = False,
+    protocol: Literal["smtp", "lmtp"] = "smtp",
 ) -> Dialogue[Answers]:
     """Ask the questions of one part, in at most nine commands, and say QUIT.
 
@@ -175,6 +188,7 @@ def conformance(
         sender: The reverse-path; where the server refuses it, the null path is used.
         rude: Also send, in the last part, what is longer than RFC 5321 allows: a
             local part of 65 octets and a line of 600.
+        protocol: What the server speaks; LHLO greets one of LMTP.
 
     Returns:
         A generator for `SmtpClient.run`, which returns the answers in order. They say
@@ -195,7 +209,8 @@ def conformance(
     """
     if not 1 <= part <= PARTS:
         raise ValueError(f"there are parts 1 to {PARTS}, and no {part}")
-    return _ask_part(part, {"identity": identity, "sender": sender}, rude=rude)
+    names = {"identity": identity, "sender": sender}
+    return _ask_part(part, names, rude=rude, lmtp=protocol == "lmtp")
 
 
 class Runs(Protocol):
@@ -211,6 +226,7 @@ def conformance_in_parts(
     identity: str = "client.invalid",
     sender: str = "sender@client.invalid",
     rude: bool = False,
+    protocol: Literal["smtp", "lmtp"] = "smtp",
 ) -> Answers:
     """Ask all questions, each part on a connection of its own.
 
@@ -229,6 +245,7 @@ def conformance_in_parts(
         identity: As for `conformance`.
         sender: As for `conformance`.
         rude: As for `conformance`.
+        protocol: As for `conformance`.
 
     Returns:
         The answers of all parts. A part whose connection failed was not asked.
@@ -244,7 +261,9 @@ def conformance_in_parts(
     answers: list[Answer] = []
     ended_by: list[str] = []
     for part in range(1, PARTS + 1):
-        asked = conformance(part, identity=identity, sender=sender, rude=rude)
+        asked = conformance(
+            part, identity=identity, sender=sender, rude=rude, protocol=protocol
+        )
         try:
             found = connect().run(asked)
         except (TransportError, DeadlineExceeded, RemoteProtocolError) as error:
@@ -253,31 +272,50 @@ def conformance_in_parts(
         answers += found
         if found.ended_by:
             ended_by.append(found.ended_by)
-    return _answers(answers, "; ".join(dict.fromkeys(ended_by)), rude=rude)
+    said, lmtp = "; ".join(dict.fromkeys(ended_by)), protocol == "lmtp"
+    return _answers(answers, said, rude=rude, lmtp=lmtp)
 
 
-def _answers(answers: list[Answer], ended_by: str, *, rude: bool) -> Answers:
+def _answers(
+    answers: list[Answer], ended_by: str, *, rude: bool, lmtp: bool
+) -> Answers:
     """Put the answers together with what was not asked."""
     asked = {answer.question for answer in answers}
-    every = [name for part in range(1, PARTS + 1) for name in _questions(part, rude)]
+    every = [
+        name
+        for part in range(1, PARTS + 1)
+        for name in _questions(part, rude=rude, lmtp=lmtp)
+    ]
     missing = [name for name in every if name not in asked]
     return Answers(answers, not_asked=missing, ended_by=ended_by)
 
 
-def _questions(part: int, rude: bool) -> _Questions:  # private
+def _questions(part: int, *, rude: bool, lmtp: bool) -> _Questions:
     # What is likeliest to make a server hang up comes last.
+    asked = _PARTS[part - 1]
     if part == PARTS and rude:
-        return {**_RUDE, **_PARTS[-1]}
-    return _PARTS[part - 1]
+        asked = {**_RUDE, **asked}
+    if not lmtp:
+        return asked
+    return {
+        _in_lmtp(name): tuple(map(_in_lmtp, lines)) for name, lines in asked.items()
+    }
 
 
-def _ask_part(part: int, names: dict[str, str], *, rude: bool) -> Dialogue[Answers]:
+def _in_lmtp(text: str) -> str:
+    return text.replace("EHLO", "LHLO")
+
+
+def _ask_part(
+    part: int, names: dict[str, str], *, rude: bool, lmtp: bool
+) -> Dialogue[Answers]:
     answers: list[Answer] = []
     ended_by = ""
-    questions = _questions(part, rude)
+    questions = _questions(part, rude=rude, lmtp=lmtp)
+    hello = _in_lmtp(_HELLO) if lmtp else _HELLO
     try:
         if part > 1:
-            ended_by = _ends((yield from _ask([f"EHLO {names['identity']}"]))[0])
+            ended_by = _ends((yield from _ask([hello.format(**names)]))[0])
         for number, (question, lines) in enumerate(questions.items(), 1):
             if ended_by:
                 break
@@ -294,7 +332,7 @@ def _ask_part(part: int, names: dict[str, str], *, rude: bool) -> Dialogue[Answe
         if answers and not answers[-1].reply.ok:
             # Some servers say why in a reply of another code, and then hang up.
             ended_by += f" (after {_shown(answers[-1].reply)})"
-    return _answers(answers, ended_by, rude=rude)
+    return _answers(answers, ended_by, rude=rude, lmtp=lmtp)
 
 
 def _ask(lines: list[str]) -> Generator[Command, Reply, tuple[Reply, bool]]:
@@ -321,15 +359,15 @@ def _ask(lines: list[str]) -> Generator[Command, Reply, tuple[Reply, bool]]:
         yield Custom("HELO", question.partition(" ")[2])
     if reply.ok and command.verb in {"MAIL", "RCPT"}:
         clean = False
-    elif reply.ok and command.verb in {"EHLO", "RSET"}:
+    elif reply.ok and command.verb in {"EHLO", "LHLO", "RSET"}:
         clean = True
     return reply, clean
 
 
 def _command(text: str) -> Command:
     verb, _, argument = text.partition(" ")
-    if verb == "EHLO":
-        return Ehlo(argument)
+    if verb in _HELLOS:
+        return _HELLOS[verb](argument)
     return (Lower if verb.islower() else Custom)(verb, argument)
 
 

@@ -46,7 +46,9 @@ def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) ->
 
     first = next(iter(client.transcript.session())).session_id
     connect = _again_and_again(sessions, client, request.session or sessions.current)
-    asked = conformance_in_parts(connect, rude="--rude" in request.options)
+    asked = conformance_in_parts(
+        connect, rude="--rude" in request.options, protocol=client.protocol
+    )
     events = client.transcript.events()
     names = list(dict.fromkeys(events["session_id"]))
     mine = events["session_id"].isin(names[names.index(first) :])
@@ -69,7 +71,8 @@ def _again_and_again(
         plain = {key: value for key, value in settings.items() if key != "starttls"}
         client.connect(host, **plain)
         if by_starttls:
-            client.ehlo()
+            greet = client.lhlo if client.protocol == "lmtp" else client.ehlo
+            greet()
             client.starttls(server_hostname=settings.get("server_hostname"))
         return client
 

@@ -133,6 +133,21 @@ def test_verbs_and_from_are_asked_in_lower_case_too() -> None:
     assert "mail from:<a@b.invalid>" in lines
 
 
+def test_lmtp_is_asked_the_same_with_its_own_hello() -> None:
+    for part in EVERY:
+        said, asked = put(conformance(part, rude=True), agreeable)
+        dialogue = conformance(part, rude=True, protocol="lmtp")
+        to_lmtp, asked_lmtp = put(dialogue, agreeable)
+        assert to_lmtp == [line.replace("EHLO", "LHLO") for line in said]
+        assert len(asked_lmtp) == len(asked)
+
+
+def test_an_lmtp_server_is_never_greeted_by_helo() -> None:
+    lines, _ = put(conformance(protocol="lmtp"), contrary)
+    assert {"LHLO client.invalid"} == {line for line in lines if "HLO" in line}
+    assert not any("HELO" in line for line in lines)
+
+
 def test_a_refused_sender_gives_way_to_the_null_path() -> None:
     lines, _ = put(conformance(2), refuses_the_sender)
     at = lines.index("RCPT TO:<Postmaster>")

@@ -137,3 +137,13 @@ def test_the_panel_says_what_seems_to_be_spoken() -> None:
         assert "this is LMTP" in answer.text
         assert "lmtp://HOST:PORT in the address bar" in in_our_words(answer.text)
         assert "LMTP" not in operation(client, "NOOP", Form())().text
+
+
+def test_conformance_asks_a_server_of_lmtp(run: Callable[[str], Any]) -> None:
+    for how in ("sandbox", "sandbox --tls starttls"):
+        run(f"%smtp sandbox --protocol lmtp;\n%smtp connect {how};")
+        found = run("%smtp conformance")
+        assert found.attrs["asked"] == "asked 17 of 17"
+        assert "FAIL" not in set(found["verdict"]), found
+        assert "EHLO" not in run("%smtp transcript text")
+        run("%smtp sandbox stop;")
