@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from smtpnb.protocol.addresses import forward_path, reverse_path
@@ -81,7 +82,7 @@ class Command:
         return self._needs()
 
     def _octets(self) -> Octets:
-        return line(self.verb)
+        return _bare(self.verb)
 
     def _needs(self) -> tuple[str, ...]:
         return ()
@@ -105,6 +106,11 @@ class Command:
         return f"{type(self).__name__}({fields})"
 
 
+@lru_cache  # of our own verbs, which hold nothing of the user's
+def _bare(verb: str) -> Octets:
+    return line(verb)
+
+
 class _WithText(Command):
     """A command whose argument is free text."""
 
@@ -114,7 +120,7 @@ class _WithText(Command):
         self.text = text
 
     def _octets(self) -> Octets:
-        return line(self.verb, self.text)
+        return line(self.verb, self.text) if self.text else _bare(self.verb)
 
 
 class _Hello(_WithText):

@@ -570,16 +570,17 @@ class Session:
 
     # Commands leave, replies come
 
-    def sent(self, *commands: Command) -> None:
-        """Note that commands left, so that their replies are owed."""
-        for command in commands:
-            begun = self.said(command)
-            self.owe(Owed((command.event,), begun, command.path_said))
+    def sent(self, command: Command) -> None:
+        """Note that a command left, so that its reply is owed."""
+        begun = self.said(command)
+        self.owe(Owed((command.event,), begun, command.path_said))
 
     def said(self, command: Command) -> Transaction | None:
         """Count a command that leaves; return the transaction that it may begin."""
-        self.counted.said(command)
-        if command.event != "MAIL":
+        event = command.event
+        if event in ("MAIL", "RCPT"):
+            self.counted.said(command)
+        if event != "MAIL":
             return None
         return Transaction(
             command.path_said,
