@@ -29,9 +29,9 @@ from smtpnb.wire.wait import INTERACTIVE, checked_timeout, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
     from typing import Self
 
+    from smtpnb.protocol.commands import Command
     from smtpnb.protocol.proxy import ProxyHeader
     from smtpnb.protocol.reply import Reply
     from smtpnb.transcript import Transcript
@@ -126,7 +126,7 @@ class Connection(Known):
         self._records: list[Record] = []
         self._transcript: Transcript | None = None
         self._owner = Owner()
-        self._body: Body | None = None
+        self._body: Body | None = None  # the content under way
         # What `reconnect=True` does once more.
         self._dialled: dict[str, Any] = {}
         self._starttls_said: dict[str, Any] | None = None
@@ -439,6 +439,15 @@ class Connection(Known):
             error.transcript = self.transcript
             raise
 
+    def _execute(self, command: Command, timeout: float | None) -> Reply:
+        engine = self._connected()
+        limit = None if timeout is None else limit_of(timeout)
+        try:
+            return self._owner.say(engine, command, limit)
+        except (SmtpError, Cancelled) as error:
+            error.transcript = self.transcript
+            raise
+
     def _connected(self) -> Engine:
         if self._engine is None:
             raise LocalProtocolError("not connected; connect() first")
@@ -457,12 +466,7 @@ class Connection(Known):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self.disconnect()
         except LocalProtocolError:  # a verb still runs in another thread

@@ -20,37 +20,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from smtpnb._connection import limit_of
+from smtpnb._content import ContentVerbs
 from smtpnb._extensions import ExtensionVerbs
 from smtpnb._messages import WholeMessages
 from smtpnb._pipeline import Pipeline
-from smtpnb.dialogues.converse import converse
-from smtpnb.message.content import octets_of
 from smtpnb.protocol import commands
-from smtpnb.protocol.errors import (
-    Cancelled,
-    LocalProtocolError,
-    SmtpError,
-)
-from smtpnb.protocol.sasl.mechanism import Mechanism
+from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.secret import Secret
-from smtpnb.protocol.session import State
-from smtpnb.transfer.bearable import (
-    bearable,
-    check_piece,
-    encoder_of,
-    encoder_of_pieces,
-)
-from smtpnb.transfer.body import Body
-from smtpnb.wire.auth import authenticate, by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from smtpnb._connection import Hello
     from smtpnb.dialogues.converse import Dialogue, Said
-    from smtpnb.message.content import Content
     from smtpnb.protocol.parameters import Parameter
     from smtpnb.protocol.reply import Reply
+    from smtpnb.protocol.sasl.mechanism import Mechanism
     from smtpnb.protocol.sasl.oauth import Token
     from smtpnb.wire.tls import Verify
     from smtpnb.wire.wait import Steps
@@ -58,7 +43,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class SmtpClient(ExtensionVerbs, WholeMessages):
+class SmtpClient(ExtensionVerbs, ContentVerbs, WholeMessages):
     """The client side of one SMTP session at a time.
 
     Arguments are those of `Connection`. After each verb look at `reply_code` and
@@ -207,6 +192,9 @@ class SmtpClient(ExtensionVerbs, WholeMessages):
         # From here on no local holds their text: an error may pass.
         password = None if password is None else Secret(password)
         token = Secret(token) if isinstance(token, str) else token
+        from smtpnb.protocol.sasl.mechanism import Mechanism
+        from smtpnb.wire.auth import authenticate, by_name  # when first used
+
         engine = self._connected()
         if isinstance(mechanism, str):
             mechanism = by_name(
@@ -335,150 +323,6 @@ class SmtpClient(ExtensionVerbs, WholeMessages):
             forward_path, notify=notify, orcpt=orcpt, rrvs=rrvs, parameters=parameters
         )
         return self._execute(command, timeout)
-
-    def data(
-        self, content: Content | None = None, *, timeout: float | None = None
-    ) -> Reply:
-        r"""Send DATA; with content, all of it and the end of data.
-
-        Args:
-            content: Octets, text (sent as UTF-8), an `EmailMessage`, a binary file, or
-                an iterable of octets. Line ends become CRLF, leading dots are
-                doubled. None sends the verb alone: after a 354 `send_lines` and
-                `end_data` follow.
-            timeout: Seconds for the whole call; None for those of each phase.
-
-        Returns:
-            The final reply; or that of DATA if it was refused (nothing was sent), or
-            if no content was given (354). LMTP has a final reply for each accepted
-            recipient: this is the last one, and `replies` has all of them.
-
-        Raises:
-            LocalProtocolError: The server could not bear it: it holds NUL, octets over
-                127 without 8BITMIME, or a line of more than 998 octets.
-
-        Example:
-            >>> client.mail_from("ann@client.example").ok
-            True
-            >>> client.rcpt_to("bob@sandbox.example").ok
-            True
-            >>> client.data("Subject: hello\n\n.a dot is doubled on its way\n").code
-            250
-        """
-        if content is None:
-            return self._execute(commands.Data(), timeout)
-        return self._run("data", self._data(content, limit_of(timeout)))
-
-    def _data(self, content: Content, limit: float | None) -> Steps[Reply]:
-        from smtpnb.message.envelope import MailObject  # when first used
-
-        engine = self._connected()
-        # A content without its envelope.
-        mail = bearable(MailObject("", ("",), content), engine)
-        if mail.whole(0) is None:
-            mail.claim()
-        encoder = encoder_of(mail, engine.session, stuff=True)
-        reply = yield from engine.execute(commands.Data(), limit)
-        if engine.session.state is not State.DATA:
-            return reply
-        body = Body(engine, encoder, progress=self.on_progress)
-        early = yield from body.send(mail.pieces(), limit)
-        if early is not None:  # a refusal is false
-            return early
-        return (yield from body.end(limit))
-
-    def send_lines(
-        self, octets: bytes | str, *, timeout: float | None = None
-    ) -> Reply | None:
-        r"""Send a piece of the content, after `data()` was answered 354.
-
-        Args:
-            octets: Any piece; it need not end with a line.
-            timeout: Seconds for this piece.
-
-        Returns:
-            None; or, when the server replied before the end of data, that reply: the
-            message was not sent and the connection is closed.
-
-        Raises:
-            LocalProtocolError: The content is not due, or the server could not bear
-                the piece: it holds NUL, octets over 127 without 8BITMIME, or a line of
-                more than 998 octets. Nothing of it was sent; only where such a line
-                began in an earlier piece, the connection is reset.
-
-        Example:
-            >>> client.mail_from("ann@client.example").ok
-            True
-            >>> client.rcpt_to("bob@sandbox.example").ok
-            True
-            >>> client.data().code
-            354
-            >>> client.send_lines("Subject: hello\n\n")
-            >>> client.send_lines("a piece at a time\n")
-            >>> client.end_data().code
-            250
-        """
-        piece, body = octets_of(octets), self._content()
-        check_piece(piece, self._connected())
-        steps = body.send((piece,), limit_of(timeout))
-        return self._run("send_lines", steps)
-
-    def end_data(self, *, timeout: float | None = None) -> Reply:
-        """Send the end of data (the final dot) and return the final reply.
-
-        LMTP has one for each accepted recipient: this is the last one, and `replies`
-        has all of them, in the order of RCPT (RFC 2033 section 4.2).
-
-        Example:
-            >>> client.mail_from("ann@client.example").ok
-            True
-            >>> client.rcpt_to("bob@sandbox.example").ok
-            True
-            >>> client.data().code
-            354
-            >>> client.end_data().code
-            250
-        """
-        return self._run("end_data", self._content().end(limit_of(timeout)))
-
-    def _content(self) -> Body:
-        """The content under way, begun with its first piece."""
-        engine = self._connected()
-        if self._body is None or not self._body.is_due_in(engine):
-            encoder = encoder_of_pieces(engine.session)
-            self._body = Body(engine, encoder, progress=self.on_progress)
-        return self._body
-
-    def bdat(
-        self, chunk: bytes | str, *, last: bool = False, timeout: float | None = None
-    ) -> Reply:
-        r"""Send BDAT and a chunk of the message, as it is (RFC 3030).
-
-        A refused chunk ends the message: RSET or QUIT comes next.
-
-        Args:
-            chunk: Octets, or text that is sent as UTF-8. Line ends are not changed.
-            last: Whether the message ends with it; the reply is then the final one.
-            timeout: Seconds until the reply is complete.
-
-        Raises:
-            LocalProtocolError: As `send_lines`, where MAIL did not say BODY=BINARYMIME;
-                nothing was sent.
-
-        Example:
-            >>> client.mail_from("ann@client.example").ok
-            True
-            >>> client.rcpt_to("bob@sandbox.example").ok
-            True
-            >>> client.bdat(b"Subject: hello\r\n\r\n").code
-            250
-            >>> client.bdat(b"in two chunks\r\n", last=True).code
-            250
-        """
-        engine, octets = self._connected(), octets_of(chunk)
-        check_piece(octets, engine)
-        steps = engine.chunk(octets, last=last, limit=limit_of(timeout))
-        return self._run("bdat", steps)
 
     def rset(self, *, timeout: float | None = None) -> Reply:
         """Send RSET: the mail transaction is forgotten.
@@ -610,9 +454,14 @@ class SmtpClient(ExtensionVerbs, WholeMessages):
             >>> client.run(ask("bob"))
             252
         """
+        from smtpnb.dialogues.converse import converse  # when first used
+
         return self._run("run", converse(dialogue, self._say))
 
     def _say(self, said: Said) -> Steps[Reply]:
+        from smtpnb.protocol.sasl.mechanism import Mechanism
+        from smtpnb.wire.auth import authenticate
+
         engine = self._connected()
         match said:
             case Mechanism():
@@ -666,12 +515,3 @@ class SmtpClient(ExtensionVerbs, WholeMessages):
             return self._run("pipeline", steps)
 
         return Pipeline(leave)
-
-    def _execute(self, command: commands.Command, timeout: float | None) -> Reply:
-        engine = self._connected()
-        limit = None if timeout is None else limit_of(timeout)
-        try:
-            return self._owner.say(engine, command, limit)
-        except (SmtpError, Cancelled) as error:
-            error.transcript = self.transcript
-            raise
