@@ -208,7 +208,9 @@ def _words_of(value: Any) -> list[str] | None:
 # What no smtpnb has written
 
 _ENHANCED: Final = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}"
-_RANGES: Final = {
+_RANGES: Final[dict[str, tuple[Any, Any]]] = {
+    # A session may have begun thirty years before: Python's own times go from 1 to 9999.
+    "ts": (pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("9900-01-01", tz="UTC")),
     "seq": (0, 2**31),
     "t_ms": (-1e12, 1e12),
     "dt_ms": (0, 1e12),

@@ -85,6 +85,8 @@ def test_a_row_that_says_anything_is_shown_or_refused(
         {"code": 4000},
         {"enhanced": "5.7"},
         {"ts": None},
+        {"ts": "0001-01-01T00:00:00Z"},
+        {"ts": "9999-12-31T23:59:59Z"},
         {"host": None},
         {"t_ms": 1e300},
         {"n_bytes": -1},
