@@ -209,7 +209,7 @@ def _words_of(value: Any) -> list[str] | None:
 
 _ENHANCED: Final = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}"
 _RANGES: Final[dict[str, tuple[Any, Any]]] = {
-    # A session may have begun thirty years before: Python's own times go from 1 to 9999.
+    # Thirty years before it is a time of Python's as well, which begin in year 1.
     "ts": (pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("9900-01-01", tz="UTC")),
     "seq": (0, 2**31),
     "t_ms": (-1e12, 1e12),

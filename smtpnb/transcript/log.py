@@ -390,7 +390,9 @@ class Derivation:
         self._beside(self._shapes.beside("tls", "tls", error, **facts), t1, t0)
 
     def _group(self, entry: Entry) -> None:
-        self._read_parts(_parts(entry))
+        # The end of a message leaves with content, and is asked by itself all the same.
+        alone = not self._asked and sum(part[1] is not None for part in entry[4]) == 1
+        self._read_parts(_parts(entry, alone=alone))
 
     def _replies(self, entry: Entry) -> None:
         self._read_parts(_apart(entry))
@@ -482,16 +484,23 @@ class Derivation:
     }
 
 
-def _parts(entry: Entry) -> Iterator[Entry]:
-    """Yield the parts of a group, each as an entry of its own."""
+def _parts(entry: Entry, *, alone: bool) -> Iterator[Entry]:
+    """Yield the parts of a group, each as an entry of its own.
+
+    Args:
+        entry: The group.
+        alone: It has one command, and no earlier one awaits its reply.
+    """
     _, t0, t1, exchange, parts = entry
     verb = None
     for part in parts:
         if part[1] is None:
             number = exchange - 1 if verb == "BDAT" else exchange
-            yield _BLOCK, t0, t1, number, part[3], part[4]
+            kind = log.CONTENT if alone else _BLOCK
+            yield kind, t0, t1, number, part[3], part[4]
         else:
-            yield _PART, t0, t1, exchange, part
+            own = part if alone else (part,)
+            yield SEND if alone else _PART, t0, t1, exchange, *own
             verb = part[1]
             exchange += 1
 
