@@ -51,6 +51,7 @@ _ANSWERS: Final = (0, 150, 250, 354, 450, 550, 421, 353)
 _REFUSED: Final = 4  # the digit, or 5
 _GOODBYE: Final = 6
 _PRELUDE: Final = 7  # PRDR: a reply for each recipient follows
+_DOT: Final = len(b".\r\n")
 
 
 def frame(events: pd.DataFrame, made: Exchanges | None = None) -> pd.DataFrame:
@@ -91,12 +92,19 @@ class _Transactions:
 
     def _places(self) -> None:
         """Find what each transaction has of each kind."""
-        step, ends = self._step, np.isin(self._step, ("eod", "body"))
+        step, verb = self._step, self._rows["verb"]
+        ends = np.isin(step, ("eod", "body"))
+        # Where BURL is said the server fetches the content, and none leaves here.
+        leaves = ends & (verb != "BURL").to_numpy(bool)
         self._any = self._first(np.ones(len(step), bool))
         self._mail = self._first(step == "mail")
         self._data = self._last(step == "data")
-        self._begun, self._ended = self._first(ends), self._last(ends)
-        octets = np.where(ends & (self._content > 0), self._content, 0)
+        self._begun, self._ended = self._first(leaves), self._last(ends)
+        # Content that left by `raw` has its dot in the same command.
+        sent = self._rows["bytes_sent"].fillna(0).to_numpy(np.int64)
+        whole = (verb == ".").to_numpy(bool) & (self._content < 0)
+        octets = np.where(whole, sent - _DOT, self._content)
+        octets = np.where(ends, np.maximum(octets, 0), 0)
         self._size = np.bincount(self._which, octets, self._n).astype(np.int64)
         recipients = np.flatnonzero(step == "rcpt")
         # One output row for each recipient; one for a transaction without any.
@@ -256,7 +264,7 @@ class _Transactions:
         Its word is that of the worst message under way.
         """
         granted = self._first(self._course == _EVENTS.index("DATA") * 8 + 3) >= 0
-        return (self._settled != _FATES[UNKNOWN]) | granted | (self._begun >= 0)
+        return (self._settled != _FATES[UNKNOWN]) | granted | (self._ended >= 0)
 
     def _judged(self) -> tuple[Any, Any]:
         """For each recipient its outcome, by number, and the exchange that decided."""
@@ -315,7 +323,7 @@ class _Transactions:
         answered = self._at(self._end_us, self._ended[of])
         content = self._at(start, self._begun[of])
         no_data = (self._data[of] < 0) | (setup < 0)
-        no_end = (self._ended[of] < 0) | (answered < 0)
+        no_end = (self._begun[of] < 0) | (answered < 0)
         return {
             "setup_ms": np.where(no_data, np.nan, (setup - begun) / 1000),
             "transmit_ms": np.where(no_end, np.nan, (answered - content) / 1000),
