@@ -319,6 +319,7 @@ FAULTS: Final = {
     "KeyboardInterrupt": Advice(
         "it was interrupted here", ("Connect again when you want to.",)
     ),
+    "Left": Advice("the connection was closed here before it answered", ()),
     "DeadlineExceeded": Advice(
         "no answer came in time",
         (

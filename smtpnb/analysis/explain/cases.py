@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from smtpnb.message.delivery import Delivery
     from smtpnb.transcript.log import Event
 
+# The fault of who does not wait for an answer: it stands beside the classes of errors.
+LEFT: Final = "Left"
 _COLUMNS: Final = ("code", "enhanced", "text", "step", "verb", "argument", "host",
                    "peer_ip", "error_type")  # fmt: skip
 
@@ -221,6 +223,36 @@ def of_session(events: Iterable[Event]) -> list[Case]:
                 )
             )
     return found
+
+
+def as_asked(events: Iterable[Event]) -> list[str]:
+    """Return how the user had a session end otherwise than sessions do, in words."""
+    return [
+        event.text or ""
+        for event in events
+        if event.event == "note" and event.facts.get("what") == "control"
+    ]
+
+
+def unanswered(
+    events: Iterable[Event], recipients: Iterable[Mapping[str, Any]]
+) -> list[Case]:
+    """Return the case of a message that left whole, and whose reply was not read.
+
+    No fault tells of it: the connection was closed here before the reply came.
+
+    Args:
+        events: Of one session.
+        recipients: The rows of its transactions.
+    """
+    for row in recipients:
+        if row["outcome"] == UNKNOWN and row["reason"] is None:
+            told = "; ".join(as_asked(events))
+            names = {name: row[name] for name in ("host", "peer_ip")}
+            return [
+                Case(text=told, step="eod", fault=LEFT, outcome=UNKNOWN, **names),
+            ]
+    return []
 
 
 def _unasked(event: Event) -> Case | None:

@@ -54,7 +54,7 @@ _STEPS: Final = {
     "rcpt": ("a recipient", "at RCPT TO", "this recipient only, not its neighbours"),
     "data": ("the message", "at DATA", "for all recipients, before it was sent"),
     "body": ("the message", "while sending the message", "it did not arrive whole"),
-    "eod": ("the message", "at the final dot", "the whole message, for all recipients"),
+    "eod": ("the message", "at its end", "the whole message, for all recipients"),
     "idle": ("to go on", "while nothing was asked", "before our next command"),
     "quit": ("QUIT", "at QUIT", "what was accepted before stays accepted"),
 }
@@ -118,14 +118,20 @@ def explain(thing: Any, *, session: int | str = -1) -> Explanation:
     Returns:
         What a postmaster would say; it shows itself in a notebook and as text.
 
+    Frames may be of pandas, polars, DuckDB or pyarrow.
+
     Raises:
         KeyError: A row lacks a column of exchanges.
         LookupError: There is no such session.
         TypeError: It is none of these.
         ValueError: There is no code in a text, or a number is none.
     """
+    from smtpnb.transcript.door import as_frame  # loads pandas
+
     if isinstance(thing, bool) or thing is None:
         raise TypeError(f"nothing to explain: {thing!r}")
+    if hasattr(thing, "__arrow_c_stream__") and not _is_known(thing):
+        thing = as_frame(thing)
     if hasattr(thing, "exchanges") or "event" in getattr(thing, "columns", ()):
         if not len(thing):
             return _NOTHING
@@ -143,6 +149,11 @@ _KINDS: Final[tuple[tuple[type, Callable[[Any], Case]], ...]] = (
     (BaseException, cases.of_exception),
     (Delivery, cases.of_delivery),
 )
+
+
+def _is_known(thing: Any) -> bool:
+    """Whether it is a transcript, or what pandas has: a frame, a row."""
+    return hasattr(thing, "exchanges") or hasattr(thing, "keys")
 
 
 def _case(thing: Any) -> Case:
@@ -196,7 +207,7 @@ def _where(case: Case) -> str:
         means = _STEPS["rcpt"][2]
     if not where:
         return ""
-    # An acceptance, or a fault after the final dot, says nothing of the whole.
+    # An acceptance, or a fault after the end of data, says nothing of the whole.
     told = case.refused and not (case.fault and case.step == "eod")
     said = f"{where}: {means}" if told else where
     return f"{said[0].upper()}{said[1:]}."
@@ -327,7 +338,7 @@ def _said(case: Case) -> str:
 
 def _session(events: list[Event]) -> Explanation:
     recipients = rows("transactions", events)
-    found = cases.of_session(events)
+    found = [*cases.of_session(events), *cases.unanswered(events, recipients)]
     summary = _summary(recipients)
     if not found:
         return _good(events, recipients, summary)
@@ -371,6 +382,8 @@ def _good(
     queue_ids = dict.fromkeys(row["queue_id"] for row in recipients if row["queue_id"])
     delivered = any(row["outcome"] == "delivered" for row in recipients)
     what = "accepted the message" if delivered else "refused nothing"
+    if not delivered and any(row["outcome"] == "aborted" for row in recipients):
+        what += ", and the message was broken off here"
     steps = (
         ("Look for it in their log by its queue id, if it does not arrive.",)
         if queue_ids
@@ -384,5 +397,8 @@ def _good(
         if delivered
         else "",
         next_steps=steps,
-        evidence=tuple(f"queue id {one_line(name)}" for name in queue_ids),
+        evidence=(
+            *(f"queue id {one_line(name)}" for name in queue_ids),
+            *(one_line(note) for note in cases.as_asked(events)),
+        ),
     )

@@ -16,7 +16,7 @@ from smtpnb.analysis.one_session import events_of_one
 from smtpnb.transcript.tables import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -107,11 +107,17 @@ def _exchanges(events: list[Event]) -> Iterator[Bar]:
         send = row["send_ms"] or 0.0
         took = round(send + wait, 3)
         step, start = row["step"], row["t_ms"]
-        yield Bar(_label(row), step, start, send, wait, took, code, text)
+        yield Bar(label(row), step, start, send, wait, took, code, text)
 
 
-def _label(row: dict[str, Any]) -> str:
-    if row["step"] == "eod":
+def label(row: Mapping[str, Any]) -> str:
+    """Return what was said in an exchange, for people.
+
+    Args:
+        row: A row of `exchanges()` by column, None for null.
+    """
+    if row.get("verb") == ".":
         return "message and dot"
     words = (row.get("verb"), row.get("argument"))
-    return " ".join(word for word in words if word) or str(row["step"])
+    said = " ".join(word for word in words if word)
+    return said or {"body": "message"}.get(row["step"], str(row["step"]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from smtpnb.analysis.times.waterfall import label as said
 from smtpnb.edges.text import NO_LATEX, cut, for_html
 from smtpnb.transcript.tables import rows
 
@@ -57,7 +58,7 @@ def replies(events: Sequence[Event]) -> str:
         waited = row.get("latency_ms")
         cells.append(
             (
-                _cell(_said(row)),
+                _cell(said(row)),
                 f'<b class="smtpnb-{kind}">{code}</b>',
                 _cell(row.get("enhanced")),
                 "" if waited is None else f"{waited:.1f} ms",
@@ -65,12 +66,6 @@ def replies(events: Sequence[Event]) -> str:
             )
         )
     return _table("replies", ("to", "code", "status", "after", "text"), cells)
-
-
-def _said(row: dict[str, Any]) -> str:
-    if row["step"] == "eod":
-        return "message and dot"
-    return " ".join(filter(None, (row.get("verb"), row.get("argument")))) or row["step"]
 
 
 def waterfall(events: Sequence[Event]) -> str:
@@ -83,7 +78,7 @@ def waterfall(events: Sequence[Event]) -> str:
     ]
     for row in rows("exchanges", events):
         took = (row.get("send_ms") or 0.0) + (row.get("latency_ms") or 0.0)
-        bars.append((row["t_ms"], took, _said(row)))
+        bars.append((row["t_ms"], took, said(row)))
     bars = sorted(bars)[-_ROWS:]
     if not bars:
         return "<i>nothing yet</i>"
