@@ -64,7 +64,6 @@ if TYPE_CHECKING:
         TransportError as TransportError,
     )
     from smtpnb.protocol.parameters import DeliverBy as DeliverBy
-    from smtpnb.protocol.parameters import Xtext as Xtext
     from smtpnb.protocol.proxy import ProxyHeader as ProxyHeader
     from smtpnb.protocol.reply import Reply as Reply
     from smtpnb.protocol.sasl import Anonymous as Anonymous
@@ -80,6 +79,7 @@ if TYPE_CHECKING:
     from smtpnb.protocol.sasl import XOAuth2 as XOAuth2
     from smtpnb.protocol.secret import Secret as Secret
     from smtpnb.protocol.session import State as State
+    from smtpnb.protocol.xtext import Xtext as Xtext
     from smtpnb.sandbox import Fault as Fault
     from smtpnb.sandbox import Sandbox as Sandbox
     from smtpnb.transcript import SavedTranscript as SavedTranscript
@@ -116,7 +116,7 @@ _HOMES: Final = {
     "smtpnb.dialogues.conformance": "conformance conformance_in_parts",
     "smtpnb.protocol.commands": "Rcpt",
     "smtpnb.protocol.errors": _ERRORS,
-    "smtpnb.protocol.parameters": "DeliverBy Xtext",
+    "smtpnb.protocol.parameters": "DeliverBy",
     "smtpnb.protocol.proxy": "ProxyHeader",
     "smtpnb.message.delivery": "Delivery Recipient",
     "smtpnb.message.envelope": "MailObject",
@@ -130,6 +130,7 @@ _HOMES: Final = {
     "smtpnb.transcript.store.export": "to_csv",
     "smtpnb.transcript.store.scan": "scan",
     "smtpnb.notebook.panel": "Panel",
+    "smtpnb.protocol.xtext": "Xtext",
     "smtpnb.wire.tls": "TlsPolicy",
     "smtpnb.wire.wait": "INTERACTIVE RFC5321 Timeouts",
 }

@@ -23,7 +23,6 @@ from smtpnb._connection import limit_of
 from smtpnb._content import ContentVerbs
 from smtpnb._extensions import ExtensionVerbs
 from smtpnb._messages import WholeMessages
-from smtpnb._pipeline import Pipeline
 from smtpnb.protocol import commands
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.secret import Secret
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from smtpnb._connection import Hello
+    from smtpnb._pipeline import Pipeline
     from smtpnb.dialogues.converse import Dialogue, Said
     from smtpnb.protocol.parameters import Parameter
     from smtpnb.protocol.reply import Reply
@@ -509,6 +509,7 @@ class SmtpClient(ExtensionVerbs, ContentVerbs, WholeMessages):
             >>> [reply.code for reply in group.replies]
             [250, 250, 354]
         """
+        from smtpnb._pipeline import Pipeline  # when first used
 
         def leave(group: tuple[commands.Command, ...]) -> tuple[Reply, ...]:
             steps = self._connected().group(group, limit_of(timeout))

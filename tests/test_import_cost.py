@@ -44,11 +44,13 @@ def test_the_client_loads_few_modules_more_than_smtplib() -> None:
 
 # What sends whole messages loads when one is sent; each dialogue when it is used.
 LATER = {
+    "smtpnb._pipeline",
     "smtpnb.analysis",
     "smtpnb.dialogues.conformance",
     "smtpnb.dialogues.converse",
     "smtpnb.message.content",
     "smtpnb.message.envelope",
+    "smtpnb.protocol.content",
     "smtpnb.protocol.parameters",
     "smtpnb.protocol.sasl",
     "smtpnb.sandbox",

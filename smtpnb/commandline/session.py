@@ -31,9 +31,9 @@ from smtpnb.protocol.errors import (
     TlsError,
 )
 from smtpnb.protocol.names import address_literal
-from smtpnb.protocol.parameters import xtext
 from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
+from smtpnb.protocol.xtext import xtext
 from smtpnb.transfer.controlled import Control
 from smtpnb.wire.tls import TlsPolicy
 from smtpnb.wire.wait import Timeouts

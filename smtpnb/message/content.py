@@ -22,8 +22,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
-from smtpnb.protocol.content import BLOCK, check_content
+from smtpnb.protocol.content import check_content
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.group import BLOCK
 
 if TYPE_CHECKING:
     from email.message import Message

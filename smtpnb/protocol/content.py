@@ -27,6 +27,7 @@ from io import IncrementalNewlineDecoder
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.group import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 LineEnds = Literal["normalise", "strict", "raw"]
 
 END_OF_DATA: Final = b".\r\n"
-BLOCK: Final = 64 * 1024
 # Octets of a line, its CRLF left out (RFC 5321 section 4.5.3.1.6; RFC 5322, 2.1.1).
 MAX_LINE: Final = 998
 _WORTH_AN_ARRAY: Final = 4096

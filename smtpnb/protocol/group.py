@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from smtpnb.protocol.secret import Octets
 
 CONTENT: Final = "body"
+# Of a content, so many octets at once; each block has a deadline of its own.
+BLOCK: Final = 64 * 1024
 # Of a command: step, verb, shown octets, octets on the wire. Of content: CONTENT, None,
 # None, octets, lines. "Optional" is read when the module loads, on Python 3.11.
 CommandPart = tuple[str, str, bytes, int]

@@ -22,6 +22,14 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.moments import (
+    DATE_TIME,
+    instant_of,
+    moment_of,
+    no_such_day,
+    seconds_of,
+)
+from smtpnb.protocol.xtext import XTEXT, Xtext, octets_of, plain, xtext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,76 +37,14 @@ if TYPE_CHECKING:
 
     from smtpnb.protocol.capabilities import Capabilities
 
-# RFC 3461 section 4.
-_XCHAR: Final = r"[!-*,-<>-~]"
-_XTEXT: Final = rf"(?:{_XCHAR}|\+[0-9A-F]{{2}})*"
 # RFC 5321 section 4.1.2: esmtp-keyword and esmtp-value; RFC 6531 allows UTF-8 in it.
 _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9-]*(?:=[!-<>-~\x80-\U0010ffff]+)?"
-# RFC 3339 section 5.6. In UTC or with an offset.
-_DATE_TIME: Final = (
-    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt]"
-    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
-    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-)
 # RFC 3461 section 4.2: addr-type is an atom.
 _ADDR_TYPE: Final = r"[A-Za-z0-9!#$%&'*/?^_`{|}~.-]+"
 # Control characters, line ends of Unicode, halves of surrogate pairs.
 _UNSAFE: Final = "[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 MAX_ENVID: Final = 100  # characters, RFC 3461 section 4.4
 MAX_ORCPT: Final = 500  # octets, RFC 3461 section 4.2
-
-
-class Xtext(str):
-    r"""A text that is xtext already (RFC 3461 section 4), to be sent as it is.
-
-    Example:
-        >>> Rcpt("c@d", orcpt=Xtext("rfc822;a+2Bb@d")).parameters
-        ('ORCPT=rfc822;a+2Bb@d',)
-    """
-
-    __slots__ = ()
-
-
-def xtext(text: str) -> str:
-    """Return a text as xtext: "+" and two upper-case digits for what needs it.
-
-    Args:
-        text: Any text; what is not ASCII is encoded as UTF-8. An `Xtext` stays.
-
-    Example:
-        >>> xtext("a=b c")
-        'a+3Db+20c'
-    """
-    if isinstance(text, Xtext):
-        return str(text)
-    return re.sub(
-        r"[^!-*,-<>-~]",
-        lambda found: "".join(f"+{o:02X}" for o in _octets(found.group())),
-        text,
-    )
-
-
-def _octets(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        bad = f"U+{ord(text[error.start]):04X}"
-        raise LocalProtocolError(f"a parameter holds {bad}; nothing was sent") from None
-
-
-def plain(text: str) -> str:
-    """Return what an xtext stands for.
-
-    Example:
-        >>> plain("a+3Db")
-        'a=b'
-    """
-    octets = re.sub(
-        rb"\+([0-9A-F]{2})",
-        lambda found: bytes.fromhex(found[1].decode()),
-        _octets(text),
-    )
-    return octets.decode("utf-8", "replace")
 
 
 class Parameter:
@@ -238,7 +184,7 @@ class Envid(Parameter):
 
     __slots__ = ()
     keyword, verb, extension = "ENVID", "MAIL", "DSN"
-    rule, syntax = "RFC 3461 section 4.4", rf"(?-i:{_XTEXT})"
+    rule, syntax = "RFC 3461 section 4.4", rf"(?-i:{XTEXT})"
     words = 'ENVID is xtext: "+" and two upper-case hexadecimal digits for "+" and "="'
 
     def __init__(self, value: str) -> None:
@@ -308,13 +254,13 @@ class Orcpt(Parameter):
         kind, _, address = self.value.partition(";")
         if not address:
             return "ORCPT has an address behind the type"
-        if len(_octets(self.value)) > MAX_ORCPT:
+        if len(octets_of(self.value)) > MAX_ORCPT:
             return f"ORCPT has at most {MAX_ORCPT} octets"
         if (
             kind.lower() == "utf-8"
         ):  # RFC 6533 section 3: either form, xtext-like or not
             return ""
-        return "" if re.fullmatch(_XTEXT, address) else self.words
+        return "" if re.fullmatch(XTEXT, address) else self.words
 
 
 def _utf8_address(address: str) -> str:
@@ -345,7 +291,7 @@ class DeliverBy(Parameter):
     def __init__(
         self, seconds: int | timedelta, mode: str, *, trace: bool = False
     ) -> None:
-        super().__init__(f"{_seconds('by', seconds)};{mode}{'T' if trace else ''}")
+        super().__init__(f"{seconds_of('by', seconds)};{mode}{'T' if trace else ''}")
 
     @property
     def seconds(self) -> int:
@@ -385,7 +331,7 @@ class HoldFor(Parameter):
     words = "HOLDFOR is a number of seconds, 1 to 999999999"
 
     def __init__(self, value: int | timedelta) -> None:
-        super().__init__(_seconds("holdfor", value))
+        super().__init__(seconds_of("holdfor", value))
 
     def outside(self, offered: Capabilities) -> str:
         """Return whether the server holds nothing for so long."""
@@ -405,20 +351,20 @@ class HoldUntil(Parameter):
 
     __slots__ = ()
     keyword, verb, extension = "HOLDUNTIL", "MAIL", "FUTURERELEASE"
-    rule, syntax = "RFC 4865 section 4", _DATE_TIME
+    rule, syntax = "RFC 4865 section 4", DATE_TIME
     words = "HOLDUNTIL is a date and time of RFC 3339, such as 2027-01-31T08:00:00Z"
 
     def __init__(self, value: datetime | str) -> None:
-        super().__init__(_moment("holduntil", value))
+        super().__init__(moment_of("holduntil", value))
 
     def _more(self) -> str:
-        return _no_such_day(self.value)
+        return no_such_day(self.value)
 
     def outside(self, offered: Capabilities) -> str:
         """Return whether the server holds nothing until then."""
         words = offered.get("FUTURERELEASE", ())
-        last = next((w for w in words if re.fullmatch(_DATE_TIME, w)), None)
-        if last is not None and _instant(self.value) > _instant(last):
+        last = next((w for w in words if re.fullmatch(DATE_TIME, w)), None)
+        if last is not None and instant_of(self.value) > instant_of(last):
             return f"{self.word!r}: the server holds until {last} at most ({self.rule})"
         return ""
 
@@ -458,15 +404,15 @@ class Rrvs(Parameter):
 
     __slots__ = ()
     keyword, verb, extension = "RRVS", "RCPT", "RRVS"
-    rule, syntax = "RFC 7293 section 3.1", rf"{_DATE_TIME}(?:;[CR])?"
+    rule, syntax = "RFC 7293 section 3.1", rf"{DATE_TIME}(?:;[CR])?"
     words = "RRVS is a date and time of RFC 3339, perhaps with ;C or ;R"
 
     def __init__(self, value: datetime | str, mode: str = "") -> None:
-        said = _moment("rrvs", value)
+        said = moment_of("rrvs", value)
         super().__init__(f"{said};{mode}" if mode else said)
 
     def _more(self) -> str:
-        return _no_such_day(self.value.partition(";")[0])
+        return no_such_day(self.value.partition(";")[0])
 
 
 class AuthOf(Parameter):
@@ -478,7 +424,7 @@ class AuthOf(Parameter):
 
     __slots__ = ()
     keyword, verb, extension = "AUTH", "MAIL", "AUTH"
-    rule, syntax = "RFC 4954 section 5", rf"(?-i:{_XTEXT})|<>"
+    rule, syntax = "RFC 4954 section 5", rf"(?-i:{XTEXT})|<>"
     words = "AUTH is an address as xtext, or <>"
 
     def __init__(self, value: str) -> None:
@@ -508,48 +454,6 @@ def _several(values: Any) -> Iterable[Any]:
         )
     found: Iterable[Any] = values
     return found
-
-
-def _seconds(name: str, value: Any) -> str:
-    if hasattr(value, "total_seconds"):
-        value = int(value.total_seconds())
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise LocalProtocolError(
-            f"{name} is a number of seconds, not {type(value).__name__}; nothing was "
-            "sent"
-        )
-    return str(value)
-
-
-def _moment(name: str, value: Any) -> str:
-    """Write a time by RFC 3339, in UTC and to the second."""
-    if isinstance(value, str):
-        return value
-    if not hasattr(value, "utcoffset") or value.utcoffset() is None:
-        raise LocalProtocolError(
-            f"{name} is a datetime with its time zone, or a text of RFC 3339, not "
-            f"{value!r}; nothing was sent"
-        )
-    from datetime import UTC  # only who says a time needs it
-
-    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
-
-
-def _instant(text: str) -> datetime:
-    """Return a moment that may be compared; a leap second counts as the one before."""
-    from datetime import UTC, datetime  # only who says a time needs it
-
-    text = text.upper()
-    if text[17:19] == "60":  # RFC 3339 has leap seconds, Python has none
-        text = f"{text[:17]}59{text[19:]}"
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:  # the 30th of February: before everything
-        return datetime.min.replace(tzinfo=UTC)
-
-
-def _no_such_day(text: str) -> str:
-    return "there is no such day" if _instant(text).year == 1 else ""
 
 
 def deliver_by(value: Any) -> DeliverBy | Parameter:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from smtpnb.protocol.commands import Command
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.line import line
-from smtpnb.protocol.parameters import xtext
+from smtpnb.protocol.xtext import xtext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

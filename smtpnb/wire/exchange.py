@@ -26,7 +26,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from smtpnb.protocol.content import BLOCK
 from smtpnb.protocol.errors import (
     ConnectionLost,
     DeadlineExceeded,
@@ -35,6 +34,7 @@ from smtpnb.protocol.errors import (
     SmtpError,
     TransportError,
 )
+from smtpnb.protocol.group import BLOCK
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Owed
 from smtpnb.protocol.transaction import ENDS, Transaction, is_421, refused

@@ -17,8 +17,8 @@ from smtpnb import (
     SmtpClient,
     State,
 )
-from smtpnb.protocol.parameters import plain
 from smtpnb.protocol.trust import xclient
+from smtpnb.protocol.xtext import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from smtpnb.protocol import content
 from smtpnb.protocol.content import (
-    BLOCK,
     END_OF_DATA,
     MAX_LINE,
     Encoder,
@@ -21,6 +20,7 @@ from smtpnb.protocol.content import (
     facts_of,
 )
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.group import BLOCK
 
 
 def encode(*pieces: bytes) -> bytes:

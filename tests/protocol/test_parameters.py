@@ -25,13 +25,11 @@ from smtpnb.protocol.parameters import (
     Orcpt,
     Parameter,
     Ret,
-    Xtext,
     objection_to,
     of_word,
     outside,
-    plain,
-    xtext,
 )
+from smtpnb.protocol.xtext import Xtext, plain, xtext
 
 AT = datetime(2014, 4, 3, 23, 1, 0, tzinfo=UTC)
 EAST = datetime(2014, 4, 4, 1, 1, 0, 999, tzinfo=timezone(timedelta(hours=2)))

@@ -36,10 +36,10 @@ from smtpnb.protocol.commands import (
     Vrfy,
 )
 from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
-from smtpnb.protocol.parameters import Xtext
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import TABLE, Session, State, may_answer, reply_class
 from smtpnb.protocol.trust import xclient, xforward
+from smtpnb.protocol.xtext import Xtext
 
 OFFERED = (
     b"250-server.example\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250-SIZE 99\r\n"

@@ -14,7 +14,7 @@ import pytest
 
 import smtpnb
 from smtpnb import MailObject, SmtpClient
-from smtpnb.protocol.content import BLOCK
+from smtpnb.protocol.group import BLOCK
 from tests.support.scripted import GREETING, Hear, Listen, Say, ScriptedServer, Swallow
 from tests.support.sink import Sink
 
