@@ -130,9 +130,16 @@ class Answer(Reply):
         return lines
 
     def _repr_html_(self) -> str:
-        parts = [_reply_html(self, self.meaning, f"{1000 * self.seconds:.0f} ms")]
-        if self.verb in ("ehlo", "lhlo") and self.ok:
+        shows_offer = self.verb in ("ehlo", "lhlo") and self.ok
+        lines = self.lines[:1] if shows_offer else self.lines
+        time = f"{1000 * self.seconds:.0f} ms"
+        parts = [_reply_html(self, self.meaning, time, lines)]
+        if shows_offer:
             parts.append(_offer_html(Capabilities.from_reply(self)))
+            said = "\n".join(for_html(line) for line in self.lines[1:])
+            if said:  # the table is our reading of it
+                words = "<summary>as it was said</summary>"
+                parts.append(f"<details>{words}<pre>{said}</pre></details>")
         if self.tls is not None:
             parts.append(_table(_escaped(tls_facts(self.tls))))
         if self.note:
@@ -218,8 +225,11 @@ class Sent(list["Delivery"]):
         return [f"... and {left} more"] if left > 0 else []
 
 
-def _reply_html(reply: Reply, meaning: str, time: str) -> str:
-    shown = "\n".join(for_html(line) for line in reply.lines)
+def _reply_html(
+    reply: Reply, meaning: str, time: str, lines: Iterable[str] | None = None
+) -> str:
+    lines = reply.lines if lines is None else lines
+    shown = "\n".join(for_html(line) for line in lines)
     colour = _COLOURS.get(reply.reply_class, RED)
     words = " &middot; ".join(filter(None, (for_html(meaning), time)))
     edge = "solid" if reply.ok else "double"

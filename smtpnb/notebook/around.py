@@ -89,4 +89,5 @@ def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
         target,
         follow=lambda: sessions.look(name) or client,
         sandbox=sessions.sandbox,
+        timeout=request.number("--timeout"),  # of %config
     )

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -73,6 +74,7 @@ PHASES: Final = ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "
 SANDBOX_WORDS: Final = ("stop", "inbox", "fault", "clear")
 TABLES: Final = ("events", "exchanges", "transactions", "sessions")
 ANY: Final = None
+WIDTH, NARROWEST = 79, 30  # characters of a line of help, and of its right column
 BARE: Final = "%%smtp"  # a cell that is a dialogue
 EXPAND: Final = Option("", "replace {expr} in the cell")
 
@@ -82,24 +84,25 @@ _MECHANISMS: Final = (
     *("xoauth2", "oauthbearer", "external", "anonymous"),
 )
 
+_BODIES: Final = ("7bit", "8bitmime", "binarymime")
 _OF_MAIL: Final = {
-    "--size": Option("OCTETS", "SIZE="),
-    "--body": Option("TYPE", "BODY=", ("7bit", "8bitmime", "binarymime")),
-    "--smtputf8": Option("", "SMTPUTF8, for non-ASCII addresses"),
-    "--ret": Option("WHAT", "RET=", ("full", "hdrs")),
-    "--envid": Option("ID", "ENVID=; becomes xtext"),
-    "--auth": Option("ADDRESS", "AUTH=; becomes xtext"),
-    "--by": Option("SECONDS;MODE", "BY=, such as 120;R (DELIVERBY)"),
-    "--holdfor": Option("S", "HOLDFOR= (FUTURERELEASE)"),
-    "--holduntil": Option("WHEN", "HOLDUNTIL=, such as 2027-01-31T08:00:00Z"),
-    "--mt-priority": Option("N", "MT-PRIORITY=, -9 to 9"),
-    "--requiretls": Option("", "REQUIRETLS"),
-    "--prdr": Option("", "PRDR"),
+    "--size": Option("OCTETS", "how long the message is (SIZE=)"),
+    "--body": Option("TYPE", "what octets it has (BODY=)", _BODIES),
+    "--smtputf8": Option("", "addresses or headers beyond ASCII (SMTPUTF8)"),
+    "--ret": Option("WHAT", "what a bounce brings back (RET=, DSN)", ("full", "hdrs")),
+    "--envid": Option("ID", "a name that a bounce repeats (ENVID=, DSN)"),
+    "--auth": Option("ADDRESS", "who submitted it (AUTH=)"),
+    "--by": Option("SECONDS;MODE", "deliver within: 120;R (BY=, DELIVERBY)"),
+    "--holdfor": Option("S", "keep it so long first (HOLDFOR=, FUTURERELEASE)"),
+    "--holduntil": Option("WHEN", "or until 2027-01-31T08:00:00Z (HOLDUNTIL=)"),
+    "--mt-priority": Option("N", "how urgent it is, -9 to 9 (MT-PRIORITY=)"),
+    "--requiretls": Option("", "TLS the whole way, or no delivery (REQUIRETLS)"),
+    "--prdr": Option("", "a reply for each recipient, after the message (PRDR)"),
 }
 _OF_RCPT: Final = {
-    "--notify": Option("WHEN", "NOTIFY=, such as success,failure"),
-    "--orcpt": Option("ADDRESS", "ORCPT=; becomes xtext"),
-    "--rrvs": Option("WHEN", "RRVS=, such as 2026-01-31T08:00:00Z;C"),
+    "--notify": Option("WHEN", "when to tell the sender: success,failure (NOTIFY=)"),
+    "--orcpt": Option("ADDRESS", "the address as it was first written (ORCPT=)"),
+    "--rrvs": Option("WHEN", "only if theirs since 2026-01-31T08:00:00Z;C (RRVS=)"),
 }
 _ATTRIBUTES: Final = "NAME=VALUE [ADDR=VALUE ...]"
 
@@ -299,6 +302,17 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
 }
 
+_HEAD: Final = """\
+%smtp [VAR <<] [@SESSION] COMMAND ... [--option VALUE] [;]
+%%smtp in the first line of a cell: below it the lines of a dialogue, C: and S:
+
+  VAR <<    keep the answer in a variable, and show nothing
+  @SESSION  another session than the current one; connect makes it
+  {expr}    the value of an expression of Python
+  ;         show nothing
+
+To begin: %smtp connect sandbox, then %smtp ehlo, %smtp mail FROM:<ann@a.example>,
+%smtp rcpt TO:<bob@b.example>, %smtp data, and %smtp alone says where you are."""
 _BARE: Final = Command("", "", options={"--expand": EXPAND}, without=("--background",))
 _FLAG: Final = True
 _PASTED: Final = re.compile(
@@ -466,9 +480,10 @@ def usage(command: str = "") -> str:
     """Return how a command is written, or all of them."""
     if not command:
         width = max(map(len, COMMANDS))
-        lines = [f"  {name:<{width}}  {row.help}" for name, row in COMMANDS.items()]
-        head = "%smtp [VAR <<] [@SESSION] COMMAND ... [--option VALUE] [;]"
-        return "\n".join([head, "", *lines, "", "%smtp COMMAND --help tells more."])
+        lines = [
+            _hanging(f"{name:<{width}}", row.help) for name, row in COMMANDS.items()
+        ]
+        return "\n".join([_HEAD, "", *lines, "", "%smtp COMMAND --help tells more."])
     row = COMMANDS[command]
     options = known_options(command)
     heads = {
@@ -479,6 +494,19 @@ def usage(command: str = "") -> str:
     lines = []
     for name, option in options.items():
         choices = f" ({' | '.join(option.choices)})" if option.choices else ""
-        lines.append(f"  {heads[name]:<{width}}  {option.help}{choices}")
+        lines.append(_hanging(f"{heads[name]:<{width}}", f"{option.help}{choices}"))
     head = " ".join(filter(None, ("%smtp", command, row.arguments)))
-    return "\n".join([head, f"  {row.help}", "", *lines])
+    return "\n".join([head, _hanging("", row.help), "", *lines])
+
+
+def _hanging(head: str, text: str) -> str:
+    """Return a head and a text beside it, all of whose lines begin below each other."""
+    before = f"  {head}  " if head else "  "
+    return textwrap.fill(
+        text,
+        max(WIDTH, len(before) + NARROWEST),
+        initial_indent=before,
+        subsequent_indent=" " * len(before),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

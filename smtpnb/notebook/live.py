@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.display import display, update_display
 
+from smtpnb.edges.text import for_html, for_terminal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -156,7 +158,8 @@ def painter(shell: Any) -> Callable[[str], None]:
 
 def as_page(text: str) -> dict[str, str]:
     """Return a line of ours as text and as HTML."""
-    return {"text/plain": text, "text/html": f"<em>{text}</em>" if text else ""}
+    html = f"<em>{for_html(text)}</em>" if text else ""
+    return {"text/plain": for_terminal(text), "text/html": html}
 
 
 def display_name() -> str:

@@ -121,10 +121,12 @@ class SmtpMagics(Magics):
         if cell is not None:
             _check_cell(request)
         name = request.session or self.sessions.current
-        is_first = request.command == "connect" and name not in self.sessions.targets
-        if is_first and self.host and not request.words:
+        is_first = name not in self.sessions.targets and not request.words
+        if self.host and is_first and request.command in ("connect", "panel"):
             request.words.append(Word(self.host))
         client = self._client(request)
+        if self.identity and client.identity is None:
+            client.identity = self.identity
         if self.timeout is not None:
             request.options.setdefault("--timeout", self.timeout)
         if cell is not None and request.command == "explain":
@@ -160,8 +162,6 @@ class SmtpMagics(Magics):
         name = request.session or self.sessions.current  # `use` may change it meanwhile
         check_free(self.sessions, name)
         request = request._replace(session=name)
-        if self.identity and client.identity is None:
-            client.identity = self.identity
         content = None if cell is None else self._content(request, cell)
         task = Task(self.sessions, client, request, content, wanted)
         if "--background" in request.options:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from IPython.core.error import UsageError
 
 from smtpnb.notebook import expect
 from smtpnb.notebook.commands import ACTIONS
-from smtpnb.notebook.grammar import COMMANDS, parse, usage
+from smtpnb.notebook.grammar import COMMANDS, NARROWEST, WIDTH, parse, usage
 from smtpnb.protocol.names import host_and_port
 from smtpnb.protocol.reply import Reply
 
@@ -98,3 +99,16 @@ def test_an_expectation_that_means_nothing_is_refused(expected: str) -> None:
 )
 def test_a_host_is_cut_from_its_port(text: str, host: str, port: int) -> None:
     assert host_and_port(text) == (host, port)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_has_a_hanging_indent(command: str) -> None:
+    lines = usage(command).split("\n\n")[-1 if command else -2].splitlines()
+    begun = 0
+    for line in lines:
+        text = line.strip()
+        if line.startswith("    "):  # goes on below the text, not below the name
+            assert len(line) - len(text) == begun, line
+        else:
+            begun = len(line) - len(re.split("  +", text, maxsplit=1)[1])
+        assert len(line) <= max(WIDTH, begun + NARROWEST)

@@ -94,3 +94,10 @@ def test_a_bar_stands_around_an_iterator_or_is_called() -> None:
             client.send_all(mails, on_delivery=bar)
         assert painted[-1].startswith("5 messages, ")
         assert painted[-1].endswith("5 accepted")
+
+
+def test_a_line_is_text_and_no_markup() -> None:
+    page = as_page("noop (session <b>\x1b[31m, at 10:00)")
+    assert "<b>" not in page["text/html"]
+    assert "\x1b" not in page["text/plain"]
+    assert as_page("") == {"text/plain": "", "text/html": ""}

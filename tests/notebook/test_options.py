@@ -196,3 +196,37 @@ def test_connect_switches_off_and_says_whose_client_it_is(
     for wrong in ("v3", "v1,192.0.2.1:1", "v1,a,b"):
         with pytest.raises(UsageError, match="--proxy is v1 or v2"):
             run(f"%smtp connect sandbox --proxy {wrong}")
+
+
+def test_settings_hold_for_a_cell_of_lines_and_for_the_panel(
+    run: Callable[[str], Any],
+) -> None:
+    port = run("%smtp sandbox").port
+    run("%config SmtpMagics.identity = 'me.example'")
+    run(f"%config SmtpMagics.host = '127.0.0.1:{port}'")
+    run("%config SmtpMagics.timeout = 0.2")
+    panel = run("%smtp panel")
+    panel.painter.stop()  # it was shown, and would look for changes
+    assert panel.address.value == f"127.0.0.1:{port}"
+    panel.identity.value = ""
+    panel.press("Connect", "EHLO")
+    assert "EHLO me.example" in panel.transcript.value
+    run("%smtp sandbox fault noop --stall;")
+    panel.press("NOOP")
+    assert "failed" in panel.status.value
+    panel.close()
+    run("%config SmtpMagics.timeout = None")
+    run("%smtp @other connect sandbox;")
+    assert "EHLO me.example" in _said_by(run, "%%smtp @other\nEHLO")
+    assert "EHLO me.example" in _said_by(run, "%smtp @other ehlo --background")
+    run("%config SmtpMagics.identity = None")
+    run("%config SmtpMagics.host = None")
+
+
+def _said_by(run: Callable[[str], Any], cell: str) -> str:
+    """The lines that a cell added to the transcript of the session other."""
+    before = len(str(run("%smtp @other transcript text")))
+    value = run(cell)
+    if hasattr(value, "result"):
+        value.result(10)
+    return str(run("%smtp @other transcript text"))[before:]

@@ -78,6 +78,7 @@ class Form:
     ca: str | None = None
     server_name: str | None = None
     identity: str | None = None
+    timeout: float | None = None
     user: str = ""
     secret: Secret | None = field(default=None, repr=False)
     mechanism: str = "auto"
@@ -154,16 +155,17 @@ def operation(client: SmtpClient, what: str, form: Form) -> Callable[[], Answer]
     }
     if what in special:
         return lambda: special[what](client, form)
+    limit = form.timeout
     plain: dict[str, Callable[[], Reply]] = {
-        "DATA": lambda: client.data(form.content),
-        "RSET": client.rset,
-        "NOOP": lambda: client.noop(form.argument),
-        "VRFY": lambda: client.vrfy(form.argument),
-        "EXPN": lambda: client.expn(form.argument),
-        "ETRN": lambda: client.etrn(form.argument),
-        "HELP": lambda: client.help(form.argument),
-        ".": client.end_data,
-        "QUIT": client.quit,
+        "DATA": lambda: client.data(form.content, timeout=limit),
+        "RSET": lambda: client.rset(timeout=limit),
+        "NOOP": lambda: client.noop(form.argument, timeout=limit),
+        "VRFY": lambda: client.vrfy(form.argument, timeout=limit),
+        "EXPN": lambda: client.expn(form.argument, timeout=limit),
+        "ETRN": lambda: client.etrn(form.argument, timeout=limit),
+        "HELP": lambda: client.help(form.argument, timeout=limit),
+        ".": lambda: client.end_data(timeout=limit),
+        "QUIT": lambda: client.quit(timeout=limit),
     }
     return lambda: _answered(client, plain[what]())
 
@@ -192,9 +194,9 @@ def _trust(form: Form) -> dict[str, Any]:
 
 def _connect(client: SmtpClient, form: Form) -> Answer:
     if callable(form.target):
-        return _answer(client.connect(form.target()))
+        return _answer(client.connect(form.target(), timeout=form.timeout))
     if not isinstance(form.target, str):
-        return _answer(client.connect(form.target))
+        return _answer(client.connect(form.target, timeout=form.timeout))
     try:
         host, settings = place(form.target)
     except UsageError as error:
@@ -202,20 +204,20 @@ def _connect(client: SmtpClient, form: Form) -> Answer:
     trust = _trust(form)
     if not form.implicit_tls:
         trust.pop("server_hostname", None)  # STARTTLS will want it
-    tls = form.implicit_tls
-    return _answer(client.connect(host, **settings, implicit_tls=tls, **trust))
+    settings |= {"implicit_tls": form.implicit_tls, "timeout": form.timeout}
+    return _answer(client.connect(host, **settings, **trust))
 
 
 def _ehlo(client: SmtpClient, form: Form) -> Answer:
-    return _greeted(client, client.ehlo(form.identity))
+    return _greeted(client, client.ehlo(form.identity, timeout=form.timeout))
 
 
 def _helo(client: SmtpClient, form: Form) -> Answer:
-    return _greeted(client, client.helo(form.identity))
+    return _greeted(client, client.helo(form.identity, timeout=form.timeout))
 
 
 def _lhlo(client: SmtpClient, form: Form) -> Answer:
-    return _greeted(client, client.lhlo(form.identity))
+    return _greeted(client, client.lhlo(form.identity, timeout=form.timeout))
 
 
 def _greeted(client: SmtpClient, reply: Reply) -> Answer:
@@ -224,7 +226,7 @@ def _greeted(client: SmtpClient, reply: Reply) -> Answer:
 
 
 def _starttls(client: SmtpClient, form: Form) -> Answer:
-    reply = client.starttls(**_trust(form))
+    reply = client.starttls(**_trust(form), timeout=form.timeout)
     facts = client.tls
     if facts is None:
         return _answer(reply)
@@ -236,18 +238,23 @@ def _starttls(client: SmtpClient, form: Form) -> Answer:
 def _auth(client: SmtpClient, form: Form) -> Answer:
     # An empty box is no password; EXTERNAL and the like need none.
     password = form.secret or None
-    return _answer(client.auth(form.mechanism, form.user, password))
+    reply = client.auth(form.mechanism, form.user, password, timeout=form.timeout)
+    return _answer(reply)
 
 
 def _mail(client: SmtpClient, form: Form) -> Answer:
-    reply = client.mail_from(form.sender, parameters=form.sender_parameters)
+    reply = client.mail_from(
+        form.sender, parameters=form.sender_parameters, timeout=form.timeout
+    )
     return _answer(reply)
 
 
 def _rcpt(client: SmtpClient, form: Form) -> Answer:
     said = []
     for path in form.recipients:
-        reply = client.rcpt_to(path, parameters=form.recipient_parameters)
+        reply = client.rcpt_to(
+            path, parameters=form.recipient_parameters, timeout=form.timeout
+        )
         said.append((path, reply))
         if client.state is State.CLOSING:
             break
@@ -262,7 +269,8 @@ def _bdat(client: SmtpClient, form: Form) -> Answer:
     content = form.content
     if not isinstance(content, (str, bytes)):
         raise TypeError("BDAT sends what stands in the box, or octets; not a stream")
-    return _answered(client, client.bdat(with_crlf(content), last=True))
+    reply = client.bdat(with_crlf(content), last=True, timeout=form.timeout)
+    return _answered(client, reply)
 
 
 def _send(client: SmtpClient, form: Form) -> Answer:
@@ -271,6 +279,7 @@ def _send(client: SmtpClient, form: Form) -> Answer:
         form.sender,
         form.recipients,
         parameters=form.sender_parameters,
+        timeout=form.timeout,
     )
     return Answer(delivery.outcome == "accepted", _fate(delivery))
 
@@ -295,7 +304,7 @@ def _raw(client: SmtpClient, form: Form) -> Answer:
     if client.state is State.AUTH and form.raw != "*":
         raise ValueError("a response to AUTH is a secret, and a raw line is recorded")
     content = client.state is State.DATA and form.raw != "."
-    client.raw(form.raw.encode() + b"\r\n")
+    client.raw(form.raw.encode() + b"\r\n", timeout=form.timeout)
     if content:
         return Answer(ok=True, text="the line left; no reply is due before the end")
-    return _answer(client.read_reply())
+    return _answer(client.read_reply(timeout=form.timeout))

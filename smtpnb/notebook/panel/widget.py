@@ -56,6 +56,7 @@ class Panel(Controls, w.VBox):
             panel`) whose client may become another one. It is asked ten times a second.
         sandbox: Returns the sandbox that is meant by the word in the address bar; None
             for one of the panel's own, which ends with it.
+        timeout: Seconds for each command; None for the client's own limits.
 
     Attributes:
         worker: What runs the operations.
@@ -75,7 +76,9 @@ class Panel(Controls, w.VBox):
         *,
         follow: Callable[[], SmtpClient] | None = None,
         sandbox: Callable[[], Target] | None = None,
+        timeout: float | None = None,
     ) -> None:
+        self._timeout = timeout
         self._sandbox = sandbox or self._own_sandbox
         self._own: Sandbox | None = None
         self._follow = follow
@@ -165,6 +168,7 @@ class Panel(Controls, w.VBox):
         target = self._target if named else address
         return actions.Form(
             target=self._sandbox if target == "sandbox" else target,
+            timeout=self._timeout,
             implicit_tls=self.tls_mode.value == IMPLICIT,
             verify=self.verify.value or None,
             ca=self.ca.value.strip() or None,
