@@ -13,15 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from smtpnb.edges.colours import AMBER, BLUE, GREEN
+from smtpnb.edges.stopping import Stopping
 from smtpnb.edges.text import for_html
 from smtpnb.notebook.exercises import ACCOUNT, EXERCISES, Books
 from smtpnb.notebook.render import MONO, ink
 from smtpnb.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from smtpnb.notebook.exercises import Exercise
 
 
@@ -56,7 +54,7 @@ class Card:
         )
 
 
-class Course:
+class Course(Stopping):
     """Ten exercises, a server to do them with, and its books to judge them by.
 
     Attributes:
@@ -148,17 +146,6 @@ class Course:
     def stop(self) -> None:
         """End the server."""
         self.sandbox.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def _exercise(number: Any) -> Exercise:

@@ -15,13 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 from smtpnb.edges.text import for_terminal
 from smtpnb.sandbox.faults import Fault
-from smtpnb.sandbox.server import TLS_MODES, Sandbox
+from smtpnb.sandbox.server import PROTOCOLS, TLS_MODES, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KINDS = {"reply": str, "delay": float, "drip": float, "times": int}
 _KINDS["probability"] = float
+# Options that are an argument of `Sandbox` by the same name.
+_SAME = (
+    *("port", "unix", "tls", "protocol", "prdr", "size", "seed"),
+    *("proxy_protocol", "auth_without_tls"),
+)
+# Those that may be said more than once: the argument, and what it is.
+_REPEATED = {
+    "mechanism": ("mechanisms", "speak this one with AUTH"),
+    "extension": ("extensions", "a line for EHLO, such as 'LIMITS RCPTMAX=3'"),
+    "without": ("without", "a keyword not to announce, such as DSN"),
+}
 _FLAGS = ("drop", "eight_bit", "stall")
 
 
@@ -60,7 +71,21 @@ def _parser() -> argparse.ArgumentParser:
         description="A local SMTP server that can misbehave on purpose.",
     )
     parser.add_argument("--port", type=int, default=0, help="default: any free one")
+    parser.add_argument("--unix", metavar="PATH", help="a unix socket, and no port")
     parser.add_argument("--tls", choices=TLS_MODES, default="starttls")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="smtp")
+    parser.add_argument("--prdr", action="store_true", help="announce PRDR")
+    parser.add_argument("--size", type=int, help="the largest message, in octets")
+    parser.add_argument(
+        "--proxy-protocol", action="store_true", help="read a PROXY header first"
+    )
+    for option, (name, words) in _REPEATED.items():
+        told = f"{words}; may be said again"
+        parser.add_argument(f"--{option}", action="append", dest=name, help=told)
+    parser.add_argument(
+        "--auth-without-tls", action="store_true", help="offer AUTH in clear as well"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of --fault probability=")
     parser.add_argument("--user", help="offer AUTH to this user")
     parser.add_argument(
         "--password-env", metavar="VAR", help="the variable with the user's password"
@@ -86,7 +111,7 @@ def _start(arguments: Sequence[str] | None) -> Sandbox:
     auth = {options.user: os.environ[options.password_env]} if options.user else None
     try:
         faults = [read_fault(words) for words in options.fault]
-        sandbox = Sandbox(tls=options.tls, auth=auth, faults=faults, port=options.port)
+        sandbox = Sandbox(auth=auth, faults=faults, **_settings(options))
     except (OSError, ValueError, OverflowError) as error:
         parser.error(str(error))
     if options.ca_file:
@@ -96,6 +121,13 @@ def _start(arguments: Sequence[str] | None) -> Sandbox:
             sandbox.stop()
             parser.error(str(error))
     return sandbox
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said, by the names of the arguments of `Sandbox`."""
+    names = (*_SAME, *(name for name, _ in _REPEATED.values()))
+    said = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _print(line: str) -> None:
@@ -114,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     with _start(arguments) as sandbox:
         try:
-            _print(f"{sandbox.host}:{sandbox.port}")
+            _print(sandbox.address)
             n = 0
             while True:
                 n += 1

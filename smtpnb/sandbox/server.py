@@ -15,8 +15,9 @@ import socket
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from smtpnb.edges.stopping import Stopping
 from smtpnb.sandbox.accounts import Accounts
 from smtpnb.sandbox.certificates import issue
 from smtpnb.sandbox.dialogue import Setup
@@ -28,14 +29,15 @@ from smtpnb.wire.binding import end_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from types import TracebackType
-    from typing import Self
 
     import pandas as pd
 
     from smtpnb.sandbox.connection import Connection
     from smtpnb.sandbox.inbox import Message
 
+_Running: TypeAlias = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+Protocol = Literal["smtp", "lmtp"]
+PROTOCOLS: tuple[Protocol, ...] = ("smtp", "lmtp")
 Tls = Literal["none", "starttls", "implicit"]
 TLS_MODES: tuple[Tls, ...] = ("none", "starttls", "implicit")
 HOST = "127.0.0.1"
@@ -58,7 +60,7 @@ def _listener(path: Path | None, port: int) -> socket.socket:
     return listener
 
 
-class Sandbox:
+class Sandbox(Stopping):
     """A local SMTP server with an inbox; it runs from construction until `stop`.
 
     It announces and serves PIPELINING, SIZE, 8BITMIME, SMTPUTF8, CHUNKING, BINARYMIME,
@@ -112,7 +114,7 @@ class Sandbox:
         seed: int = 0,
         port: int = 0,
         size: int = 32 * _MIB,
-        protocol: Literal["smtp", "lmtp"] = "smtp",
+        protocol: Protocol = "smtp",
         unix: str | Path | None = None,
         prdr: bool = False,
         extensions: Iterable[str] = (),
@@ -120,17 +122,15 @@ class Sandbox:
         urls: Mapping[str, bytes] | None = None,
         proxy_protocol: bool = False,
     ) -> None:
-        if proxy_protocol and tls == "implicit":
-            raise ValueError("Ahead of implicit TLS no PROXY header is read.")
-        if protocol not in ("smtp", "lmtp"):
-            raise ValueError(f"protocol is smtp or lmtp, not {protocol!r}.")
-        if prdr and protocol == "lmtp":
-            raise ValueError("LMTP answers each recipient anyway: no PRDR there.")
-        if tls not in TLS_MODES:
-            raise ValueError(f"tls is one of {', '.join(TLS_MODES)}, not {tls!r}.")
-        if size < 1:
-            raise ValueError(f"size is in octets, 1 or more, not {size!r}.")
-        spoken = _checked(mechanisms)
+        for wrong, why in (
+            (proxy_protocol and tls == "implicit", "no PROXY ahead of implicit TLS"),
+            (protocol not in PROTOCOLS, f"protocol is smtp or lmtp, not {protocol!r}"),
+            (prdr and protocol == "lmtp", "LMTP answers each recipient: no PRDR there"),
+            (tls not in TLS_MODES, f"tls is {' or '.join(TLS_MODES)}, not {tls!r}"),
+            (size < 1, f"size is in octets, 1 or more, not {size!r}"),
+        ):
+            if wrong:
+                raise ValueError(f"{why}.")
         context, self.ca, binding = None, "", b""
         if tls != "none":
             context, self.ca, leaf = issue(HOSTNAME)
@@ -143,7 +143,7 @@ class Sandbox:
             implicit_tls=tls == "implicit",
             accounts=Accounts(auth or {}),
             auth_without_tls=auth_without_tls,
-            mechanisms=spoken,
+            mechanisms=_checked(mechanisms),
             binding=binding,
             faults=FaultBook(tuple(faults), seed),
             lmtp=protocol == "lmtp",
@@ -152,15 +152,16 @@ class Sandbox:
             urls=dict(urls or {}),
             proxied=proxy_protocol,
         )
-        self.protocol: Literal["smtp", "lmtp"] = protocol
+        self.protocol: Protocol = protocol
         self._path = None if unix is None else Path(unix).absolute()
         self._listener = _listener(self._path, port)
         self.host: str = HOST if self._path is None else f"unix:{self._path}"
         self.port: int = 0 if self._path else self._listener.getsockname()[1]
         self._connections: set[Connection] = set()
-        self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = (
-            Future()
-        )
+        self._running: Future[_Running] = Future()
+        self._begin()
+
+    def _begin(self) -> None:
         self._stopping = threading.Lock()
         self._thread: threading.Thread | None = threading.Thread(
             target=self._run,
@@ -209,21 +210,10 @@ class Sandbox:
                 self._path.unlink(missing_ok=True)
         atexit.unregister(self.stop)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
     def __repr__(self) -> str:
         messages = len(self._setup.inbox)
         words = [
-            self.host if self._path else f"{self.host}:{self.port}",
+            self.address,
             *(["lmtp"] if self._setup.lmtp else []),
             self._tls,
             *(["auth"] if self._setup.accounts else []),
@@ -231,6 +221,11 @@ class Sandbox:
             *([] if self._thread else ["stopped"]),
         ]
         return f"<Sandbox {' '.join(words)}>"
+
+    @property
+    def address(self) -> str:
+        """What names it to a client: HOST:PORT, or unix:/PATH."""
+        return self.host if self._path else f"{self.host}:{self.port}"
 
     @property
     def implicit_tls(self) -> bool:

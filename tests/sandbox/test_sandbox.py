@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import smtplib
 import socket
 import subprocess
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,8 +23,12 @@ from smtpnb import (
     SmtpClient,
     TlsError,
 )
+from smtpnb.sandbox.__main__ import _parser, _start
 from tests.support.leaks import no_leaks
 from tests.support.patience import AT_ONCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MESSAGE = "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n\r\nhello\r\n"
 
@@ -294,6 +300,33 @@ def test_its_certificate_is_trusted_by_nobody_else() -> None:
         client.ehlo()
         with pytest.raises(TlsError):
             client.starttls()
+
+
+def test_the_program_has_an_option_for_every_argument(tmp_path: Path) -> None:
+    options = vars(_parser().parse_args([]))
+    by_another_way = {"auth": "user", "faults": "fault", "urls": None}  # octets
+    for name in inspect.signature(Sandbox).parameters:
+        assert by_another_way.get(name, name) in {*options, None}, name
+    words = f"--unix {tmp_path}/s --protocol lmtp --size 9 --without DSN --tls none"
+    words += " --extension X-OWN"
+    with _start(words.split()) as sandbox, SmtpClient() as client:
+        assert sandbox.address == f"unix:{tmp_path}/s"
+        client.connect(sandbox)
+        assert client.lhlo().ok
+        offered = client.capabilities
+        assert (offered["SIZE"], "DSN" in offered, "X-OWN" in offered) == (
+            *(("9",), False, True),
+        )
+    with _start(["--mechanism", "plain", "--mechanism", "external"]) as sandbox:
+        assert sandbox.address.startswith("127.0.0.1:")
+
+
+def test_the_program_tells_what_does_not_go_together(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        _start(["--prdr", "--protocol", "lmtp"])
+    assert "no PRDR there" in capsys.readouterr().err
 
 
 def test_it_runs_as_a_program_until_it_is_told_to_stop() -> None:
