@@ -8,6 +8,7 @@ is there for what is wrong.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
@@ -74,15 +75,10 @@ def plot_lint(
         style.nothing_to_show(ax, "; ".join(["nothing was found wrong", *asked]))
         return style.figure_of(ax)
     sentences = _sentences(findings) if len(names) == 1 else {}
-    for y, rule in enumerate(wrong):
-        for x, name in enumerate(names):
-            verdict = worst.get((rule, name), _NOT_ASKED)
-            colour = getattr(pen, _COLOURS[verdict])
-            ax.broken_barh([(x - 0.495, 0.99)], (y - 0.48, 0.96), facecolors=colour)
-            words = f"{verdict}  {sentences[rule]}" if sentences else verdict
-            cell = style.in_cell(ax, x, y, words, colour)
-            if sentences:
-                cell.set(x=x - 0.485, ha="left")
+    for (y, rule), (x, name) in product(enumerate(wrong), enumerate(names)):
+        verdict = worst.get((rule, name), _NOT_ASKED)
+        colour = getattr(pen, _COLOURS[verdict])
+        _draw_cell(ax, (x, y), verdict, colour, sentences.get(rule, ""))
     rfc = dict(zip(findings["rule"], findings["rfc"], strict=True))
     style.name_rows(ax, [f"{rule}   {rfc[rule]}" for rule in wrong])
     style.name_columns(ax, names, 24, rotation=0 if len(names) < 6 else 30)
@@ -98,6 +94,19 @@ def plot_lint(
         said.append(f"{_NOT_ASKED}: the question did not come up")
     style.remark(ax, note(said))
     return style.figure_of(ax)
+
+
+def _draw_cell(
+    ax: Axes, at: tuple[int, int], verdict: str, colour: str, sentence: str
+) -> None:
+    """Draw a verdict in its colour; a sentence of it goes from the left."""
+    x, y = at
+    ax.broken_barh([(x - 0.495, 0.99)], (y - 0.48, 0.96), facecolors=colour)
+    if sentence:
+        cell = style.in_cell(ax, x, y, f"{verdict}  {sentence}", colour)
+        cell.set(x=x - 0.485, ha="left")
+    else:
+        style.in_cell(ax, x, y, verdict, colour)
 
 
 def _answer(given: Source) -> pd.DataFrame:

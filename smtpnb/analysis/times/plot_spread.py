@@ -16,7 +16,7 @@ from smtpnb.analysis.times.spread import latency_by_hour, latency_ecdf
 from smtpnb.transcript.schema import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -65,10 +65,22 @@ def plot_latency_ecdf(
         return style.figure_of(ax)
     if len(shown) == len(named):
         shown.sort(key=lambda name: STEPS.index(name) if name in STEPS else len(STEPS))
-    labelled = cut_apart(shown, 34)
+    _draw(ax, pen, {name: named[name] for name in shown})
+    ax.set_ylim(0, 103)
+    ax.set_ylabel("% answered", fontsize=9)
+    style.bare(ax, grid="both")
+    style.log_ms(ax)
+    few = len(shown) < len(named)
+    rest = f"the {len(shown)} slowest of {len(named):,}" if few else ""
+    style.remark(ax, note([rest, "time until the reply was complete (logarithmic)"]))
+    return style.figure_of(ax)
+
+
+def _draw(ax: Axes, pen: Palette, curves: Mapping[str, pd.DataFrame]) -> None:
+    """Draw curves by name, and their legend beside them."""
     colours = _line_colours(pen)
-    for at, (name, label) in enumerate(zip(shown, labelled, strict=True)):
-        curve = named[name]
+    labelled = zip(curves.values(), cut_apart([*curves], 34), strict=True)
+    for at, (curve, label) in enumerate(labelled):
         ms = curve["ms"].clip(lower=style.LEAST_MS).tolist()
         share = (curve["share"] * 100).tolist()
         ax.step(
@@ -80,10 +92,6 @@ def plot_latency_ecdf(
             linewidth=1.6,
             label=style.short(f"{label}  n={int(curve['n'].iloc[0]):,}", 60),
         )
-    ax.set_ylim(0, 103)
-    ax.set_ylabel("% answered", fontsize=9)
-    style.bare(ax, grid="both")
-    style.log_ms(ax)
     legend = ax.legend(
         loc="center left",
         bbox_to_anchor=(1.0, 0.5),
@@ -93,10 +101,6 @@ def plot_latency_ecdf(
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
-    few = len(shown) < len(named)
-    rest = f"the {len(shown)} slowest of {len(named):,}" if few else ""
-    style.remark(ax, note([rest, "time until the reply was complete (logarithmic)"]))
-    return style.figure_of(ax)
 
 
 def _line_colours(pen: Palette) -> list[str]:
