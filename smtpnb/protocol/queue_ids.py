@@ -14,13 +14,16 @@ from typing import Final
 # RFC 2034: a status code before the text is no name.
 _ENHANCED: Final = r"\A[245]\.[0-9]{1,3}\.[0-9]{1,3}(?:\s+|\Z)"
 
+# A full stop behind it ends the sentence.
+_NAME: Final = r"\w(?:[\w.-]*\w)?"
+
 _QUEUE_IDS: Final = (
     # Postfix and many others; Yandex names its host before it
-    re.compile(r"\bqueued (?:on \S{1,255} )?as <?(\w[\w.-]*)", re.IGNORECASE),
+    re.compile(rf"\bqueued (?:on \S{{1,255}} )?as <?({_NAME})", re.IGNORECASE),
     re.compile(r"\bMessage Queued \((\w[\w.-]+)\)"),  # Haraka
     re.compile(r"\A<[^>]{1,256}> (\S{1,80}) Saved\b"),  # Dovecot's LMTP
-    re.compile(r"\bqueued with id (\w[\w.-]*)", re.IGNORECASE),  # Stalwart
-    re.compile(r"\bids?=(\w[\w.-]*)"),  # Exim, KumoMTA
+    re.compile(rf"\bqueued with id ({_NAME})", re.IGNORECASE),  # Stalwart
+    re.compile(rf"\bids?=({_NAME})"),  # Exim, KumoMTA
     re.compile(r"\[InternalId=(\d+)"),  # Exchange
     re.compile(  # Sendmail; bounded, as a reply may be 64 KiB without a space
         r"(?<!\S)(\S{1,80}) Message accepted for delivery", re.IGNORECASE

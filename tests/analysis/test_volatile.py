@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from smtpnb.analysis.compare.volatile import VOLATILE, Names, Volatile, names_of, settle
+from smtpnb.protocol.queue_ids import queue_id
 from smtpnb.transcript import events
+from tests.protocol.test_queue_ids import TEXTS
 from tests.transcript.logs import Log, plain
 
 HOST = Names(hosts=frozenset({"mx.example.org"}), clients=frozenset({"client.test"}))
@@ -22,6 +24,13 @@ def test_what_changes_from_one_reply_to_the_next_is_settled(
     text: str, settled: str
 ) -> None:
     assert settle(text, HOST) == settled
+
+
+@pytest.mark.parametrize("text", [text for _, text, name in TEXTS if name])
+def test_a_queue_id_that_the_tables_know_is_settled(text: str) -> None:
+    name = queue_id(text)
+    assert name
+    assert name not in settle(text)
 
 
 def test_each_server_of_the_tables_has_a_real_reply() -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from smtpnb import Transcript
-from smtpnb.protocol.queue_ids import queue_id
 from smtpnb.transcript import events, schema, tables
 from tests.transcript import logs
 
@@ -212,28 +211,3 @@ def test_every_column_is_described() -> None:
     described = schema.dictionary()
     assert described["meaning"].str.len().min() > 0
     assert list(described["table"].unique()) == [*schema.TABLES]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2.0.0 Ok: queued as 4Xa1b2c3d4", "4Xa1b2c3d4"),
-        ("Ok: queued on mail.example.net as 1732-abcDEF", "1732-abcDEF"),
-        (
-            "Message Queued (5F1E2D3C-4AAA-0123456789AB.1)",
-            "5F1E2D3C-4AAA-0123456789AB.1",
-        ),
-        ("2.0.0 Message queued with id 1f2e3d", "1f2e3d"),
-        ("OK id=1tAbCd-000000001Xy-2Zab", "1tAbCd-000000001Xy-2Zab"),
-        ("OK ids=0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef"),
-        ("2.0.0 OK: queued ABCDEFGHIJKLMNOP23456723", "ABCDEFGHIJKLMNOP23456723"),
-        ("Ok 010001abcdef0123-01234567-000000", "010001abcdef0123-01234567-000000"),
-        ("2.6.0 <a@example.net> [InternalId=42] Queued mail", "42"),
-        ("2.0.0 1a2b3c4d Message accepted for delivery", "1a2b3c4d"),
-        ("Ok", None),
-        ("OK: queued as.", None),
-        ("2.0.0 Message queued for delivery.", None),
-    ],
-)
-def test_the_servers_name_for_a_message(text: str, expected: str | None) -> None:
-    assert queue_id(text) == expected

@@ -3,7 +3,8 @@
 Two dialogues are compared by what their servers mean, so whatever changes from one
 message, connection or machine to the next is replaced by a word for it: "queued as
 E056A284323" becomes "queued as {queue id}". The tables hold what Postfix, Exim,
-Dovecot, Sendmail, Exchange, Gmail, qmail and Amazon SES write.
+Dovecot, Sendmail, Exchange, Gmail, qmail, Amazon SES, Stalwart, KumoMTA and go-smtp
+write; whatever `queue_ids` finds in their texts is settled here.
 
 Names of hosts are replaced only if the dialogue itself says whose they are (`Names`):
 "blocked using zen.example" names a list, and that difference is what one looks for.
@@ -69,7 +70,14 @@ VOLATILE: Final = (
         "{date} {session id} - gsmtp",
     ),
     _v("Gmail", _START + r"[\w-]{1,80}\.\d{1,5} - gsmtp", "{session id} - gsmtp"),
-    _v("Postfix", r"\bqueued as <?[\w.-]{1,80}>?", "queued as {queue id}"),
+    _v(
+        "Postfix",
+        r"\bqueued (on \S{1,255} )?as <?[\w.-]{1,80}>?",
+        r"queued \1as {queue id}",
+    ),
+    _v("Stalwart", r"\bqueued with id \w{1,80}", "queued with id {queue id}"),
+    _v("KumoMTA", r"\bids=\w{32}\b", "ids={queue id}"),
+    _v("go-smtp", r"\bOK: queued [A-Z2-7]{20,64}\Z", "OK: queued {queue id}"),
     _v("Exim", r"\bid=\w{6}-\w{6,11}-\w{2,4}\b", "id={queue id}"),
     _v(
         "Sendmail",
