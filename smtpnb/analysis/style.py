@@ -168,38 +168,41 @@ def took(ms: float) -> str:
 
 def beside_bar(ax: Axes, x: float, y: float, text: str, *, size: float = 8) -> Text:
     """Write a value to the right of the end (x, y) of a horizontal bar."""
-    return ax.annotate(
-        drawable(text),
-        (x, y),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=size,
-        color=palette_on(ax).ink,
-        parse_math=False,
-    )
+    return _at_end(ax, (x, y), text, size, away=(4, 0), ha="left")
 
 
 def above_bar(ax: Axes, x: float, y: float, text: str, *, size: float = 8) -> Text:
     """Write a value above the end (x, y) of a vertical bar or a point."""
-    return ax.annotate(
-        drawable(text),
-        (x, y),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=size,
-        color=palette_on(ax).ink,
-        parse_math=False,
-    )
+    return _at_end(ax, (x, y), text, size, away=(0, 3), va="bottom")
 
 
 def before_bar(ax: Axes, x: float, y: float, text: str, *, size: float = 8) -> Text:
     """Write a value to the left of the beginning (x, y) of a horizontal bar."""
-    written = beside_bar(ax, x, y, text, size=size)
-    written.set(position=(-5, 0), ha="right")
-    return written
+    return _at_end(ax, (x, y), text, size, away=(-5, 0), ha="right")
+
+
+def _at_end(
+    ax: Axes,
+    end: tuple[float, float],
+    text: str,
+    size: float,
+    *,
+    away: tuple[float, float],
+    ha: str = "center",
+    va: str = "center",
+) -> Text:
+    """Write a value so many points away from the end of a bar."""
+    return ax.annotate(
+        drawable(text),
+        end,
+        xytext=away,
+        textcoords="offset points",
+        ha=ha,
+        va=va,
+        fontsize=size,
+        color=palette_on(ax).ink,
+        parse_math=False,
+    )
 
 
 def in_cell(
