@@ -23,6 +23,7 @@ from smtpnb.analysis import (
     compare,
     explain,
     latency,
+    latency_ecdf,
     lint,
     reply_codes,
     report,
@@ -33,6 +34,7 @@ from smtpnb.analysis import (
     tls_posture,
     waterfall,
 )
+from smtpnb.analysis.required import LacksColumns
 from smtpnb.transcript import Excerpt, tables
 from tests.transcript.test_door import HOLDERS
 
@@ -328,3 +330,20 @@ def test_whoever_holds_the_events_is_told_the_same(
             pd.testing.assert_frame_equal(pd.DataFrame(here), pd.DataFrame(there))
         else:
             assert here == there
+
+
+@pytest.mark.parametrize("by", ["host", "step", ["host", "port"]], ids=str)
+@pytest.mark.parametrize("question", [latency, latency_ecdf, reply_codes])
+def test_one_column_or_several_to_group_by(
+    transcript: Transcript, question: Any, by: str | list[str]
+) -> None:
+    names = [by] if isinstance(by, str) else by
+    assert [*question(transcript, by=by).columns][: len(names)] == names
+    with pytest.raises(LacksColumns, match="no column weather"):
+        question(transcript, by="weather")
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, latency_ecdf, waterfall])
+def test_another_table_is_refused_in_words(question: Any) -> None:
+    with pytest.raises(ValueError, match=r"no column|nor a column|none of"):
+        question(pd.DataFrame({"weather": ["fair"]}))

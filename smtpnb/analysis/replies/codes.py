@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from smtpnb.analysis.hosts.endpoints import keys_of
 from smtpnb.analysis.inputs import table_of
 from smtpnb.analysis.replies.status import status_meaning
+from smtpnb.analysis.required import required
 from smtpnb.transcript.tables import plain
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from smtpnb.analysis.inputs import Source
 
 _NO_REPLY: Final = "no reply"
+_COUNTED: Final = ("host", "ts", "latency_ms", "text")
 FIGURES: Final = (
     "class",
     "meaning",
@@ -32,12 +35,12 @@ FIGURES: Final = (
 )
 
 
-def reply_codes(source: Source, *, by: Sequence[str] = ("step",)) -> pd.DataFrame:
+def reply_codes(source: Source, *, by: str | Sequence[str] = "step") -> pd.DataFrame:
     """Count the replies by step (or other columns), code and enhanced status code.
 
     Args:
         source: A transcript, or a frame with the columns of `exchanges()`.
-        by: The columns of exchanges to count by.
+        by: The column or columns of exchanges to count by.
 
     Returns:
         One row for each combination that occurred, in order of first appearance:
@@ -51,11 +54,12 @@ def reply_codes(source: Source, *, by: Sequence[str] = ("step",)) -> pd.DataFram
     Raises:
         KeyError: The frame lacks a column.
     """
-    exchanges = table_of(source, "exchanges")
+    by = keys_of(by)
     keys = [*by, "code", "enhanced"]
+    exchanges = required(table_of(source, "exchanges"), (*keys, *_COUNTED))
     # Under names of their own, for a column may be counted by and counted.
     counted = exchanges[keys].copy(deep=False)
-    for name in ("host", "ts", "latency_ms", "text"):
+    for name in _COUNTED:
         counted[f"_{name}"] = exchanges[name]
     groups = counted.groupby(keys, dropna=False, observed=True, sort=False)
     table = groups.agg(
@@ -66,7 +70,7 @@ def reply_codes(source: Source, *, by: Sequence[str] = ("step",)) -> pd.DataFram
         latency_ms=("_latency_ms", "median"),
         example_text=("_text", "first"),
     ).reset_index()
-    of_same = table.groupby([*by], dropna=False, observed=True)["n"]
+    of_same = table.groupby(by, dropna=False, observed=True)["n"]
     table["share"] = table["n"] / of_same.transform("sum")
     codes = (plain(table[name]) for name in ("code", "enhanced"))
     meanings = [_meaning(*pair) for pair in zip(*codes, strict=True)]

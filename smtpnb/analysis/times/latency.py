@@ -78,7 +78,7 @@ def latency(
         frame = _phases(frame, keys)
     elif "pipelined" not in keys:
         keys.append("pipelined")
-    return _percentiles(required(frame, (*keys, "latency_ms")), keys, q)
+    return _percentiles(required(frame, (*keys, "latency_ms", "timed_out")), keys, q)
 
 
 def _percentiles(
