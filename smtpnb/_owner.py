@@ -146,7 +146,7 @@ class Owner:
     ) -> Reply:
         octets = engine.prepared(command)
         driver = self.driver(shield)
-        fd = engine.quiet_fd
+        fd = -1 if command.verb == "QUIT" else engine.quiet_fd  # it closes as well
         if fd < 0 or not driver.is_plain or not driver.quiet(fd):
             return driver.run(engine.converse(command, octets, limit), shield)
         try:

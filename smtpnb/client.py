@@ -393,7 +393,7 @@ class SmtpClient(ExtensionVerbs, ContentVerbs, WholeMessages):
             >>> client.state.name
             'CLOSED'
         """
-        return self._run("quit", self._connected().quit(limit_of(timeout)))
+        return self._execute(commands.Quit(), timeout)
 
     def command(
         self, verb: str, argument: str = "", *, timeout: float | None = None
@@ -475,8 +475,6 @@ class SmtpClient(ExtensionVerbs, ContentVerbs, WholeMessages):
                 return self._starttls(engine, self._trust, name, None)
             case commands.EndOfData():
                 return self._content().end(None)
-            case commands.Quit():
-                return engine.quit(None)
         return engine.execute(said)
 
     def pipeline(self, *, timeout: float | None = None) -> Pipeline:

@@ -111,10 +111,14 @@ class Control(NamedTuple):
         )
 
     @property
+    def last_phase(self) -> str | None:
+        """The phase that is the last, however it ends; None for none."""
+        return self.stop_after or self.drop_after or self.drop_after_send
+
+    @property
     def first_end(self) -> str | None:
         """The phase before the message at which the session ends; None for none."""
-        ends = (self.stop_after, self.drop_after, self.drop_after_send)
-        return next((each for each in ends if each in _BEFORE_MAIL), None)
+        return self.last_phase if self.last_phase in _BEFORE_MAIL else None
 
 
 def _phase(name: str, phase: object) -> str | None:
@@ -186,9 +190,13 @@ class Controlled(LockStep):
     def run(self) -> Steps[None]:
         """Send it, and end the session where it was asked."""
         yield from super().run()
-        tried = self._job is not None  # else it must not be sent, and nothing was
-        if tried and self._control.stop_after is not None and self.engine.connected:
+        if self._job is None or not self.engine.connected:
+            return  # it must not be sent, and nothing was; or all is over
+        control = self._control
+        if control.stop_after is not None:
             yield from self.engine.quit(self.limit)
+        elif control.last_phase or control.octets is not None:
+            self._drop("when the message was over before that")
 
     def one(self, job: Job) -> Steps[None]:
         """Send the message; nothing is open, nothing is owed."""

@@ -16,6 +16,7 @@ This module knows nothing of threads, notebooks or tables.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from smtpnb.edges.text import decode, for_terminal
@@ -82,6 +83,8 @@ _OF_CONTENT: Final = frozenset({"BDAT", *ENDS})
 # Where RSET comes before the next message.
 _OPEN: Final = (State.MAIL, State.RCPT, State.CHUNKS, State.SPOILT)
 _SHOWN_OF_HALF_A_REPLY: Final = 200
+# Octets of a content that some server may take for its end, or for a part of it.
+_PERHAPS_AN_END: Final = rb"(?:\A|[\r\n])\.(?:[\r\n]|\Z)"
 
 
 class Engine:
@@ -239,7 +242,15 @@ class Engine:
         self, command: Command, octets: Octets, limit: float | None
     ) -> Steps[Reply]:
         yield from self.exchange.say(command, octets, limit)
-        return (yield from self.exchange.reply())
+        reply = yield from self.exchange.reply()
+        self._end_by_quit(command)
+        return reply
+
+    def _end_by_quit(self, command: Command) -> None:
+        """Close behind QUIT, whoever wrote it (RFC 5321 section 4.1.1.10)."""
+        closing = self.session.state is State.CLOSING
+        if command.event == "QUIT" and closing and self.connected:
+            self.end("quit")
 
     # The direct path: the same rules, where nothing has to be waited for (`_owner.say`)
 
@@ -284,7 +295,9 @@ class Engine:
             started, deadline = clock(), self.session.queue[0].deadline
             yield from exchange.finish(self._unwritten, deadline)
             exchange.note_line(started, command, octets)
-        return (yield from exchange.reply())
+        reply = yield from exchange.reply()
+        self._end_by_quit(command)
+        return reply
 
     def note_suspicion(self) -> None:
         """Note that the server seems to speak the other protocol, if it does."""
@@ -353,8 +366,7 @@ class Engine:
         except (SmtpError, Cancelled) as error:
             error.replies = tuple(replies)
             raise
-        if isinstance(commands[-1], Quit) and self.connected:
-            self.end("quit")
+        self._end_by_quit(commands[-1])
         return tuple(replies)
 
     def _group(
@@ -409,10 +421,12 @@ class Engine:
         asked = last is not None and last.code == 334
         line = self._secrets.cut(octets, asked=asked)
         exchange.number += 1
-        self._raw_unread = True
-        current = self.session.follower.current
-        if self.session.state is State.DATA and current is not None:
-            current.end_at = -1  # the final dot may be anywhere in them
+        in_content = self.session.state is State.DATA
+        if not in_content or re.search(_PERHAPS_AN_END, octets):
+            self._raw_unread = True
+            current = self.session.follower.current
+            if in_content and current is not None:
+                current.end_at = -1  # the final dot may be anywhere in them
         deadline = exchange.deadline("other", limit)
         yield from self.guard("raw", exchange.write(line, "other", "", deadline))
 
@@ -482,10 +496,8 @@ class Engine:
     # Endings
 
     def quit(self, limit: float | None) -> Steps[Reply]:
-        """Send QUIT, read its reply, close (RFC 5321 section 4.1.1.10)."""
-        reply = yield from self.execute(Quit(), limit)
-        self.end("quit")
-        return reply
+        """Send QUIT, read its reply, close."""
+        return self.execute(Quit(), limit)
 
     def disconnect(self) -> None:
         """Close without a word: FIN, or a reset in the middle of a message."""

@@ -298,3 +298,63 @@ def test_after_xclient_true_is_no_way_to_connect_again() -> None:
             client.send_all(mails, per_connection=1, reconnect=anew)
         fates = [each.outcome for each in caught.value.deliveries]
         assert fates == ["accepted", "not tried"]
+
+
+QUITS: dict[str, Callable[[SmtpClient], Any]] = {
+    "quit": lambda client: client.quit(),
+    "command": lambda client: client.command("quit"),
+    "a dialogue": lambda client: client.run(_one(Custom("QUIT"))),
+    "a dialogue's own": lambda client: client.run(_one(commands.Quit())),
+    "a group": lambda client: _group(client, Custom("QUIT")),
+}
+
+
+@pytest.mark.parametrize("way", QUITS)
+def test_quit_closes_whoever_wrote_it(
+    client: SmtpClient, sandbox: Sandbox, way: str
+) -> None:
+    QUITS[way](client)
+    assert client.reply_code == 221
+    assert client.state is State.CLOSED
+    assert client.transcript.sessions()["outcome"].tolist() == ["success"]
+    assert client.connect(sandbox).code == 220
+
+
+def test_raw_content_is_content(client: SmtpClient, sandbox: Sandbox) -> None:
+    _by_verbs(client, Mail("a@example.org"), [BOB])
+    client.data()
+    client.raw(b"Subject: x\r\n\r\n")
+    client.raw(b"no end.\r\n..\r\n")
+    assert client.end_data().code == 250
+    assert client.noop().ok  # nothing else was to be read
+    assert sandbox.inbox().iloc[-1].octets == b"Subject: x\r\n\r\nno end.\r\n.\r\n"
+
+
+@pytest.mark.parametrize("pieces", [[b"x\r\n.\r\n"], [b"x\r\n", b".", b"\r\n"]])
+def test_raw_octets_that_may_be_an_end_have_a_reply(
+    client: SmtpClient, pieces: list[bytes]
+) -> None:
+    _by_verbs(client, Mail("a@example.org"), [BOB])
+    client.data()
+    for piece in pieces:
+        client.raw(piece)
+    with pytest.raises(LocalProtocolError):
+        client.noop()
+    assert client.read_reply().code == 250
+    assert client.noop().ok
+
+
+@pytest.mark.parametrize(
+    "control", [{"drop_after": "dot"}, {"drop_after_send": "data"}, {"octets": 1}]
+)
+def test_a_refused_message_is_dropped_as_well(
+    sandbox: Sandbox, control: dict[str, Any]
+) -> None:
+    with SmtpClient(identity="c.example") as client:
+        client.connect(sandbox)
+        sandbox.fault("rcpt", reply="550 no")
+        how = Control(**control)
+        told = client.send(CONTENT, "a@example.org", ["b@example.net"], control=how)
+        assert told.outcome == "refused"
+        assert client.state is State.CLOSED
+        assert "QUIT" not in client.transcript.exchanges()["verb"].tolist()
