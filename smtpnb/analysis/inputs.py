@@ -9,33 +9,16 @@ This module knows nothing of what is asked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pandas as pd
 
-    from smtpnb.transcript.transcript import Event, Excerpt, SavedTranscript, Transcript
+    from smtpnb.transcript.transcript import Excerpt, SavedTranscript, Transcript
 
     Source = Transcript | Excerpt | SavedTranscript | pd.DataFrame
     """Or anything that has `__arrow_c_stream__`."""
     Table = Literal["events", "exchanges", "sessions", "transactions"]
-
-
-def events_of(source: Source) -> list[Event]:
-    """Return the events of a transcript, or of an events frame.
-
-    Raises:
-        TypeError: It is neither.
-        ValueError: It is another table.
-    """
-    from smtpnb.transcript import door
-    from smtpnb.transcript.tables import event_values
-
-    if _is_transcript(source):
-        return list(cast("Iterable[Event]", source))
-    return event_values(door.coerce("events", source))
 
 
 def table_of(source: Source, table: Table, *also: Table) -> pd.DataFrame:

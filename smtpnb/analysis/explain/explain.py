@@ -77,9 +77,6 @@ _UNTIL_MENDED: Final = (
 _GREYLISTED: Final = (
     "For some minutes: who comes back later from the same address is let in."
 )
-_LIMIT_GOOD: Final = (
-    "For good by its code (5yz), but a limit passes: wait, then try slower."
-)
 _LIMIT: Final = "For good by its code (5yz), but a limit passes: wait, then try slower."
 _FOR_THIS_MESSAGE: Final = (
     "For this message (5yz): a queue returns it to its sender. But the cause passes: "
