@@ -47,3 +47,28 @@ def test_help_a_refusal_and_tab_as_a_person_sees_them(
         assert items.all_inner_texts() == ["rset"]  # and no name of Python's
     finally:
         page.close()
+
+
+BACKGROUND = """%smtp connect sandbox;
+%smtp sandbox fault noop --stall;
+%smtp noop --background"""
+
+
+def test_a_command_in_the_background_is_cancelled_by_its_button(
+    browser: Browser, jupyter: Lab
+) -> None:
+    cells = ("%load_ext smtpnb", BACKGROUND, "'the kernel is free'")
+    page = jupyter.open(browser, "background", *cells)
+    try:
+        output = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea")
+        output.get_by_text("noop: ").wait_for()  # its line is painted
+        page.get_by_text("the kernel is free").last.wait_for()
+        output.get_by_role("button", name="Cancel").click()
+        output.get_by_text("Cancelled").wait_for()
+        output.get_by_role("button", name="Cancel").wait_for(state="detached")
+        colour = output.locator("span", has_text="Cancelled").first.evaluate(
+            "one => getComputedStyle(one).color"
+        )
+        assert "color(srgb" in colour  # mixed: the browser knows how
+    finally:
+        page.close()
