@@ -31,6 +31,7 @@ from smtpnb.notebook.line import Word, expand
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
 from smtpnb.notebook.parameters import guards
 from smtpnb.notebook.render import (
+    Help,
     Shown,
     frame_html,
     in_one_line,
@@ -117,7 +118,7 @@ class SmtpMagics(Magics):
     def _smtp(self, line: str, cell: str | None) -> Any:
         request = parse(line, self._evaluate)
         if "--help" in request.options:
-            return Shown(usage(request.command))
+            return Help(usage(request.command))
         if cell is not None:
             _check_cell(request)
         name = request.session or self.sessions.current

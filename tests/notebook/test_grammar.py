@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 from smtpnb.notebook import expect
 from smtpnb.notebook.commands import ACTIONS
 from smtpnb.notebook.grammar import COMMANDS, NARROWEST, WIDTH, parse, usage
+from smtpnb.notebook.render import Help
 from smtpnb.protocol.names import host_and_port
 from smtpnb.protocol.reply import Reply
 
@@ -112,3 +113,14 @@ def test_help_has_a_hanging_indent(command: str) -> None:
         else:
             begun = len(line) - len(re.split("  +", text, maxsplit=1)[1])
         assert len(line) <= max(WIDTH, begun + NARROWEST)
+
+
+def test_help_hangs_in_a_narrow_page_too() -> None:
+    html = Help(usage("rcpt"))._repr_html_()
+    assert "&lt;PATH&gt;" in html
+    assert html.count("<div") == len(usage("rcpt").splitlines())
+    rows = re.findall(
+        r"padding-left:(\d+)ch;text-indent:-(\d+)ch", Help(usage())._repr_html_()
+    )
+    assert {one for one, _ in rows} >= {"0", "15"}
+    assert all(one == other for one, other in rows)
