@@ -69,7 +69,7 @@ class Help(Shown):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        lines = "".join(map(_hung, str(self).split("\n")))
+        lines = "".join(map(_hung, str(self).splitlines(keepends=True)))
         style = f"margin:0;{MONO};white-space:pre-wrap;word-break:normal"
         return f'<pre class="smtpnb-help" style="{style}">{lines}</pre>'
 
@@ -79,7 +79,7 @@ def _hung(line: str) -> str:
     at = column.end() if column else 0
     at = at if at <= MOST_HUNG else 4
     style = f"padding-left:{at}ch;text-indent:-{at}ch"
-    return f'<div style="{style}">{for_html(line) or "&nbsp;"}</div>'
+    return f'<div style="{style}">{for_html(line, newlines=True)}</div>'
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:

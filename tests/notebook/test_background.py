@@ -297,8 +297,8 @@ def test_the_line_in_a_notebook_ends_as_what_became_of_it() -> None:
         "%load_ext smtpnb",
         "%smtp sandbox fault noop --stall\n%smtp connect sandbox",
         "%smtp noop --background",
-        "%smtp cancel",
-        "import threading",
+        # In one cell: what is said between two cells nbclient does not read.
+        "%smtp cancel\nimport threading\n"
         "[one.join(60) for one in threading.enumerate() if 'background' in one.name]",
     ]
     notebook = nbformat.v4.new_notebook(
