@@ -298,8 +298,11 @@ def test_the_line_in_a_notebook_ends_as_what_became_of_it() -> None:
         "%smtp sandbox fault noop --stall\n%smtp connect sandbox",
         "%smtp noop --background",
         # In one cell: what is said between two cells nbclient does not read.
-        "%smtp cancel\nimport threading\n"
-        "[one.join(60) for one in threading.enumerate() if 'background' in one.name]",
+        (
+            "%smtp cancel\nimport threading\n"
+            "running = threading.enumerate()\n"
+            "[one.join(60) for one in running if 'background' in one.name]"
+        ),
     ]
     notebook = nbformat.v4.new_notebook(
         cells=list(map(nbformat.v4.new_code_cell, cells))
