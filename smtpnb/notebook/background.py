@@ -205,6 +205,8 @@ class Handle:
             shows(page, raw=True, display_id=self._name if first else display_name())
         if first and not self.done():
             shows(self._cancel_button(), display_id=f"{self._name}-cancel")
+            if self.done():  # it ended in this very moment
+                self._take_button_away()
 
     def _page(self) -> dict[str, Any]:
         if not self.done():
@@ -224,17 +226,18 @@ class Handle:
             description="Cancel", tooltip=f"cancel {self.what} and close its connection"
         )
         button.on_click(lambda _: self.cancel())
-        if self.done():  # it ended in this very moment
-            button.close()
         return button
+
+    def _take_button_away(self) -> None:
+        if self._button is not None:
+            self._button.close()
+            # No dead button in the saved notebook.
+            _update(as_page(""), f"{self._name}-cancel")
 
     def _show_end(self) -> None:
         if in_kernel(self._shell):
             self._update(self._page())
-            if self._button is not None:
-                self._button.close()
-                # No dead button in the saved notebook.
-                _update(as_page(""), f"{self._name}-cancel")
+            self._take_button_away()
         elif not self._awaited_by:
             print(self._said())  # noqa: T201  # as a shell tells of its jobs
 
