@@ -16,6 +16,7 @@ from smtpnb.protocol.names import host_and_port
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from smtpnb._connection import Spoken
     from smtpnb.client import SmtpClient
 
 _BAD: Final = 3  # the exit code where a server broke a rule
@@ -51,7 +52,8 @@ def lint(words: Sequence[str]) -> int:
         words: HOST or HOST:PORT, and options.
 
     Returns:
-        0 if no rule was broken, 3 if one was, 2 if nobody answered.
+        0 if no rule was broken, 3 if one was, 2 if nobody answered, 1 for words that
+        say nothing.
     """
     from smtpnb.analysis import lint as linted
     from smtpnb.client import SmtpClient
@@ -59,19 +61,20 @@ def lint(words: Sequence[str]) -> int:
     from smtpnb.wire.tls import TlsPolicy
 
     given = _parser().parse_args(words)
-    try:
-        host, port = host_and_port(given.server)
-    except LocalProtocolError as error:
-        sys.stderr.write(f"smtpnb lint: {error}\n")
-        return 1
     client = SmtpClient(tls=TlsPolicy("report"))
+    protocol: Spoken = "lmtp" if given.lmtp else "smtp"
 
     def connect() -> SmtpClient:
         client.disconnect()
-        client.connect(host, port, timeout=given.timeout)
+        client.connect(host, port, protocol=protocol, timeout=given.timeout)
         return client
 
-    answers = conformance_in_parts(connect)
+    try:
+        host, port = host_and_port(given.server)
+        answers = conformance_in_parts(connect, protocol=protocol)
+    except LocalProtocolError as error:  # no host, no port, or one that must not be
+        sys.stderr.write(f"smtpnb lint: {error}\n")
+        return 1
     findings = linted(client.transcript)
     sys.stdout.write(f"{for_terminal(str(answers), newlines=True)}\n{findings}\n")
     if not client.transcript or not answers:
@@ -86,5 +89,6 @@ def _parser() -> argparse.ArgumentParser:
         "short connections), and judge its answers by the RFCs.",
     )
     parser.add_argument("server", metavar="HOST[:PORT]")
+    parser.add_argument("--lmtp", action="store_true", help="it speaks LMTP")
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds")
     return parser

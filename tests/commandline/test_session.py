@@ -63,7 +63,8 @@ def test_each_step_has_its_exit_code(
     with Recorder(refuse=refuse) as recorder:
         assert main([*_at(recorder), *words.split()]) == code
         recorder.wait()
-        assert recorder.said_quit or b"QUIT" in refuse
+        dropped = b"QUIT" in refuse or "--das" in words
+        assert recorder.said_quit or dropped
 
 
 @pytest.mark.parametrize(
@@ -200,6 +201,11 @@ def test_a_server_is_judged(
     assert main(["lint", f"127.0.0.1:{sandbox.port}"]) == 0
     assert "0 FAIL" in capsys.readouterr().out
     assert main(["lint", "127.0.0.1:1"]) == 2
+    with Sandbox(protocol="lmtp", tls="none") as store:
+        assert main(["lint", f"127.0.0.1:{store.port}", "--lmtp"]) == 0
+    assert "asked" in capsys.readouterr().out
+    assert main(["lint", "127.0.0.1", "--lmtp"]) == 1
+    assert "never spoken at port 25" in capsys.readouterr().err
 
 
 def test_it_is_a_program_and_tells_every_option() -> None:
