@@ -192,11 +192,8 @@ class Controlled(LockStep):
         yield from super().run()
         if self._job is None or not self.engine.connected:
             return  # it must not be sent, and nothing was; or all is over
-        control = self._control
-        if control.stop_after is not None:
+        if self._control.stop_after is not None:
             yield from self.engine.quit(self.limit)
-        elif control.last_phase or control.octets is not None:
-            self._drop("when the message was over before that")
 
     def one(self, job: Job) -> Steps[None]:
         """Send the message; nothing is open, nothing is owed."""

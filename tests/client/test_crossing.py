@@ -342,19 +342,3 @@ def test_raw_octets_that_may_be_an_end_have_a_reply(
         client.noop()
     assert client.read_reply().code == 250
     assert client.noop().ok
-
-
-@pytest.mark.parametrize(
-    "control", [{"drop_after": "dot"}, {"drop_after_send": "data"}, {"octets": 1}]
-)
-def test_a_refused_message_is_dropped_as_well(
-    sandbox: Sandbox, control: dict[str, Any]
-) -> None:
-    with SmtpClient(identity="c.example") as client:
-        client.connect(sandbox)
-        sandbox.fault("rcpt", reply="550 no")
-        how = Control(**control)
-        told = client.send(CONTENT, "a@example.org", ["b@example.net"], control=how)
-        assert told.outcome == "refused"
-        assert client.state is State.CLOSED
-        assert "QUIT" not in client.transcript.exchanges()["verb"].tolist()
