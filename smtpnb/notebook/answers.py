@@ -139,7 +139,8 @@ class Answer(Reply):
             said = "\n".join(for_html(line) for line in self.lines[1:])
             if said:  # the table is our reading of it
                 words = "<summary>as it was said</summary>"
-                parts.append(f"<details>{words}<pre>{said}</pre></details>")
+                fold = '<details class="smtpnb-as-said">'
+                parts.append(f"{fold}{words}<pre>{said}</pre></details>")
         if self.tls is not None:
             parts.append(_table(_escaped(tls_facts(self.tls))))
         if self.note:
