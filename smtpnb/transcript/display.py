@@ -7,7 +7,7 @@ shown, as pandas does it; with NO_LATEX, too (`schema.typeset_no_frames`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -15,6 +15,14 @@ from smtpnb.transcript.schema import SHOWN, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# A row is a line, in a terminal too: pandas would leave out the columns in the middle,
+# which are the ones to read, or fold the table into blocks.
+_IN_A_LINE: Final = (
+    *("display.max_columns", None),
+    *("display.max_colwidth", 24),
+    *("display.expand_frame_repr", False),
+)
 
 
 class TableFrame(pd.DataFrame):
@@ -47,7 +55,10 @@ class TableFrame(pd.DataFrame):
 
     def __repr__(self) -> str:
         shown, n_more = self._readable()
-        return f"{shown!r}\n{_more(n_more)}" if n_more else repr(shown)
+        if not n_more:
+            return repr(shown)
+        with pd.option_context(*_IN_A_LINE):
+            return f"{shown!r}\n{_more(n_more)}"
 
 
 def _more(n: int) -> str:

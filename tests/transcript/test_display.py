@@ -38,6 +38,16 @@ def test_a_few_columns_are_shown_and_all_are_there(
         assert "more columns: --all" in repr(part)
 
 
+def test_a_row_is_a_line_in_a_terminal_of_any_width(transcript: Transcript) -> None:
+    frame = transcript.exchanges()
+    with pd.option_context("display.max_columns", 4, "display.width", 60):
+        head, *rows, last = repr(frame).splitlines()
+    columns = ["t_ms", "step", "line", "code", "enhanced", "text", "latency_ms"]
+    assert set(columns) <= set(head.split())
+    assert len(rows) == len(frame)
+    assert "more columns" in last
+
+
 def test_what_is_made_of_a_table_is_shown_whole(transcript: Transcript) -> None:
     frame = transcript.exchanges()
     for made in (frame[["host", "code"]], frame.describe(), pd.DataFrame(frame)):
