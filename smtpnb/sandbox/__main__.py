@@ -67,13 +67,15 @@ def read_fault(words: str) -> Fault:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m smtpnb.sandbox",
-        description="A local SMTP server that can misbehave on purpose.",
+        prog="smtpnb sandbox",
+        description="A local SMTP server that can misbehave on purpose. It prints its "
+        "address, and ends at Ctrl-C.",
     )
     parser.add_argument("--port", type=int, default=0, help="default: any free one")
     parser.add_argument("--unix", metavar="PATH", help="a unix socket, and no port")
-    parser.add_argument("--tls", choices=TLS_MODES, default="starttls")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="smtp")
+    of = "default: %(default)s"
+    parser.add_argument("--tls", choices=TLS_MODES, default="starttls", help=of)
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="smtp", help=of)
     parser.add_argument("--prdr", action="store_true", help="announce PRDR")
     parser.add_argument("--size", type=int, help="the largest message, in octets")
     parser.add_argument(
