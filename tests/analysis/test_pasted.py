@@ -53,7 +53,7 @@ TABLE = [
     (EXIM, 550, None, "Gone away", "rcpt"),
     (SENDMAIL, None, "5.1.1", "User unknown", ""),
     ("(451, b'4.3.0 later')", 451, "4.3.0", "later", ""),
-    ("SMTPDataError: (554, b'5.6.0 bad\\nworse')", 554, "5.6.0", "bad", "data"),
+    ("SMTPDataError: (554, b'5.6.0 bad\\nworse')", 554, "5.6.0", "bad", "message"),
     ("Error: Message failed: 552 5.3.4 Big", 552, "5.3.4", "Big", ""),
     (
         "SMTP Error: RCPT TO command failed: 550 5.1.1 Gone",

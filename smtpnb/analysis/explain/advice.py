@@ -311,7 +311,8 @@ UNDEFINED: Final = Advice(
     ("Try again later.",),
 )
 
-# What ended a session without a reply, by the error's class.
+# What ended a session without a reply, by the error's class; and what a queue tells
+# where it did not ask.
 FAULTS: Final = {
     "Cancelled": Advice(
         "it was cancelled here", ("Connect again when you want to; nothing is broken.",)
@@ -325,6 +326,17 @@ FAULTS: Final = {
         (
             "Filters may be slow, some on purpose: allow more time (RFC5321 timeouts).",
             "If nothing ever comes, look for a firewall, or for TLS on the wrong port.",
+        ),
+    ),
+    "NotTried": Advice(
+        "it was not asked again: earlier attempts failed, and the queue waits",
+        ("Find the earlier lines of this message or this host: they tell why.",),
+    ),
+    "Expired": Advice(
+        "the queue gave the message up, after days of trying",
+        (
+            "Find the earlier lines of this message: they tell what each attempt met.",
+            "RFC 5321 4.5.4.1 has a queue try for four to five days at least.",
         ),
     ),
     "ConnectionLost": Advice(

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.analysis.explain.told_fault import fault_told, place_told
-from smtpnb.analysis.replies.pasted import pasted
+from smtpnb.analysis.explain.told_fault import certificate_told, fault_told
+from smtpnb.analysis.replies.pasted import Pasted, pasted
+from smtpnb.analysis.replies.pasted_place import place_told
+from smtpnb.analysis.replies.unwrap import MOST
 from smtpnb.edges.text import one_line
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.transaction import ENDS, UNKNOWN, Follower, Transaction
@@ -45,6 +47,8 @@ class Case(NamedTuple):
         outcome: What became of the message, where a fault tells: "unknown" ...
         echo: Whether it only follows from a refusal before it.
         hint: What the transcript noted of it: that the server speaks another protocol.
+        told_digit: The class of a refusal that a log tells without its code.
+        others: Other refusals that a pasted text tells besides.
     """
 
     code: int | None = None
@@ -58,13 +62,15 @@ class Case(NamedTuple):
     outcome: str | None = None
     echo: bool = False
     hint: str = ""
+    told_digit: int | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def digit(self) -> int | None:
         """The first digit of the reply, of either code; None: no reply came."""
         if self.code is not None:
             return self.code // 100
-        return int(self.enhanced[0]) if self.enhanced else None
+        return int(self.enhanced[0]) if self.enhanced else self.told_digit
 
     @property
     def refused(self) -> bool:
@@ -79,8 +85,8 @@ def of_text(text: str) -> Case:
         ValueError: There is none in it.
     """
     found = pasted(text)
-    if (found is None or found.code is None) and (fault := fault_told(text)):
-        host, peer_ip = place_told(text)
+    if (fault := _fault(text, found)) is not None:
+        host, peer_ip = place_told(text[:MOST])
         words = found.text if found is not None and found.text else one_line(text)
         return Case(text=words[:500], host=host, peer_ip=peer_ip, fault=fault)
     if found is None:
@@ -93,7 +99,17 @@ def of_text(text: str) -> Case:
         found.step,
         host=found.host,
         peer_ip=found.peer_ip,
+        told_digit=found.digit,
+        others=found.others,
     )
+
+
+def _fault(text: str, found: Pasted | None) -> str | None:
+    """Return the fault that a text tells, where no reply explains it."""
+    if found is None or found.code is None:
+        return fault_told(text)
+    accepted = found.code < 400 and not found.step
+    return "TlsError" if accepted and certificate_told(text) else None
 
 
 def of_code(code: int, enhanced: str | None = None, text: str = "") -> Case:

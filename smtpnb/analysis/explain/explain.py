@@ -55,13 +55,15 @@ _STEPS: Final = {
     "data": ("the message", "at DATA", "for all recipients, before it was sent"),
     "body": ("the message", "while sending the message", "it did not arrive whole"),
     "eod": ("the message", "at its end", "the whole message, for all recipients"),
+    "message": ("the message", "at DATA or at its end", "for all recipients"),
     "idle": ("to go on", "while nothing was asked", "before our next command"),
     "quit": ("QUIT", "at QUIT", "what was accepted before stays accepted"),
 }
 _NOWHERE: Final = ("", "", "")
 # The most important first.
-_RANK: Final = ("eod", "body", "data", "mail", "rcpt", "auth", "tls", "starttls",
-                "idle", "greeting", "connect", "dns", "ehlo", "quit")  # fmt: skip
+_RANK: Final = ("eod", "body", "message", "data", "mail", "rcpt", "auth", "tls",
+                "starttls", "idle", "greeting", "connect", "dns", "ehlo",
+                "quit")  # fmt: skip
 
 _GOOD: Final = (
     "For good (5yz): the same again will get the same answer. Mend the cause first; a "
@@ -82,6 +84,10 @@ _FOR_THIS_MESSAGE: Final = (
     "For this message (5yz): a queue returns it to its sender. But the cause passes: "
     "sent anew another time, it may be accepted."
 )
+_FAULTS: Final = {
+    "NotTried": "For now: the queue keeps the message and tries again.",
+    "Expired": "For good: the queue returned the message to its sender.",
+}
 _SENTENCES: Final = {
     FOR_NOW: _FOR_NOW,
     UNTIL_MENDED: _UNTIL_MENDED,
@@ -255,7 +261,7 @@ def _refusal(case: Case) -> Explanation:
         what = _what(case)
         did = f"refused {what}" if what else "refused"
         cause = one_line(case.hint) or known.cause
-        headline = f"{_host(case)} {did}: {cause} ({_shown(case)})."
+        headline = f"{_host(case)} {did}: {cause} ({_shown(case) or 'no code told'})."
     steps = () if case.hint else known.steps
     if case.outcome == "unknown":
         how = _UNKNOWN
@@ -280,16 +286,18 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
     """Return what to say of a refusal or a fault, why, and how permanent it is."""
     if case.fault is not None:
         known = advice.FAULTS.get(case.fault, advice.OTHER_FAULT)
-        return known, (f"fault {one_line(case.fault)}",), "Nothing was decided."
+        told = _FAULTS.get(case.fault, "Nothing was decided.")
+        return known, (f"fault {one_line(case.fault)}",), told
     # An enhanced status code alone tells the class of the reply.
     code = case.code or (case.digit or 5) * 100 + 50
     found = judged(case, code)
     by_code = found.evidence.partition(",")[0] == "code"
-    rule = "the reply code alone" if by_code else f"rule {found.evidence}"
+    alone = "the reply code alone" if case.code else "the class alone"
+    rule = alone if by_code else f"rule {found.evidence}"
     lines, name = codes_say(case, code)
     why = (f"{rule}: {found.retry_class}", *lines)
     known = _advice(found, code, case.enhanced)
-    if known is advice.UNDEFINED and name:
+    if known is advice.UNDEFINED and name and not name.startswith("other"):
         known = known._replace(cause=name)
     how = permanence(code, found.reason, found.evidence)
     known = known._replace(steps=known.steps_for(how))
@@ -320,7 +328,8 @@ def _how_permanent(how: str | None, found: Verdict) -> str:
 
 
 def _evidence(case: Case, why: tuple[str, ...]) -> tuple[str, ...]:
-    return (_said(case), *why) if case.text else why
+    others = tuple(f"told besides: {one_line(other[:300])}" for other in case.others)
+    return (*((_said(case),) if case.text else ()), *why, *others[:_MOST_EVIDENCE])
 
 
 def _said(case: Case) -> str:

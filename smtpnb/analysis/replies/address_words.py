@@ -155,7 +155,7 @@ ADDRESS_WORDS: Final = (
             r"domain (of|in) (the )?(mail from|envelope|return)",
             r"identit(y|ies) failed|not (allowed|permitted|authori[sz]ed) to send (as"
             r"|from|mail from|on behalf)"
-            r"|sendasdenied",
+            r"|sendasdenied|(?<!no )permissions? to send (as|on behalf)",
         ),
         r"[45]\.1\.[78]$",
     ),

@@ -13,38 +13,55 @@ This module knows nothing of what a reply means.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final, NamedTuple
 
 from smtpnb.analysis.replies.pasted_dialogue import decisive_reply
-from smtpnb.analysis.replies.unwrap import unfold, unwrap
+from smtpnb.analysis.replies.pasted_json import as_fields
+from smtpnb.analysis.replies.pasted_place import place_told, step_told
+from smtpnb.analysis.replies.registry import REPLY_CODES
+from smtpnb.analysis.replies.unwrap import MOST, unfold, unwrap
 
 _LONGEST_LINE: Final = 4096
 _MOST_LINES: Final = 20
+_MOST_FOUND: Final = 50
 
-# A reply: its code, or an enhanced status code alone, and what follows.
+# A reply: its code, or an enhanced status code alone, and what follows. Servers say
+# codes that RFC 5321 section 4.2 does not know (571); behind a sign of ours only its
+# own count: "port: 587" is no reply.
 _CODE: Final = r"[2-5][0-9]{2}"
+_USUAL: Final = r"(?:2[1-5][0-9]|3[35][0-9]|421|4[35][0-9]|5[0-5][0-9])"
 _ENHANCED: Final = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}"
 _START: Final = re.compile(
-    rf"({_CODE})(?:[ ;:-]{{1,3}}|(?![\w.:/@-]))(?:({_ENHANCED})(?![\w.]))?"
+    rf"({_CODE})(?:[ ;:-]{{1,3}}|[/_](?=[245]\.)|(?![\w.:/@-]))"
+    rf"(?:({_ENHANCED})(?![\w.]))?"
     rf"|({_ENHANCED})(?![\w.])"
 )
+# A relay passes on what the next host said to it.
+_INNER: Final = re.compile(rf"\bresponded with: {{0,2}}[\"'](?={_CODE}[ -])")
 # Somewhere in a line a number alone proves nothing: a sign must stand before it, or an
 # enhanced status code of the same class behind it.
 _SURE: Final = re.compile(
-    rf"(?<![\w.:/@-])(?=([245]))({_CODE})[ ;:-]{{1,3}}\1\.[0-9]{{1,3}}\.[0-9]{{1,3}}"
+    rf"(?<![\w.:/@-])(?=([245]))({_CODE})[ ;:/_-]{{1,3}}\1\.[0-9]{{1,3}}\.[0-9]{{1,3}}"
     r"(?![\w.])"
 )
 _SIGNS: Final = re.compile(
     r"(?:\b(?:said|says|responded|replied|response|answered|error|server"
-    r"|code from server|command failed|stat=[\w ,.()-]{0,80}|\bstat|returned"
-    r"|reply(?: was| from [\w.\[\]-]{1,255}| with)?|message|data|smtp|remote host)"
+    r"|code from server|command failed|stat=[\w ,.()-]{0,80}|\bstat|returned|result"
+    r"|reply(?: was| from [\w.\[\]-]{1,255}| with)?|message|data|smtp|remote host"
+    r"|LED|reject|LastError)"
     r"[:=;,]|: |\(|\berror(?: code)?(?= )|\breturned(?= )) {0,3}[\"'b({\[]{0,4}"
-    rf"(?={_CODE}(?:[ ;:,\-\"')]|$))",
+    rf"(?={_USUAL}(?:[ ;:,\-\"')]|$))",
     re.IGNORECASE,
 )
+_LINE_START: Final = re.compile(rf"^\s{{0,16}}(?={_CODE}[ -])", re.MULTILINE)
 _CODE_FIELD: Final = re.compile(
-    rf"(?:\b(?:smtp_?code|response_?code|status_?code)|[\"']code)[\"']?\s?[:=]\s?"
-    rf"({_CODE})\b",
+    r"(?:\b(?:smtp_?code|response_?code|status_?code|code)|[\"']code)"
+    rf"[\"']?\s?[:=]\s?({_USUAL})\b",
+    re.IGNORECASE,
+)
+_WORDS_FIELD: Final = re.compile(
+    r"\b(?:details|response|message|reason|text)[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,1000})",
     re.IGNORECASE,
 )
 _TUPLE: Final = re.compile(
@@ -66,54 +83,23 @@ _DIAGNOSTIC: Final = re.compile(
 )
 # Words of the one who passes it on, where no reply came.
 _OWN_WORDS: Final = re.compile(r"\bstatus=(?:deferred|bounced) \(([^\n]{1,1000})\)")
-_LONE: Final = re.compile(rf"(?:[:;#(,] ?|\bwas ){{1,2}}({_ENHANCED})(?![\w.])")
+_LONE: Final = re.compile(
+    rf"(?:[:;#(,=] {{0,3}}[\"']?|\bwas ){{1,2}}({_ENHANCED})(?![\w.])"
+)
+_BARE: Final = re.compile(rf"(?<![\w.:/@-])(?:([2-5]\d\d)|({_ENHANCED}))(?![\w./@:-])")
+_SHORT: Final = 60
 _ATOM: Final = re.compile(r"^[ \t]{0,8}(?:x-)?[a-z]+;[ \t]{0,8}", re.IGNORECASE)
-
-_WHO: Final = re.compile(
-    r"(?:\bhost (?=[\w.-]{1,255}(?: ?\[[0-9A-Fa-f]*[.:]| said\b| refused\b))(?!said)"
-    r"|\brelay=(?!none|local)|\bH=(?=[\w.-])|\bRemote-MTA: {0,8}dns; {0,8})"
-    r"([\w.-]{1,255})(?: {0,2}\[([0-9A-Fa-f:.]{2,45})\])?",
-    re.IGNORECASE,
+# Exim's and Postfix's logs tell a refusal of their own by a word, without its code:
+# for good (5), or for now (4).
+_NO_CODE: Final = re.compile(
+    r" (?P<how>\*\*|==) (?P<of>\S[^\n]{0,1000})"
+    r"|\b(?P<later>temporarily )?rejected (?:after )?(?:RCPT|MAIL|DATA|EHLO|HELO|AUTH"
+    r"|connection|VRFY)\b(?P<what>[^\n]{0,1000})"
+    r"|\bstatus=(?P<put_off>deferred|bounced) \((?P<why>[^\n]{1,1000})\)"
 )
-_COMMAND: Final = re.compile(
-    r"in reply to (?:the )?(end of DATA|MAIL FROM|RCPT TO|DATA|EHLO|HELO|AUTH|STARTTLS"
-    r"|BDAT|initial|connect)"
-    r"|(?:after|SMTP error from remote mail server after) (?:pipelined )?"
-    r"(end of data|MAIL FROM"
-    r"|RCPT TO|DATA|EHLO|HELO|AUTH|STARTTLS|BDAT|initial connection)"
-    r"|\b(?:from|command failed:?|Error:) "
-    r"(MAIL FROM|RCPT TO|DATA END|DATA|EHLO|HELO|AUTH)\b",
-    re.IGNORECASE,
-)
-_STEP_OF: Final = {
-    "end of data": "eod",
-    "data end": "eod",
-    "bdat": "eod",
-    "mail from": "mail",
-    "rcpt to": "rcpt",
-    "data": "data",
-    "ehlo": "ehlo",
-    "helo": "ehlo",
-    "auth": "auth",
-    "starttls": "starttls",
-    "initial": "greeting",
-    "initial connection": "greeting",
-    "connect": "greeting",
-}
-_CLASS_STEPS: Final = {
-    "SMTPSenderRefused": "mail",
-    "SMTPRecipientsRefused": "rcpt",
-    "SMTPDataError": "data",
-    "SMTPHeloError": "ehlo",
-    "SMTPAuthenticationError": "auth",
-    "SMTPConnectError": "greeting",
-    "EENVELOPE": "",
-    "EAUTH": "auth",
-}
-_CLASS: Final = re.compile("|".join(rf"\b{name}\b" for name in _CLASS_STEPS))
 
 
-_CLOSERS: Final = {"'": "'", '"': '"', "`": "`", ")": "(", "]": "[", "}": "{"}
+_CLOSERS: Final = {"'": "'", '"': '"', "`": "`", ")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 class Pasted(NamedTuple):
@@ -123,9 +109,12 @@ class Pasted(NamedTuple):
         code: The reply code; None: only an enhanced status code was found.
         enhanced: The enhanced status code, if there is one.
         text: The words of the reply, lines parted by LF.
-        step: Where it came, as in the tables; "" if the text does not tell.
+        step: Where it came, as in the tables, or "message" (DATA or its end); "" if
+            the text does not tell.
         host: Who said it, if the text tells.
         peer_ip: Its address, if the text tells.
+        digit: The class, where a log tells that and no code.
+        others: Other refusals in the same text, as they were said.
     """
 
     code: int | None
@@ -134,16 +123,33 @@ class Pasted(NamedTuple):
     step: str = ""
     host: str | None = None
     peer_ip: str | None = None
+    digit: int | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is a no."""
+        first = self.code // 100 if self.code else int((self.enhanced or "0")[0])
+        return (self.digit or first) >= 4
+
+
+class _At(NamedTuple):
+    """A reply and the offset at which it stands."""
+
+    start: int
+    reply: Pasted
 
 
 def pasted(text: str) -> Pasted | None:
     """Find the reply in a text; None: there is none.
 
+    Of several the first refusal is taken, and the others are named.
+
     Example:
         >>> pasted("host mx.example said: 550 5.1.1 Gone (in reply to RCPT TO command)")
         Pasted(code=550, enhanced='5.1.1', text='Gone', step='rcpt', ...)
     """
-    text = unwrap(text)
+    text = unwrap(as_fields(text[:MOST]) or text)
     dialogue = decisive_reply(text)
     if dialogue is not None:
         said, host = dialogue
@@ -151,68 +157,176 @@ def pasted(text: str) -> Pasted | None:
         if found is not None:
             return found._replace(step=said.step, host=host)
     text = unfold(text)
-    found = _reply_in(text)
-    if found is None:
+    every = _replies_in(text)
+    if not every:
         return None
-    who = _WHO.search(text)
+    start, found = next((at for at in every if at.reply.refused), every[0])
+    around = _around(text, start)
+    alone = len({at.reply[:3] for at in every}) == 1
+    host, peer_ip = place_told(around)
+    if alone and host is None:
+        host, peer_ip = place_told(text)
+    step = step_told(around) or (step_told(text) if alone else "")
     return found._replace(
-        step=_step(text),
-        host=who[1].rstrip(".") if who else None,
-        peer_ip=who[2] if who else None,
+        step=step, host=host, peer_ip=peer_ip, others=_others(found, every)
     )
 
 
-def _reply_in(text: str) -> Pasted | None:
-    """Return the reply alone, from the surest sign of one to the weakest."""
+def _others(found: Pasted, every: list[_At]) -> tuple[str, ...]:
+    """Return the refusals that have other codes than the one that was taken."""
+    codes = found.code, found.enhanced
+    told = {
+        (one.code, one.enhanced): one
+        for _, one in reversed(every)
+        if one.refused and (one.code, one.enhanced) != codes
+    }
+    return tuple(
+        " ".join(str(part) for part in one[:3] if part)
+        for one in reversed(told.values())
+    )
+
+
+def _around(text: str, start: int) -> str:
+    """Return the line in which a reply stands if it tells a step, or its paragraph."""
+    line = text[text.rfind("\n", 0, start) + 1 :].partition("\n")[0]
+    if step_told(line) and place_told(line)[0]:
+        return line
+    before = text.rfind("\n\n", 0, start)
+    end = text.find("\n\n", start)
+    return text[before + 1 : len(text) if end < 0 else end]
+
+
+def _replies_in(text: str) -> list[_At]:
+    """Return the replies of a text: those with the surest sign, as they stand."""
     bare = text.lstrip(" \t\"'`[{*#-<>=")
-    if _START.match(bare):
-        return _reply(bare)
-    for field in _DIAGNOSTIC.finditer(text):
-        words = " ".join(field[1].split())
-        if (found := _within(words)) is not None:
+    if (first := _reply(bare)) is not None:
+        better = [at for at in _signed(text) if at.reply.code]
+        if better and (first.code is None or _INNER.search(first.text)):
+            return better
+        return _at_line_starts(text, first)
+    for find in (_in_fields, _in_phpmailer, _in_tuples):
+        if found := find(text):
             return found
-    if (told := _PHPMAILER.search(text)) is not None:
-        return Pasted(int(told[2]), told[3], told[1].strip())
-    tuple_ = _TUPLE.search(text)
-    if tuple_ is not None:
-        words = re.sub(r"\\r?\\n|\\n", "\n", tuple_[3]).replace("\\r", "")
-        return _reply(f"{tuple_[1]} {words}")
-    return _within(_ATOM.sub("", text)) or _code_told(text) or _lone(text)
+    for find in (_within, _code_told, _lone, _without_code, _asked):
+        if found := find(text):
+            return found
+    return []
 
 
-def _lone(text: str) -> Pasted | None:
-    """Return an enhanced status code that stands alone behind a sign."""
-    found = _LONE.search(text)
-    return _reply(text[found.start(1) :]) if found else None
+def _at_line_starts(text: str, first: Pasted) -> list[_At]:
+    """Return a reply that begins the text, and those that begin a line behind it."""
+    every = [_At(0, first)]
+    for line in _LINE_START.finditer(text):
+        one = _reply(text[line.end() :])
+        if one is not None and one.code != first.code and one.code != every[-1][1].code:
+            every.append(_At(line.end(), one))
+        if len(every) > _MOST_FOUND:
+            break
+    return every
 
 
-def _within(text: str) -> Pasted | None:
-    """Return the reply that stands somewhere in a text, behind a sign of one."""
-    if _START.match(text):
-        return _reply(text)
-    signs = (_SIGNS.search(text), _SURE.search(text))
-    starts = [
-        sign.end() if sign.re is _SIGNS else sign.start() for sign in signs if sign
+def _in_fields(text: str) -> list[_At]:
+    """Return what stands in Diagnostic-Code fields (RFC 3464 section 2.3.6)."""
+    every: list[_At] = []
+    for field in _DIAGNOSTIC.finditer(text):
+        lines = [line.strip() for line in field[1].split("\n")]
+        told = re.sub(rf"\n(?!{_CODE}[ -])", " ", "\n".join(lines)).strip()
+        every += [_At(field.start(), at.reply) for at in _within(told)[:1]]
+    return every
+
+
+def _in_phpmailer(text: str) -> list[_At]:
+    told = _PHPMAILER.search(text)
+    if told is None:
+        return []
+    said = " ".join(part for part in (told[2], told[3], told[1].strip()) if part)
+    one = _reply(said)
+    return [_At(told.start(), one)] if one else []
+
+
+def _in_tuples(text: str) -> list[_At]:
+    """Return the replies that Python shows: `(550, b'5.1.1 Gone')`."""
+    every: list[_At] = []
+    for told in _TUPLE.finditer(text):
+        words = re.sub(r"\\r?\\n|\\n", "\n", told[3]).replace("\\r", "")
+        if (one := _reply(f"{told[1]} {words}")) is not None:
+            every.append(_At(told.start(), one))
+    return every
+
+
+def _within(text: str) -> list[_At]:
+    """Return the replies that stand somewhere in a text, behind a sign of one."""
+    text = _ATOM.sub("", text)
+    if (one := _reply(text)) is not None:
+        return [_At(0, one)]
+    return _signed(text) or [
+        _At(line.end(), one)
+        for line in islice(_LINE_START.finditer(text), _MOST_FOUND)
+        if (one := _reply(text[line.end() :])) is not None
     ]
-    if starts:
-        return _reply(text[min(starts) :])
-    for at, line in enumerate(lines := text.split("\n")):
-        if re.match(rf"\s{{0,16}}{_CODE}[ -]", line):
-            return _reply("\n".join(lines[at:]).lstrip())
-    return None
 
 
-def _code_told(text: str) -> Pasted | None:
+def _signed(text: str) -> list[_At]:
+    """Return the replies behind a sign; those that others passed on come first."""
+    ends = [found.end() for found in islice(_INNER.finditer(text), _MOST_FOUND)]
+    if not ends:
+        ends = [found.end() for found in islice(_SIGNS.finditer(text), _MOST_FOUND)]
+        ends += [found.start() for found in islice(_SURE.finditer(text), _MOST_FOUND)]
+    return [
+        _At(start, one)
+        for start in sorted(set(ends))
+        if (one := _reply(text[start : start + _LONGEST_LINE * 2])) is not None
+    ]
+
+
+def _code_told(text: str) -> list[_At]:
     """Return a code that the one who passes it on has told by name."""
     code, status = _CODE_FIELD.search(text), _STATUS.search(text)
-    if code is None and status is None:
-        return None
+    if code is not None and int(code[1]) not in REPLY_CODES:
+        code = None  # HTTP says 404
     told = _STAT.search(text) or _OWN_WORDS.search(text) or _DIAGNOSTIC.search(text)
-    return Pasted(
-        int(code[1]) if code else None,
-        status[1] if status else None,
-        " ".join(told[1].split()) if told else "",
-    )
+    if code is None and status is None:
+        return []
+    if told is None:
+        told = _WORDS_FIELD.search(text)
+    start = (code or status).start()  # type: ignore[union-attr]  # one is there
+    if told is not None and code is not None and status is None:
+        one = _reply(f"{code[1]} {' '.join(told[1].split())}")
+        return [_At(start, one)] if one else []
+    words = " ".join(told[1].split()) if told else ""
+    number = int(code[1]) if code else None
+    return [_At(start, Pasted(number, status[1] if status else None, words))]
+
+
+def _lone(text: str) -> list[_At]:
+    """Return an enhanced status code that stands alone behind a sign."""
+    found = _LONE.search(text)
+    one = _reply(text[found.start(1) :]) if found else None
+    return [_At(found.start(1), one)] if found and one else []
+
+
+def _without_code(text: str) -> list[_At]:
+    """Return a refusal that a log tells without any code."""
+    found = _NO_CODE.search(text)
+    if found is None or (found["how"] == "==" and " defer (" not in found["of"]):
+        return []
+    words = found["why"] or (found["of"] or found["what"]).partition(": ")[2]
+    later = found["how"] == "==" or found["later"] or found["put_off"] == "deferred"
+    digit = 4 if later else 5
+    if not words.strip():
+        return []
+    said = Pasted(None, None, " ".join(words.split()), digit=digit)
+    return [_At(found.start(), said)]
+
+
+def _asked(text: str) -> list[_At]:
+    """Return the code that a short question is about: "what does 5.7.515 mean?"."""
+    if len(text) > _SHORT or (found := _BARE.search(text)) is None:
+        return []
+    code = int(found[1]) if found[1] else None
+    if code is not None and code not in REPLY_CODES:
+        return []
+    return [_At(found.start(), Pasted(code, found[2], ""))]
 
 
 def _reply(text: str) -> Pasted | None:
@@ -221,7 +335,7 @@ def _reply(text: str) -> Pasted | None:
     if first is None:
         return None
     code, enhanced = first[1], first[2] or first[3]
-    lines = text.split("\n")
+    lines = text[: _LONGEST_LINE * _MOST_LINES].split("\n", _MOST_LINES)
     again = re.compile(rf"\s{{0,16}}(?:{code or '(?!)'}[ -])\s{{0,16}}(.*)")
     words = [_words(lines[0][first.end() :], code)]
     for line in lines[1:_MOST_LINES]:
@@ -231,18 +345,33 @@ def _reply(text: str) -> Pasted | None:
         words.append(_words(more[1] if more else line, code))
     if code and enhanced is None and (inner := re.match(_ENHANCED, words[0])):
         enhanced = inner[0]
-    bare = [w.removeprefix(enhanced).lstrip() if enhanced else w for w in words]
+    bare = [w.removeprefix(enhanced).lstrip(" -:") if enhanced else w for w in words]
     told = "\n".join(bare).strip()
     return Pasted(int(code) if code else None, enhanced, told)
 
 
 def _words(line: str, code: str | None) -> str:
     """Take off a code said twice, and what the mail system says behind the reply."""
-    line = line[:_LONGEST_LINE].lstrip(" ;:,-")
+    line = line[:_LONGEST_LINE].lstrip(" ;:,-)]}")
     if code and line.startswith((f"{code} ", f"{code}-")):
         line = line[4:].lstrip()
     line = re.sub(r" ?\(in reply to [^()]{1,60}\)\)?$", "", line.rstrip())
-    return _without_closers(line)
+    return _without_closers(_within_quotes(line))
+
+
+# What Postfix's smtpd and Exchange's logs and reports put behind the reply.
+_BEHIND: Final = re.compile(
+    r"; from=<[^<>]{0,320}> to=<[^\n]*$|; proto=E?SMTP[^\n]*$|\};\{[^\n]*$|> ?#SMTP#$"
+)
+
+
+def _within_quotes(line: str) -> str:
+    """Cut a line where the quotation ends that the reply stood in."""
+    for quote in "'\"":
+        end = re.search(rf"{quote}(?= ?[,)}}\]]|\. | {quote}|$)", line)
+        if end is not None and line.count(quote, 0, end.start()) % 2 == 0:
+            line = line[: end.start()]
+    return _BEHIND.sub("", line).rstrip()
 
 
 def _without_closers(line: str) -> str:
@@ -255,11 +384,3 @@ def _without_closers(line: str) -> str:
             break
         line = line[:-1].rstrip()
     return line
-
-
-def _step(text: str) -> str:
-    found = _COMMAND.search(text)
-    if found is not None:
-        return _STEP_OF[(found[1] or found[2] or found[3]).lower()]
-    named = _CLASS.search(text)
-    return _CLASS_STEPS[named[0]] if named else ""

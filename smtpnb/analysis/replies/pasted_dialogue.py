@@ -19,22 +19,26 @@ _STAMP: Final = (
     r"(?:\[?\d{2,4}[-:/]\d\d[-:/]\d\d[\d:.,T+Z -]{0,24}\]?[ \t]{1,4})?"
     r"(?:[A-Z]{4,6} )?(?:\[\w{1,32}\] )?"
 )
-_THEIRS: Final = r"(?:<\*\*|<-{1,2}|<~\*?|<{1,2}|S:|SERVER:|reply:|[0-9a-f]{4}:)"
-_OURS: Final = r"(?:-{0,2}>{1,2}|~>|C:|CLIENT:|send:|[0-9a-f]{4}:)"
+_THEIRS: Final = (
+    r"(?:<\*\*|<-{1,2}|<~\*?|<{1,3}|S:|SERVER:|SERVER -> CLIENT:|reply:|[0-9a-f]{4}:)"
+)
+_OURS: Final = r"(?:-{0,2}>{1,3}|~>|C:|CLIENT:|CLIENT -> SERVER:|send:|[0-9a-f]{4}:)"
 _REPLY: Final = re.compile(
     rf"^ ?{_STAMP}({_THEIRS}[ \t]{{0,4}})?(?:b?['\"])?([2-5]\d\d)([ -]|$)(.*)$"
 )
 _COMMAND: Final = re.compile(
     rf"^ ?{_STAMP}(?:{_OURS}[ \t]{{0,4}})?(?:b?['\"])?"
     r"(?:(EHLO|HELO|LHLO|VRFY|EXPN|BDAT)[ ][\w\[]|(AUTH)[ ][A-Z\d-]{2,20}(?:[ '\"\\]|$)"
-    r"|(MAIL[ ]FROM|RCPT[ ]TO):[ ]?<([^<>]{0,320})>"
+    r"|(MAIL[ ]FROM|RCPT[ ]TO):[ ]?(?:<([^<>]{0,320})>|[^\s<>]{1,320})"
     r"|(DATA|RSET|NOOP|HELP|STARTTLS|QUIT)[ \t]*(?:['\"\\]|$))",
     re.IGNORECASE,
 )
 _DOT: Final = re.compile(
     rf"^ ?{_STAMP}(?:{_OURS}[ \t]{{0,4}})?(?:b?['\"])?\.(?:\\r|['\"]|$)"
 )
-_HOST: Final = re.compile(r"\bConnected to ([\w.-]{1,255}?)\.?(?: |\n|$)")
+_HOST: Final = re.compile(
+    r"(?:\bConnected to |-connect |while talking to )([\w.-]{1,255}?)\.?(?=[\s:]|$)"
+)
 _END_OF_QUOTE: Final = re.compile(r"(?:\\r)?(?:\\n)?['\"]$")
 
 _STEP_OF: Final = {
@@ -68,10 +72,12 @@ class Said(NamedTuple):
 
 def decisive_reply(text: str) -> tuple[Said, str | None] | None:
     """Return the reply that decided a dialogue, and the host; None: it is none."""
-    said, commands = _paired(text.split("\n"))
-    if len(said) < 2 or not commands:
+    read = _Reader(text)
+    said = read.said
+    if not read.commands or len(said) < (1 if read.signed else 2):
         return None
     host = _HOST.search(text)
+    said = _of_one_group(said)
     refused = [one for one in said if one.code >= 400]
     before_quit = [one for one in said if one.step != "quit"] or said
     decided = next((one for one in refused if one.step in _DECISIVE), None)
@@ -79,41 +85,66 @@ def decisive_reply(text: str) -> tuple[Said, str | None] | None:
     return chosen, host[1] if host else None
 
 
-def _paired(lines: list[str]) -> tuple[list[Said], int]:
-    """Return the replies with their commands, and how many commands there were."""
-    said: list[Said] = []
-    waiting: list[tuple[str, str | None]] = [("", None)]  # the greeting
-    open_lines: list[str] = []
-    commands = 0
-    in_content = False
-    for before, line in pairwise(["", *lines]):
+def _of_one_group(said: list[Said]) -> list[Said]:
+    """Give back to RCPT what a bounce tells of DATA, the last command of its group.
+
+    sendmail shows the last command only; the 503 behind tells that DATA had none.
+    """
+    if len(said) > 1 and said[0].step == "data" and said[1].code == 503:
+        return [said[0]._replace(step="rcpt"), said[1]._replace(step="data")]
+    return said
+
+
+class _Reader:
+    """Pairs replies with commands, first-in first-out, line by line.
+
+    Attributes:
+        said: The replies, in order.
+        commands: How many commands there were.
+        signed: Whether signs before the lines show whose they are.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.said: list[Said] = []
+        self.commands = 0
+        self.signed = False
+        self._waiting: list[tuple[str, str | None]] = [("", None)]  # the greeting
+        self._lines: list[str] = []
+        self._in_content = False
+        for before, line in pairwise(["", *text.split("\n")]):
+            self._read(before, line)
+
+    def _read(self, before: str, line: str) -> None:
         reply = _REPLY.match(line)
-        if in_content:
-            in_content = not _ends_content(line, reply, before)
-            if not in_content:
-                waiting.append((".", None))
-            if in_content or reply is None:
-                continue
-        if reply is None:
-            command = _COMMAND.match(line)
-            if command is not None:
-                if not said and not commands and not open_lines:
-                    waiting.clear()  # the greeting was not pasted
-                commands += 1
-                verb = next(word for word in command.group(1, 2, 3, 5) if word)
-                waiting.append((verb.upper(), command[4]))
-            continue
-        open_lines.append(_END_OF_QUOTE.sub("", reply[4].rstrip()))
+        if self._in_content:
+            self._in_content = not _ends_content(line, reply, before)
+            if self._in_content:
+                return
+            self._waiting.append((".", None))
+        if reply is not None:
+            self._take(reply)
+        elif (command := _COMMAND.match(line)) is not None:
+            if not self.said and not self.commands and not self._lines:
+                self._waiting.clear()  # the greeting was not pasted
+            self.commands += 1
+            verb = next(word for word in command.group(1, 2, 3, 5) if word)
+            self._waiting.append((verb.upper(), command[4]))
+
+    def _take(self, reply: re.Match[str]) -> None:
+        """Take a line of a reply; with the last, the reply has its command."""
+        if reply[1] is None and self.signed and not self._lines:
+            return  # what who passes it on says of it (sendmail)
+        self.signed = self.signed or reply[1] is not None
+        self._lines.append(_END_OF_QUOTE.sub("", reply[4].rstrip()))
         if reply[3] == "-":
-            continue
-        verb, path = waiting.pop(0) if waiting else ("?", None)
-        step = _STEP_OF.get(verb, verb.lower())
-        said.append(Said(int(reply[2]), open_lines, step, path))
-        open_lines = []
-        in_content = reply[2] == "354"
+            return
+        verb, path = self._waiting.pop(0) if self._waiting else ("?", None)
+        step = "" if verb == "?" else _STEP_OF.get(verb, verb.lower())
+        self.said.append(Said(int(reply[2]), self._lines, step, path))
+        self._lines = []
+        self._in_content = reply[2] == "354"
         if reply[2] == "334":  # AUTH goes on; its answers are no commands
-            waiting.insert(0, (verb, path))
-    return said, commands
+            self._waiting.insert(0, (verb, path))
 
 
 def _ends_content(line: str, reply: re.Match[str] | None, before: str) -> bool:

@@ -60,7 +60,7 @@ _HOSTS: Final = {
 _WORDS: Final = {
     GMAIL: r"\bgsmtp\b|support\.google\.com|\bGmail (?:requires|has detected)",
     MICROSOFT: (
-        r"\.prod\.outlook\.com|\.protection\.outlook\.com|go\.microsoft\.com"
+        r"\.prod\.(?:outlook|exchangelabs)\.com|\.protection\.outlook\.com|go\.microsoft\.com"
         r"|sender\.office\.com|aka\.ms/|for Client Submission|\(AS\d{3,12}\)"
     ),
     YAHOO: (
@@ -93,8 +93,12 @@ def _gmail(
     )
 
 
-def _exchange(enhanced: str, meaning: str) -> Reading:
-    return Reading(MICROSOFT, enhanced, meaning, _NDR, _NDR_READ)
+def _exchange(
+    enhanced: str, meaning: str, retry_class: str = "", reason: str = ""
+) -> Reading:
+    return Reading(
+        MICROSOFT, enhanced, meaning, _NDR, _NDR_READ, "", retry_class, reason
+    )
 
 
 READINGS: Final = (
@@ -149,7 +153,12 @@ READINGS: Final = (
     _exchange(r"7\.12", "the recipient takes mail of its own organisation only"),
     _exchange(r"7\.13[3-6]", "the recipient takes mail of its own organisation only"),
     _exchange(r"7\.124", "the sender is not on the group's list of allowed senders"),
-    _exchange(r"7\.57", "the client did not authenticate before MAIL FROM"),
+    _exchange(
+        r"7\.57",
+        "the client did not authenticate before MAIL FROM",
+        "auth",
+        "securityerror",
+    ),
     _exchange(r"7\.64", "an inbound connector does not fit: no relaying"),
     _exchange(r"7\.32[1-5]", "TLS, certificate or DANE of the destination failed"),
     _exchange(r"7\.50[123]", "the sending account is banned for spam"),

@@ -159,7 +159,7 @@ SENDER_WORDS: Final = (
             r"|senderscore|proofpoint|mailspike|invaluement|spamrl|abusix|\(bl\)",
             r"banned(?! (content|sender|file|attach))|white ?-?list"
             r"|\b(pbl|sbl|cbl|dbl)\b",
-            r"(?<!not )\blisted (on|in|at|by|as)\b|helo command rejected",
+            r"(?<!not )\blisted (on|in|at|by|as)\b",
             r"dynamic (ip|address|host|pool)|residential",
         ),
         r"5\.7\.6\d\d$",
