@@ -1,3 +1,5 @@
+"""Whose code it is decides what it means; where that is not known, it is said."""
+
 from __future__ import annotations
 
 import re
@@ -93,3 +95,57 @@ def test_readings_of_registered_codes_say_something_else_than_the_registry() -> 
     assert {r"7\.29", r"7\.30", r"7\.27", r"4\.1", r"7\.9"} <= collide
     assert not readings("5.1.1")
     assert not readings(None)
+
+
+@pytest.mark.parametrize(
+    ("code", "registered", "others"),
+    [
+        ("5.7.29", "ARC validation failed", "Gmail"),
+        ("550 5.7.30", "REQUIRETLS support required", "Gmail and Microsoft"),
+        ("5.7.27", "sender address has null MX", "Gmail"),
+        ("5.4.1", "no answer from host", "Microsoft"),
+    ],
+)
+def test_a_bare_code_of_two_meanings_is_said_to_have_them(
+    code: str, registered: str, others: str
+) -> None:
+    said = explain(code)
+    assert f"{registered}, by the registry; at {others} it means" in said.headline
+    assert said.next_steps[0].startswith("Find out who speaks")
+
+
+@pytest.mark.parametrize("code", ["556 5.1.10", "5.7.26", "5.7.28", "5.1.1"])
+def test_a_code_of_one_meaning_is_not(code: str) -> None:
+    assert "by the registry" not in explain(code).headline
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("5.7.57", "wants authentication"),
+        ("4.7.40", "SPF, DKIM or DMARC"),
+        ("5.7.708", "banned as suspicious (as Microsoft uses the code)"),
+        ("5.7.999", "its policy forbids it"),
+        ("5.1.351", "does not take an address; its code tells no more"),
+        ("5.9.9", "no reason that we know"),
+    ],
+)
+def test_an_unregistered_code_means_what_its_only_user_says(
+    code: str, cause: str
+) -> None:
+    said = explain(code)
+    assert cause in said.headline
+    assert f"{code} is not registered (IANA)" in " ".join(said.evidence)
+
+
+def test_a_reply_code_of_no_rfc_is_called_so() -> None:
+    (told,) = [line for line in explain(571).evidence if "571" in line]
+    assert (
+        told == "571 is in no RFC that we know; its first digit counts (RFC 5321 4.2.1)"
+    )
+
+
+def test_an_acceptance_takes_no_meaning_from_a_code_that_contradicts() -> None:
+    told = explain("250 5.1.1 fine").evidence
+    assert "5.1.1 contradicts 250: the reply code counts" in told
+    assert not any("bad destination" in line for line in told)

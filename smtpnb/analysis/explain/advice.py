@@ -91,6 +91,10 @@ BY_RULE: Final = {
             "Else ask their postmaster, with the text, the time and your IP address.",
         ),
     ),
+    "address(code)": Advice(
+        "it does not take an address; its code tells no more",
+        ("See whose: the command that was refused names it.",),
+    ),
     "helo name": Advice(
         "it does not like the name that we gave in EHLO",
         (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis.replies.classify import Verdict, verdict
 from smtpnb.analysis.replies.providers import provider_of, readings
-from smtpnb.analysis.replies.registry import DETAILS
+from smtpnb.analysis.replies.registry import DETAILS, REPLY_CODES
 from smtpnb.analysis.replies.rules import RULES, VAGUE_WORDS
 from smtpnb.analysis.replies.status import status_meaning
 
@@ -25,6 +25,9 @@ _WEAK: Final = frozenset(
     rule.name for rule in (*RULES, *VAGUE_WORDS) if not rule.text or rule in VAGUE_WORDS
 )
 
+# Reply codes that say nothing sharper than an enhanced code does.
+_OF_MANY_CAUSES: Final = frozenset({None, 421, 450, 451, 550, 554})
+
 
 def speaker(case: Case) -> str | None:
     """Return which provider speaks, if his host or his words tell."""
@@ -34,14 +37,34 @@ def speaker(case: Case) -> str | None:
 def judged(case: Case, code: int) -> Verdict:
     """Return the verdict; where nothing sharp decided, as the provider means it."""
     found = verdict(code, case.enhanced, case.text)
-    provider = speaker(case)
-    if provider is None or found.evidence not in _WEAK:
+    one = meant(case, found)
+    if one is None or not one.reason:
         return found
-    for one in readings(case.enhanced, provider):
-        if one.reason:
-            said = f"{one.provider}'s {case.enhanced}"
-            return Verdict(one.retry_class, one.reason, said)
-    return found
+    return Verdict(one.retry_class, one.reason, f"{one.provider}'s {case.enhanced}")
+
+
+def meant(case: Case, found: Verdict) -> Reading | None:
+    """Return a provider's meaning of the code where nothing sharper decided.
+
+    Without a sign of who speaks, a code of nobody but one provider is his.
+    """
+    if found.evidence.partition(",")[0] not in {*_WEAK, "code"}:
+        return None
+    provider = speaker(case)
+    told = readings(case.enhanced, provider)
+    if provider is None and not (len(told) == 1 and _unregistered(case.enhanced)):
+        return None
+    return next(iter(told), None)
+
+
+def ambiguous(case: Case, found: Verdict) -> list[str]:
+    """Return the providers that mean something else by a bare registered code."""
+    if case.text.strip() or speaker(case) or _unregistered(case.enhanced):
+        return []
+    if case.code not in _OF_MANY_CAUSES:
+        return []
+    told = readings(case.enhanced)
+    return [one.provider for one in told if one.reason not in {"", found.reason}]
 
 
 def codes_say(case: Case, code: int) -> tuple[list[str], str]:
@@ -51,8 +74,12 @@ def codes_say(case: Case, code: int) -> tuple[list[str], str]:
     registered = status_meaning(case.code, case.enhanced)
     meaning = registered
     if meaning.enhanced and not meaning.contradiction and _unregistered(case.enhanced):
+        subject = f"its subject is {meaning.subject_name} (RFC 3463 2)"
+        if meaning.subject_name == "unknown":
+            subject = "nor is its subject (RFC 3463 2)"
         lines.append(
-            f"{case.enhanced} is not registered (IANA); it means what they say"
+            f"{case.enhanced} is not registered (IANA); {subject}, the rest means "
+            "what they say"
         )
         meaning = status_meaning(case.code)
     if meaning.contradiction:
@@ -66,6 +93,10 @@ def codes_say(case: Case, code: int) -> tuple[list[str], str]:
         own = by_enhanced and told and speaker(case) is not None
         means = "is registered as" if own else "means"
         lines.append(f"{shown} {means} {meaning.detail_name}{where}")
+    if case.code is not None and case.code not in REPLY_CODES:
+        lines.append(
+            f"{code} is in no RFC that we know; its first digit counts (RFC 5321 4.2.1)"
+        )
     lines += [_reading(one, case.enhanced) for one in told]
     return lines, meaning.detail_name
 

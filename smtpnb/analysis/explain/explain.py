@@ -14,7 +14,13 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.explain import advice, cases
-from smtpnb.analysis.explain.evidence import codes_say, judged, speaker
+from smtpnb.analysis.explain.evidence import (
+    ambiguous,
+    codes_say,
+    judged,
+    meant,
+    speaker,
+)
 from smtpnb.analysis.explain.explanation import Explanation
 from smtpnb.analysis.one_session import events_of_one
 from smtpnb.analysis.replies.permanence import (
@@ -230,7 +236,11 @@ def _silence(case: Case) -> Explanation:
 
 
 def _acceptance(case: Case) -> Explanation:
-    meaning = status_meaning(case.code, case.enhanced)
+    meaning, shown = status_meaning(case.code, case.enhanced), _shown(case)
+    against: tuple[str, ...] = ()
+    if meaning.contradiction:
+        against = (f"{case.enhanced} contradicts {case.code}: the reply code counts",)
+        meaning, shown = status_meaning(case.code), str(case.code)
     steps: tuple[str, ...] = ()
     told = "Nothing was refused."
     if case.digit == 3:
@@ -247,7 +257,7 @@ def _acceptance(case: Case) -> Explanation:
         where=_where(case),
         permanence=told,
         next_steps=steps,
-        evidence=_evidence(case, (f"{_shown(case)} means {meaning}",)),
+        evidence=_evidence(case, (*against, f"{shown} means {meaning}")),
     )
 
 
@@ -300,8 +310,24 @@ def _judged(case: Case) -> tuple[Advice, tuple[str, ...], str]:
     if known is advice.UNDEFINED and name and not name.startswith("other"):
         known = known._replace(cause=name)
     how = permanence(code, found.reason, found.evidence)
-    known = known._replace(steps=known.steps_for(how))
+    known = _as_meant(known._replace(steps=known.steps_for(how)), case, found, name)
     return known, why, _how_permanent(how, found)
+
+
+def _as_meant(known: Advice, case: Case, found: Verdict, name: str) -> Advice:
+    """Say it as the provider means the code; and if several mean several things."""
+    one = meant(case, found)
+    if one is not None and not one.reason:
+        return known._replace(cause=f"{one.meaning} (as {one.provider} uses the code)")
+    others = ambiguous(case, found)
+    if not others or not name:
+        return known
+    at = " and ".join(dict.fromkeys(others))
+    first = "Find out who speaks: the code alone has several meanings (see Evidence)."
+    return known._replace(
+        cause=f"{name}, by the registry; at {at} it means something else",
+        steps=(first, *known.steps),
+    )
 
 
 def _advice(found: Verdict, code: int, enhanced: str | None) -> Advice:

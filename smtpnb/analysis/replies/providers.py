@@ -147,9 +147,16 @@ READINGS: Final = (
         retry_class="auth",
         reason="securityerror",
     ),
-    _exchange(r"1\.10", "no such recipient in its directory"),
+    _exchange(
+        r"1\.10", "no such recipient in its directory", "permanent", "userunknown"
+    ),
     _exchange(r"1\.8", "the sending account is blocked for sending spam"),
-    _exchange(r"4\.1", "no such recipient (Access denied), or a domain not its own"),
+    _exchange(
+        r"4\.1",
+        "no such recipient (Access denied), or a domain not its own",
+        "permanent",
+        "userunknown",
+    ),
     _exchange(r"7\.12", "the recipient takes mail of its own organisation only"),
     _exchange(r"7\.13[3-6]", "the recipient takes mail of its own organisation only"),
     _exchange(r"7\.124", "the sender is not on the group's list of allowed senders"),

@@ -50,7 +50,7 @@ SHARP_CODES: Final = (
         "auth",
         "securityerror",
         "",
-        r"[45]\.7\.(8|14)$",
+        r"[45]\.7\.(8|14)$|4\.7\.12$",
         frozenset({432, 530, 534, 535}),
     ),
     Rule("tls(code)", "tls", "failedstarttls", "", r"[45]\.7\.(10|11|30)$"),

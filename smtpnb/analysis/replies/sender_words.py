@@ -162,7 +162,7 @@ SENDER_WORDS: Final = (
             r"(?<!not )\blisted (on|in|at|by|as)\b",
             r"dynamic (ip|address|host|pool)|residential",
         ),
-        r"5\.7\.6\d\d$",
+        r"5\.7\.(511|6\d\d)$",
     ),
     Rule(
         "tls(needed)",
