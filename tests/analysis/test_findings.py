@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 import pytest
@@ -14,17 +14,24 @@ from smtpnb.transcript import Transcript
 from tests.analysis.page import Page
 from tests.transcript.logs import Log
 
+if TYPE_CHECKING:
+    from smtpnb.wire.record import Record
+
 HOSTILE: Final = b"<script>alert(1)</script>\x1b]52;c;eA==\x07\xe2\x80\xae"
 
 
 def transcript(reply: bytes = b"Ok") -> Transcript:
+    return Transcript([_log(reply)])
+
+
+def _log(reply: bytes = b"Ok") -> Record:
     talk = Log()
     talk.connect()
     talk.greeting(b"220 mx.example.test ESMTP\r\n")
     talk.say("rcpt", b"RCPT TO:<b@c.test>\r\n", b"250 " + reply + b"\r\n")
     talk.say("help", b"HELP\r\n", b"502 " + reply + b"\r\n")
     talk.say("quit", b"QUIT\r\n", b"221 Bye\r\n")
-    return Transcript([talk.close()])
+    return talk.close()
 
 
 @pytest.fixture
@@ -101,3 +108,33 @@ def test_an_unfinished_conformance_never_looks_clean() -> None:
     assert said in str(frame)
     words = plot_lint(frame).findobj(Text)
     assert any("asked 10 of 17" in text.get_text() for text in words)
+
+
+def test_what_several_sessions_show_alike_is_told_once() -> None:
+    five = Transcript([_log() for _ in range(5)])
+    found = lint(five)
+    lines = str(found).splitlines()
+    assert lines[0] == lines[0].replace("5 FAIL", "1 FAIL")
+    assert lines[1].startswith("FAIL  RCPT was accepted without MAIL (5 times, 5 ses")
+    assert sum(line.startswith("WARN  HELP") for line in lines) == 1
+    assert len(found[found["verdict"] == "FAIL"]) == 5  # the frame has them all
+
+
+def test_a_rule_that_was_broken_once_is_not_told_as_kept() -> None:
+    broken, kept = Log(), Log()
+    for talk, reply in ((broken, b"250 Ok\r\n"), (kept, b"503 MAIL first\r\n")):
+        talk.connect()
+        talk.greeting(b"220 mx.example.test ESMTP\r\n")
+        talk.say("rcpt", b"RCPT TO:<b@c.test>\r\n", reply)
+    found = lint(Transcript([broken.close(), kept.close()]))
+    assert "PASS" in set(found.loc[found["rule"] == "mail-first", "verdict"])
+    assert "mail-first" not in str(found).splitlines()[-1]
+
+
+def test_a_report_of_very_many_kinds_says_what_it_leaves_out() -> None:
+    one = lint(transcript())
+    wrong = one[one["verdict"] == "FAIL"]
+    many = pd.concat([wrong.assign(what=f"kind {n}") for n in range(100)])
+    assert "60 more kinds of findings stand in the frame" in str(many)
+    assert "60 more kinds" in many._repr_html_()
+    assert len(str(many).splitlines()) < 100

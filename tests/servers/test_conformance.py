@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from smtpnb.analysis.lint.findings import Findings
     from tests.servers.dovecot import Dovecot
+    from tests.servers.exim import Exim
     from tests.servers.postfix import Postfix
 
 pytestmark = pytest.mark.servers
@@ -82,6 +83,24 @@ def test_postfix_within_tls(postfix: Postfix) -> None:
     found = _asked(connect)
     assert _wrong(found) == {"help": "WARN"}
     assert _passed(found) >= {"starttls-in-tls", "tls-version", "tls-verified"}
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["clear", "tls"])
+def test_exim_by_its_defaults(exim: Exim, tls: bool) -> None:
+    def connect(client: SmtpClient) -> None:
+        client.connect(exim.host, exim.port, ca=exim.ca)
+        if tls:
+            client.ehlo("client.invalid")
+            client.starttls()
+
+    # It bears ten commands that are no mail and three errors a connection.
+    found = _asked(connect)
+    assert _wrong(found) == {
+        "postmaster": "FAIL",  # this configuration refuses it: "relay not permitted"
+        "parameters": "WARN",  # 501 "malformed address" where 555 is meant
+    }
+    assert _passed(found) >= _ODD | {"null-path", "vrfy", "help", "long-line"}
+    assert {"stays", "one-reply"} <= _passed(found)
 
 
 def test_smtp_sink(sink: int) -> None:
