@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from smtpnb._connection import Connection, limit_of
 from smtpnb.protocol.commands import Data
+from smtpnb.protocol.group import BLOCK, end_of_data
 from smtpnb.protocol.session import State
 
 if TYPE_CHECKING:
     from smtpnb.message.content import Content
+    from smtpnb.message.envelope import MailObject
     from smtpnb.protocol.reply import Reply
     from smtpnb.transfer.body import Body
+    from smtpnb.wire.drive import Shield
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
@@ -53,27 +56,30 @@ class ContentVerbs(Connection):
         """
         if content is None:
             return self._execute(Data(), timeout)
-        return self._run("data", self._data(content, limit_of(timeout)))
+        limit = limit_of(timeout)
+        return self._guarded("data", lambda shield: self._data(content, limit, shield))
 
-    def _data(self, content: Content, limit: float | None) -> Steps[Reply]:
+    def _data(self, content: Content, limit: float | None, shield: Shield) -> Reply:
         from smtpnb.message.envelope import MailObject
+        from smtpnb.protocol.content import stuffed
         from smtpnb.transfer.bearable import bearable, encoder_of
         from smtpnb.transfer.body import Body
 
-        engine = self._connected()
+        engine, owner = self._connected(), self._owner
         # A content without its envelope.
         mail = bearable(MailObject("", ("",), content), engine)
-        if mail.whole(0) is None:
+        whole = mail.whole(0 if self.on_progress else BLOCK)
+        if whole is None:
             mail.claim()
         encoder = encoder_of(mail, engine.session, stuff=True)
-        reply = yield from engine.execute(Data(), limit)
+        reply = owner.converse(engine, Data(), limit, shield)
         if engine.session.state is not State.DATA:
             return reply
         body = Body(engine, encoder, progress=self.on_progress)
-        early = yield from body.send(mail.pieces(), limit)
-        if early is not None:  # a refusal is false
-            return early
-        return (yield from body.end(limit))
+        if whole is None:
+            return owner.drive(_by_blocks(body, mail, limit), shield)
+        octets, n_lines, _ = whole
+        return owner.finish(body, end_of_data(stuffed(octets), n_lines), limit, shield)
 
     def send_lines(
         self, octets: bytes | str, *, timeout: float | None = None
@@ -170,6 +176,13 @@ class ContentVerbs(Connection):
         octets = _checked(chunk, engine)
         steps = engine.chunk(octets, last=last, limit=limit_of(timeout))
         return self._run("bdat", steps)
+
+
+def _by_blocks(body: Body, mail: MailObject, limit: float | None) -> Steps[Reply]:
+    early = yield from body.send(mail.pieces(), limit)
+    if early is not None:  # a refusal is false
+        return early
+    return (yield from body.end(limit))
 
 
 def _checked(given: bytes | str, engine: Engine) -> bytes:

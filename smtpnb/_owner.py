@@ -16,8 +16,10 @@ in the middle of it.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from smtpnb.protocol.commands import EndOfData
 from smtpnb.protocol.errors import LocalProtocolError, SmtpError
 from smtpnb.wire.cancel import CancelToken
 from smtpnb.wire.drive import Driver, Shield
@@ -26,11 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from smtpnb.protocol.commands import Command
+    from smtpnb.protocol.group import Group
     from smtpnb.protocol.reply import Reply
+    from smtpnb.transfer.body import Body
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
 _T = TypeVar("_T")
+_END: Final = EndOfData()
 
 
 class Reservation(Protocol):
@@ -125,40 +130,67 @@ class Owner:
         """Take the engine of a new connection."""
         self.engine = engine
 
-    # One line and its reply
+    # What leaves at once, and its reply
 
     def say(self, engine: Engine, command: Command, limit: float | None) -> Reply:
-        """Send one command and return its reply.
-
-        The usual case - one line out, one line back, in clear, nothing unusual - takes
-        a direct path through the same checks, records and rules; whatever is unusual
-        goes on by steps from where it is.
-        """
+        """Send one command and return its reply."""
         with Shield(self.token) as shield:
             self._acquire(command.verb, None)
             try:
-                return self._say(engine, command, limit, shield)
+                return self.converse(engine, command, limit, shield)
             finally:
                 self._release()
 
-    def _say(
+    def converse(
         self, engine: Engine, command: Command, limit: float | None, shield: Shield
     ) -> Reply:
+        """As `say`, for `work` of `run`.
+
+        The usual case - octets out, a reply back, in clear, nothing unusual - takes a
+        direct path through the same checks, records and rules; whatever is unusual
+        goes on by steps from where it is.
+        """
         octets = engine.prepared(command)
-        driver = self.driver(shield)
-        fd = -1 if command.verb == "QUIT" else engine.quiet_fd  # it closes as well
-        if fd < 0 or not driver.is_plain or not driver.quiet(fd):
-            return driver.run(engine.converse(command, octets, limit), shield)
+        if not self._may_be_direct(engine, shield):
+            return self.drive(engine.converse(command, octets, limit), shield)
+        leave = partial(engine.exchange.say_now, command, octets, limit)
+        go_on = partial(engine.rest, command)
+        return self._directly(engine, command, leave, go_on, shield)
+
+    def finish(
+        self, body: Body, group: Group, limit: float | None, shield: Shield
+    ) -> Reply:
+        """Send all of a content with its end, likewise; return the final reply."""
+        if not self._may_be_direct(body.engine, shield):
+            return self.drive(body.end(limit, group), shield)
+        leave = partial(body.leave_now, group, limit)
+        return self._directly(body.engine, _END, leave, body.rest, shield)
+
+    def _may_be_direct(self, engine: Engine, shield: Shield) -> bool:
+        """Whether nothing is unusual so far: nobody cancelled, nothing came unasked."""
+        fd, driver = engine.quiet_fd, self.driver(shield)
+        return fd >= 0 and driver.is_plain and driver.quiet(fd)
+
+    def _directly(
+        self,
+        engine: Engine,
+        command: Command,
+        leave: Callable[[], Steps[None] | None],
+        go_on: Callable[[Steps[None] | None], Steps[Reply]],
+        shield: Shield,
+    ) -> Reply:
+        driver = self._driver
+        assert driver is not None  # noqa: S101  # it `may_be_direct`
         try:
-            deadline = engine.leave_now(command, octets, limit)
-            if deadline is not None and driver.answered(fd, deadline):
-                reply = engine.hear_now()
+            rest = leave()
+            if rest is None and driver.answered(engine.session.queue[0].deadline):
+                reply = engine.hear_now(command)
                 if reply is not None:
                     return reply
         except SmtpError as error:
             engine.failed(command.step, error)
             raise
-        return driver.run(engine.rest(command, octets), shield)
+        return driver.run(go_on(rest), shield)
 
     # Whose turn
 

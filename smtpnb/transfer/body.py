@@ -26,6 +26,7 @@ from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Owed, State
 from smtpnb.protocol.transaction import Transaction
 from smtpnb.wire import record
+from smtpnb.wire.exchange import finished
 from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import clock
 from smtpnb.wire.wait import Call, now
@@ -76,6 +77,10 @@ class Body:
         transaction: What it belongs to; None for the one that is open.
         progress: Called with the octets sent so far, after each block.
 
+    Attributes:
+        engine: The connection.
+        transaction: What the content belongs to.
+
     Raises:
         LocalProtocolError: The content is not due.
     """
@@ -92,7 +97,7 @@ class Body:
                 "the content is not due: DATA must be answered 354 first; "
                 "nothing was sent"
             )
-        self._engine = engine
+        self.engine = engine
         current = engine.session.follower.current
         self.transaction = transaction or current or Transaction()
         self._encoder = encoder
@@ -104,7 +109,7 @@ class Body:
         """Tell whether this is the message whose content is due in `engine`."""
         current = engine.session.follower.current
         return (
-            self._engine is engine
+            self.engine is engine
             and not self._ended
             and engine.session.state is State.DATA
             and current in {None, self.transaction}
@@ -120,12 +125,12 @@ class Body:
         Returns:
             None; or the reply that came before the end, and the connection is closed.
         """
-        return (yield from self._engine.guard("body", self._send(pieces, limit)))
+        return (yield from self.engine.guard("body", self._send(pieces, limit)))
 
     def _send(
         self, pieces: Iterable[bytes], limit: float | None
     ) -> Steps[Reply | None]:
-        encoder, exchange = self._encoder, self._engine.exchange
+        encoder, exchange = self._encoder, self.engine.exchange
         started, octets, lines = clock(), encoder.n_octets, encoder.n_lines
         following, interrupted = Blocks(pieces), False
         try:
@@ -142,21 +147,36 @@ class Body:
             # The content belongs to the exchange of its end, the next one.
             octets, lines = encoder.n_octets - octets, encoder.n_lines - lines
             number = exchange.number + 1
-            self._engine.log.add(
-                record.CONTENT, started, clock(), number, octets, lines
-            )
+            self.engine.log.add(record.CONTENT, started, clock(), number, octets, lines)
         return (yield from self.early_reply(limit)) if interrupted else None
 
-    def end(self, limit: float | None) -> Steps[Reply]:
-        """Send the end of data and return the final reply."""
-        return (yield from self._engine.guard("eod", self._end(limit)))
+    def end(self, limit: float | None, group: Group | None = None) -> Steps[Reply]:
+        """Send the end of data and return the final reply.
 
-    def _end(self, limit: float | None) -> Steps[Reply]:
-        exchange = self._engine.exchange
-        if exchange.hears():
+        Args:
+            limit: Absolute, for the whole call; None for the deadlines of the steps.
+            group: All of the content with its end, if nothing was sent before.
+        """
+        return (yield from self.engine.guard("eod", self._end(limit, group)))
+
+    def _end(self, limit: float | None, group: Group | None) -> Steps[Reply]:
+        if self.engine.exchange.hears():
             return (yield from self.early_reply(limit))
-        departure = Departure(self.end_of_content(), self.transaction)
-        yield from exchange.leave(departure, limit=limit, heard=True)
+        rest = self.leave_now(group or self.end_of_content(), limit)
+        return (yield from self._rest(rest))
+
+    def leave_now(self, group: Group, limit: float | None) -> Steps[None] | None:
+        """Let the end of the content leave; return what the kernel did not take."""
+        departure = Departure(group, self.transaction)
+        return self.engine.exchange.leave_now(departure, limit=limit)
+
+    def rest(self, rest: Steps[None] | None) -> Steps[Reply]:
+        """Go on by steps where the direct path left off."""
+        return self.engine.guard("eod", self._rest(rest))
+
+    def _rest(self, rest: Steps[None] | None) -> Steps[Reply]:
+        exchange = self.engine.exchange
+        yield from finished(rest)
         reply = yield from exchange.reply()
         if exchange.stopped:
             self._stop_short()
@@ -170,7 +190,7 @@ class Body:
 
     def early_reply(self, limit: float | None) -> Steps[Reply]:
         """Read the reply that came before the end; it is the final one."""
-        exchange, session = self._engine.exchange, self._engine.session
+        exchange, session = self.engine.exchange, self.engine.session
         deadline = exchange.deadline("block", limit)
         exchange.number += 1
         (octets,) = yield from exchange.replies(1, deadline)
@@ -184,5 +204,5 @@ class Body:
 
     def _stop_short(self) -> None:
         self._ended = True
-        self._engine.log.note("early reply", "the message was not finished")
-        self._engine.abort("abort")
+        self.engine.log.note("early reply", "the message was not finished")
+        self.engine.abort("abort")

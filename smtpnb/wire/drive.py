@@ -213,7 +213,7 @@ class Driver:
             self._poll.register(fd, mask)
         self._fds = fds
 
-    # One line and its reply, without steps (see `Engine.say`)
+    # What leaves at once, and its reply, without steps (see `_owner.Owner.converse`)
 
     @property
     def is_plain(self) -> bool:
@@ -227,17 +227,19 @@ class Driver:
             self._watch(fds)
         return not self._poll.poll(0)
 
-    def answered(self, fd: int, deadline: float) -> bool:
+    def answered(self, deadline: float) -> bool:
         """Wait until something came in; False if anything else ended the wait.
 
-        The driver `is_plain`, and `quiet` was asked for the same descriptor before.
+        The driver `is_plain`, and was asked before whether all is `quiet`.
         """
         self.deadline = deadline
         pause = deadline - now()
         if not 0 < pause < LONGEST_PAUSE:
             return False
         events = self._poll.poll(int(pause * 1000) + 1)
-        return len(events) == 1 and events[0][0] == fd and not self.token.requested
+        if len(events) != 1 or self.token.requested:
+            return False
+        return events[0][0] == self._fds[0][0]
 
 
 class _Ticker:

@@ -48,7 +48,7 @@ from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import ENDS, UNKNOWN, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
-from smtpnb.wire.exchange import Exchange
+from smtpnb.wire.exchange import Exchange, finished
 from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import clock
 from smtpnb.wire.resolve import is_unix, resolve
@@ -105,7 +105,6 @@ class Engine:
         self.facts: dict[str, Any] | None = None
         self._secrets = SecretLines(self.exchange.incoming.redactor)
         self._raw_unread = False
-        self._unwritten = memoryview(b"")  # of a line on the direct path
         self._fault: BaseException | None = None
         self._leaving: Transaction | None = None  # a chunk of it, by the verb
 
@@ -241,61 +240,42 @@ class Engine:
     def _converse(
         self, command: Command, octets: Octets, limit: float | None
     ) -> Steps[Reply]:
-        yield from self.exchange.say(command, octets, limit)
-        reply = yield from self.exchange.reply()
-        self._end_by_quit(command)
-        return reply
+        return (
+            yield from self._rest(command, self.exchange.say(command, octets, limit))
+        )
 
     def _end_by_quit(self, command: Command) -> None:
         """Close behind QUIT, whoever wrote it (RFC 5321 section 4.1.1.10)."""
-        closing = self.session.state is State.CLOSING
-        if command.event == "QUIT" and closing and self.connected:
+        if self.session.state is not State.CLOSING:
+            return
+        if command.event == "QUIT" and self.connected:
             self.end("quit")
 
-    # The direct path: the same rules, where nothing has to be waited for (`_owner.say`)
+    # The direct path: the same rules, where nothing has to be waited for (`Owner`)
 
     @property
     def quiet_fd(self) -> int:
-        """The descriptor, if a line may leave by the direct path; else -1."""
+        """The descriptor, if something may leave by the direct path; else -1."""
         exchange = self.exchange
         stream = exchange.stream
         if stream is None or stream.tls is not None:
             return -1
         return -1 if exchange.incoming.unread or self.session.queue else stream.fd
 
-    def leave_now(
-        self, command: Command, octets: Octets, limit: float | None
-    ) -> float | None:
-        """Write a line that was prepared; nothing has come in unasked.
+    def hear_now(self, command: Command) -> Reply | None:
+        """Return the reply to what has just left, if all of it is here."""
+        reply = self.exchange.hear_now()
+        if reply is not None:
+            self._end_by_quit(command)
+        return reply
 
-        Returns:
-            When its reply is due; None if the kernel did not take all of it.
-        """
-        exchange = self.exchange
-        started = clock()
-        deadline = exchange.deadline(command.step, limit)
-        exchange.said(command, octets, deadline)
-        self._unwritten = octets.wire[exchange.connection.send_now(octets.wire) :]
-        if self._unwritten:
-            return None
-        exchange.note_line(started, command, octets)
-        return deadline
+    def rest(self, command: Command, rest: Steps[None] | None) -> Steps[Reply]:
+        """Go on by steps where the direct path left off with a command."""
+        return self.guard(command.step, self._rest(command, rest))
 
-    def hear_now(self) -> Reply | None:
-        """Read the reply if it is here, and plain; None if it wants more reading."""
-        return self.exchange.hear_one_line()
-
-    def rest(self, command: Command, octets: Octets) -> Steps[Reply]:
-        """Go on by steps where the direct path left off."""
-        return self.guard(command.step, self._rest(command, octets))
-
-    def _rest(self, command: Command, octets: Octets) -> Steps[Reply]:
-        exchange = self.exchange
-        if self._unwritten:
-            started, deadline = clock(), self.session.queue[0].deadline
-            yield from exchange.finish(self._unwritten, deadline)
-            exchange.note_line(started, command, octets)
-        reply = yield from exchange.reply()
+    def _rest(self, command: Command, rest: Steps[None] | None) -> Steps[Reply]:
+        yield from finished(rest)
+        reply = yield from self.exchange.reply()
         self._end_by_quit(command)
         return reply
 

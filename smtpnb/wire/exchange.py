@@ -53,6 +53,15 @@ if TYPE_CHECKING:
     from smtpnb.wire.stream import Stream
     from smtpnb.wire.wait import Steps, Timeouts
 
+# When it left, exchange number, step, verb, and what is shown of a line.
+_Line = tuple[int, int, str, str, bytes]
+
+
+def finished(rest: Steps[None] | None) -> Steps[None]:
+    """Do what is left of something that is mostly done at once."""
+    if rest is not None:
+        yield from rest
+
 
 class Exchange:
     """Writes, reads and records on one connection.
@@ -181,12 +190,17 @@ class Exchange:
         """Write one command; its reply is owed then."""
         if not self.session.queue:
             self.refuse_surplus()
-        deadline = self.deadline(command.step, limit)
-        self.said(command, octets, deadline)
-        yield from self.write(octets, command.step, command.verb, deadline)
+        yield from finished(self.say_now(command, octets, limit))
 
-    def said(self, command: Command, octets: Octets, deadline: float) -> None:
-        """Note that a command leaves now, and when its reply is due."""
+    def say_now(
+        self, command: Command, octets: Octets, limit: float | None
+    ) -> Steps[None] | None:
+        """As `say`, where it was looked just now whether something came in unasked.
+
+        Returns:
+            None; or what is left to do, if the kernel did not take all of it.
+        """
+        deadline = self.deadline(command.step, limit)
         self.number += 1
         self.session.sent(command)
         owed = self.session.queue[-1]
@@ -195,31 +209,7 @@ class Exchange:
         if current is not None and owed.events[0] in ENDS:
             # Whoever has the line, and the chunk behind it, has the end.
             current.end_at = self.sent + len(octets) - 1 + command.n_behind
-
-    def note_line(self, started: int, command: Command, octets: Octets) -> None:
-        """Record a line that has left."""
-        step, verb, shown = command.step, command.verb, octets.shown
-        self.log.add(
-            record.SEND, started, started, self.number, step, verb, shown, len(octets)
-        )
-
-    def finish(self, view: memoryview, limit: float | None) -> Steps[None]:
-        """Write what the kernel did not take of a line."""
-        return self._rest(view, limit)
-
-    def hear_one_line(self) -> Reply | None:
-        """Read what is here; return it if it is one plain line that answers all.
-
-        Anything else is left to the reader of replies.
-        """
-        if self.session.answers_each:
-            self.incoming.feed(self.connection.take())
-            return None
-        octets = self.incoming.one_line(self.connection.take(), self.number)
-        if octets is None:
-            return None
-        self.match((octets,))
-        return Reply(octets)
+        return self.write_now(octets, command.step, command.verb, deadline)
 
     def ahead(self, octets: bytes, deadline: float) -> Steps[None]:
         """Write what stands ahead of SMTP; it is no line of the dialogue."""
@@ -231,18 +221,37 @@ class Exchange:
         self, octets: Octets, step: str, verb: str, deadline: float
     ) -> Steps[None]:
         """Write one line and record it, whatever becomes of it."""
-        before, started = self.sent, clock()
-        left = started
+        yield from finished(self.write_now(octets, step, verb, deadline))
+
+    def write_now(
+        self, octets: Octets, step: str, verb: str, deadline: float
+    ) -> Steps[None] | None:
+        """As `write`; returned is what is left to do, as by `say_now`."""
+        entry, before = (clock(), self.number, step, verb, octets.shown), self.sent
         try:
             taken = self.connection.send_now(octets.wire)
-            if taken < len(octets):  # hardly ever
-                yield from self._rest(octets.wire[taken:], deadline)
-                left = clock()
+        except BaseException:
+            self._note_line(entry, before)
+            raise
+        if taken < len(octets):  # hardly ever
+            return self._rest_of_line(octets.wire[taken:], deadline, entry, before)
+        self._note_line(entry, before)
+        return None
+
+    def _rest_of_line(
+        self, view: memoryview, deadline: float, entry: _Line, before: int
+    ) -> Steps[None]:
+        left = None
+        try:
+            yield from self._rest(view, deadline)
+            left = clock()
         finally:
-            sent = self.sent - before
-            self.log.add(
-                record.SEND, started, left, self.number, step, verb, octets.shown, sent
-            )
+            self._note_line(entry, before, left)
+
+    def _note_line(self, entry: _Line, before: int, left: int | None = None) -> None:
+        started, number, step, verb, shown = entry
+        sent, left = self.sent - before, left or started
+        self.log.add(record.SEND, started, left, number, step, verb, shown, sent)
 
     def leave(
         self, *departures: Departure, limit: float | None, heard: bool = False
@@ -261,6 +270,16 @@ class Exchange:
         """
         if not (heard or self.session.queue):
             self.refuse_surplus()
+        yield from finished(self.leave_now(*departures, limit=limit))
+
+    def leave_now(
+        self, *departures: Departure, limit: float | None
+    ) -> Steps[None] | None:
+        """As `leave`, where it was looked just now whether something came in unasked.
+
+        Returns:
+            None; or what is left to do, if the kernel did not take all of it.
+        """
         start, owed = self.sent, []
         # A server answers one thing after the other.
         due = self.session.queue[-1].deadline if self.session.queue else 0.0
@@ -281,12 +300,19 @@ class Exchange:
         self.number += sum([len(each.group.events) for each in departures])
         started, view = clock(), memoryview(wire)
         taken = self.connection.send_now(view)
-        if taken == len(view):  # nearly always
-            self.log.add(record.GROUP, started, started, first, parts)
-        else:
+        if taken < len(view):  # hardly ever
             left = Leaving(parts, first)
             left.octets = taken
-            yield from self._rest_of_group(view[taken:], left, started, limit)
+            rest = self._rest_of_group(view[taken:], left, started, limit)
+            return self._then_due(rest, owed, due, limit)
+        self.log.add(record.GROUP, started, started, first, parts)
+        self._due.set(owed, max(due, now()), limit)
+        return None
+
+    def _then_due(
+        self, rest: Steps[None], owed: list[Owed], due: float, limit: float | None
+    ) -> Steps[None]:
+        yield from rest
         self._due.set(owed, max(due, now()), limit)
 
     def _rest_of_group(
@@ -392,6 +418,26 @@ class Exchange:
         return at - offset
 
     # Coming in
+
+    def hear_now(self) -> Reply | None:
+        """Read what is here; return the last reply, if nothing more is owed then.
+
+        Else nothing is lost: the reader of replies goes on where this left off.
+        """
+        session, incoming = self.session, self.incoming
+        if session.answers_each:
+            incoming.feed(self.connection.take())
+        else:
+            octets = incoming.one_line(self.connection.take(), self.number)
+            if octets is not None:
+                self.match((octets,))
+                return Reply(octets)
+        while session.queue and not self.stopped:
+            replies = self._complete(session.most_at_once)
+            if not replies:
+                return None
+            self.match(replies)
+        return self.last_reply
 
     def replies(self, most: int, deadline: float) -> Steps[tuple[bytes, ...]]:
         """Wait until a complete reply is here; return those that are, at most `most`.

@@ -144,7 +144,7 @@ _REPLIES: Final = (
     Mutant(
         "a message is finished after its deadline",
         "timeout= is looked at before every dot and LAST",
-        within="Exchange.leave",
+        within="Exchange.leave_now",
         find="limit is not None and now() >= limit",
         put="False",
         tests="tests/sending/test_late.py",
@@ -188,9 +188,9 @@ _REPLIES: Final = (
     Mutant(
         "the direct path does not look before it speaks",
         "the direct path takes the same looks as the long one",
-        within="Owner._say",
-        find="fd < 0 or not ANY_driver.is_plain or not ANY_driver.quiet(fd)",
-        put="fd < 0 or self.on_tick is not None",
+        within="Owner._may_be_direct",
+        find="fd >= 0 and ANY_driver.is_plain and ANY_driver.quiet(fd)",
+        put="fd >= 0 and self.on_tick is None",
         tests="tests/hostile/test_replies.py",
         expression="late or thinks",
     ),

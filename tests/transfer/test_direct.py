@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from smtpnb import SmtpClient, SmtpError, Timeouts
 from tests.support.scripted import EHLO, GREETING, Hear, Hold, Say, ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REPLIES = {
     "a yes": b"250 ok\r\n",
@@ -23,23 +26,48 @@ REPLIES = {
 }
 
 
-def said(reply: bytes, *, by_steps: bool) -> tuple[Any, ...]:
-    """Say MAIL and NOOP; return all that a user can see of it."""
+OK = Say(b"250 ok\r\n")
+GO_ON = Say(b"354 go on\r\n")
+# All but times, names and ports.
+SEEN = [
+    *("seq", "event", "direction", "step", "verb", "code", "text", "n_bytes"),
+    *("exchange_no", "transaction_no", "pipelined", "detail"),
+]
+# What is said, and whether the server hears DATA and says 354 before its reply.
+VERBS: dict[str, tuple[Callable[[SmtpClient], Any], bool]] = {
+    "mail": (lambda client: client.mail_from("a@example.org"), False),
+    "ehlo": (lambda client: client.ehlo(), False),
+    "quit": (lambda client: client.quit(), False),
+    "data": (lambda client: client.data(b"Subject: x\r\n\r\n.y\r\n"), True),
+}
+
+
+def said(verb: str, reply: bytes, *, by_steps: bool) -> tuple[Any, ...]:
+    """Say something; return all that a user can see of it."""
     seen: list[Any] = []
+    say, by_data = VERBS[verb]
     ending = () if reply.endswith(b"\n") else (_Close(),)
-    script = (GREETING, *EHLO, Hear(), Say(reply), *ending, Hear(), Hold())
+    envelope = (Hear(), OK, Hear(), OK, Hear(), GO_ON) if by_data else ()
+    hear = Hear(b"\r\n.\r\n") if by_data else Hear()
+    script = (GREETING, *EHLO, *envelope, hear, Say(reply), *ending, Hear(), Hold())
     client = SmtpClient(timeouts=Timeouts(command=20.0))
     with ScriptedServer(script) as server:
         client.connect(server.host, server.port)
         client.ehlo()
+        if by_data:
+            client.mail_from("a@example.org")
+            client.rcpt_to("b@example.org")
         if by_steps:  # whoever wants a tick takes the steps
             client.on_tick = lambda: None
         try:
-            seen.append(client.mail_from("a@example.org").octets)
+            seen.append(say(client).octets)
         except SmtpError as error:
-            seen += [type(error), error.args, error.phase, error.half_said]
+            seen += [type(error), error.args, error.phase, error.outcome]
+            seen.append(error.half_said)
         seen += [client.state, client.allowed]
-        seen.append([entry[0] for entry in client._engine.log.log])  # type: ignore[union-attr]
+        events = client.transcript.events()
+        shown = events.loc[events["event"] != "connect", SEEN]  # which has the port
+        seen.append(shown.astype(str).to_dict("records"))
         client.disconnect()
     return tuple(seen)
 
@@ -50,6 +78,7 @@ class _Close:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-def test_both_say_the_same(name: str) -> None:
+@pytest.mark.parametrize("verb", VERBS)
+def test_both_say_the_same(verb: str, name: str) -> None:
     reply = REPLIES[name]
-    assert said(reply, by_steps=False) == said(reply, by_steps=True)
+    assert said(verb, reply, by_steps=False) == said(verb, reply, by_steps=True)
