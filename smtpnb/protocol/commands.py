@@ -77,6 +77,10 @@ class Command:
             raise LocalProtocolError(f"{self.verb}: {objection}; nothing was sent")
         return self._octets()
 
+    def fits(self, most: int) -> bool:
+        """Whether the line has at most so many octets, CRLF included."""
+        return len(self.octets(lax=True)) <= most
+
     def needs(self) -> tuple[str, ...]:
         """Return the extension keywords without which this must not be sent."""
         return self._needs()
@@ -111,6 +115,11 @@ def _bare(verb: str) -> Octets:
     return line(verb)
 
 
+def _are_few(n_characters: int, most: int) -> bool:
+    """Whether a line of so many characters fits, be each four octets of UTF-8."""
+    return 4 * n_characters + len("MAIL FROM:<>\r\n") <= most
+
+
 class _WithText(Command):
     """A command whose argument is free text."""
 
@@ -118,6 +127,10 @@ class _WithText(Command):
 
     def __init__(self, text: str = "") -> None:
         self.text = text
+
+    def fits(self, most: int) -> bool:
+        """Whether the line has at most so many octets, CRLF included."""
+        return _are_few(len(self.text), most) or super().fits(most)
 
     def _octets(self) -> Octets:
         return line(self.verb, self.text) if self.text else _bare(self.verb)
@@ -186,6 +199,13 @@ class _WithPath(Command):
     def path_said(self) -> str | None:
         """The path."""
         return self.path
+
+    def fits(self, most: int) -> bool:
+        """Whether the line has at most so many octets, CRLF included."""
+        n = len(self.path)
+        if self.parameters:
+            n += sum(map(len, self.parameters)) + len(self.parameters)
+        return _are_few(n, most) or super().fits(most)
 
     def objection(self) -> str:
         """Return why the grammar objects to the path or a parameter."""
@@ -412,7 +432,7 @@ class Burl(Command):
     def objection(self) -> str:
         """Return why the grammar objects to the URL."""
         if ":" not in self.url or " " in self.url or not self.url.isascii():
-            return "a URL is one ASCII word with a scheme (RFC 4468 section 3.2)"
+            return "a URL is one ASCII word with a scheme (RFC 4468 section 3.5)"
         return ""
 
     def _octets(self) -> Octets:
@@ -615,6 +635,11 @@ class Auth(Command):
         self.mechanism = mechanism
         self.initial = initial
 
+    def fits(self, most: int) -> bool:
+        """Whether the line has at most so many octets; no secret is written for it."""
+        n = 0 if self.initial is None else 1 + _n_coded(self.initial)
+        return len(f"AUTH {self.mechanism}\r\n".encode()) + n <= most
+
     def objection(self) -> str:
         """Return why the grammar objects to the mechanism (RFC 4954 section 4)."""
         if not self.mechanism or " " in self.mechanism:
@@ -636,6 +661,11 @@ class Auth(Command):
         return f"Auth({self.mechanism!r}, ...)"
 
 
+def _n_coded(response: memoryview) -> int:
+    """Return how long base64 makes it."""
+    return 4 * ((len(response) + 2) // 3)
+
+
 class AuthResponse(Command):
     """One answer to a 334: secret by type, whatever it holds (RFC 4954 section 4)."""
 
@@ -645,6 +675,10 @@ class AuthResponse(Command):
 
     def __init__(self, response: memoryview) -> None:
         self.response = response
+
+    def fits(self, most: int) -> bool:
+        """Whether the line has at most so many octets; no secret is written for it."""
+        return _n_coded(self.response) + 2 <= most
 
     def _octets(self) -> Octets:
         code = base64.b64encode(self.response)

@@ -21,7 +21,7 @@ GUARDS: Final = {
     "syntax": "addresses, parameters and names against the grammar",
     "groups": "what must not stand in one group, or without PIPELINING",
     "content": "8-bit content, NUL and long lines that the server cannot bear",
-    "limits": "more than the server announced: LIMITS, DELIVERBY, FUTURERELEASE",
+    "limits": "long command lines, and more than was announced: LIMITS, DELIVERBY",
     "replies": "replies to raw octets that were not read",
 }
 ALL: Final = frozenset(GUARDS)

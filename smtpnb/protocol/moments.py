@@ -19,6 +19,9 @@ DATE_TIME: Final = (
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 
+UTC_ONLY: Final = "(?<=[Zz])"  # to stand behind it
+WHOLE_SECONDS: Final = r"(?![^;]*\.)"  # to stand before it
+
 
 def seconds_of(name: str, value: Any) -> str:
     """Write a number of seconds, or a timedelta.

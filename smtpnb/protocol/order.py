@@ -77,7 +77,7 @@ _CHUNK: Final[dict[str, Mapping[int, State]]] = {
     "BDAT": {2: S.CHUNKS, **_SPOILT},
     "BDAT LAST": {2: S.READY, **_SPOILT},
 }
-# RFC 1985 section 4, and Postfix's own: between transactions.
+# RFC 1985 section 5, and Postfix's own: between transactions.
 _BETWEEN: Final[dict[str, Mapping[int, State]]] = {
     "ETRN": _STAY,
     "XFORWARD": _STAY,

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.moments import (
     DATE_TIME,
+    UTC_ONLY,
+    WHOLE_SECONDS,
     instant_of,
     moment_of,
     no_such_day,
@@ -43,8 +45,9 @@ _WORD: Final = r"[A-Za-z0-9][A-Za-z0-9-]*(?:=[!-<>-~\x80-\U0010ffff]+)?"
 _ADDR_TYPE: Final = r"[A-Za-z0-9!#$%&'*/?^_`{|}~.-]+"
 # Control characters, line ends of Unicode, halves of surrogate pairs.
 _UNSAFE: Final = "[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
-MAX_ENVID: Final = 100  # characters, RFC 3461 section 4.4
-MAX_ORCPT: Final = 500  # octets, RFC 3461 section 4.2
+# RFC 3461 sections 4.2, 4.4 and 5.4: octets of the value, as it stands on the wire.
+MAX_ENVID: Final = 100
+MAX_ORCPT: Final = 500
 
 
 class Parameter:
@@ -140,7 +143,7 @@ class Size(Parameter):
 
     __slots__ = ()
     keyword, verb, extension = "SIZE", "MAIL", "SIZE"
-    rule, syntax = "RFC 1870 section 4", r"[0-9]{1,20}"
+    rule, syntax = "RFC 1870 section 3", r"[0-9]{1,20}"
     words = "SIZE is a number of octets, at most 20 digits"
 
 
@@ -179,7 +182,8 @@ class Envid(Parameter):
     """ENVID: the sender's own name of the envelope, for the reports (RFC 3461).
 
     Args:
-        value: Printable ASCII; it becomes xtext, unless it is an `Xtext`.
+        value: Printable ASCII; it becomes xtext, unless it is an `Xtext`. As such it
+            has at most 100 characters.
     """
 
     __slots__ = ()
@@ -196,8 +200,9 @@ class Envid(Parameter):
             return "ENVID is not empty"
         if not (before.isascii() and before.isprintable()):
             return "ENVID is printable ASCII before it is encoded"
-        if len(before) > MAX_ENVID:
-            return f"ENVID has at most {MAX_ENVID} characters, not {len(before)}"
+        n = len(self.value)
+        if n > MAX_ENVID:
+            return f"ENVID has at most {MAX_ENVID} characters as xtext, not {n}"
         return ""
 
 
@@ -327,7 +332,7 @@ class HoldFor(Parameter):
 
     __slots__ = ()
     keyword, verb, extension = "HOLDFOR", "MAIL", "FUTURERELEASE"
-    rule, syntax = "RFC 4865 section 4", r"[1-9][0-9]{0,8}"
+    rule, syntax = "RFC 4865 section 3", r"[1-9][0-9]{0,8}"
     words = "HOLDFOR is a number of seconds, 1 to 999999999"
 
     def __init__(self, value: int | timedelta) -> None:
@@ -337,8 +342,10 @@ class HoldFor(Parameter):
         """Return whether the server holds nothing for so long."""
         most = offered.number("FUTURERELEASE")
         if most is not None and int(self.value) > most:
-            return f"{self.word!r}: the server holds for {most} seconds at most \
-({self.rule})"
+            return (
+                f"{self.word!r}: the server holds for {most} seconds at most (RFC 4865 "
+                "section 4.1)"
+            )
         return ""
 
 
@@ -346,13 +353,15 @@ class HoldUntil(Parameter):
     """HOLDUNTIL: release it then (RFC 4865).
 
     Args:
-        value: A datetime with its time zone, or a text of RFC 3339.
+        value: A datetime with its time zone, or a text of RFC 3339 in UTC.
     """
 
     __slots__ = ()
     keyword, verb, extension = "HOLDUNTIL", "MAIL", "FUTURERELEASE"
-    rule, syntax = "RFC 4865 section 4", DATE_TIME
-    words = "HOLDUNTIL is a date and time of RFC 3339, such as 2027-01-31T08:00:00Z"
+    rule, syntax = "RFC 4865 section 3", DATE_TIME + UTC_ONLY
+    words = (
+        "HOLDUNTIL is a date and time of RFC 3339 in UTC, such as 2027-01-31T08:00:00Z"
+    )
 
     def __init__(self, value: datetime | str) -> None:
         super().__init__(moment_of("holduntil", value))
@@ -365,7 +374,10 @@ class HoldUntil(Parameter):
         words = offered.get("FUTURERELEASE", ())
         last = next((w for w in words if re.fullmatch(DATE_TIME, w)), None)
         if last is not None and instant_of(self.value) > instant_of(last):
-            return f"{self.word!r}: the server holds until {last} at most ({self.rule})"
+            return (
+                f"{self.word!r}: the server holds until {last} at most (RFC 4865 "
+                "section 4.1)"
+            )
         return ""
 
 
@@ -374,7 +386,7 @@ class MtPriority(Parameter):
 
     __slots__ = ()
     keyword, verb, extension = "MT-PRIORITY", "MAIL", "MT-PRIORITY"
-    rule, syntax = "RFC 6710 section 5", r"-?[1-9]|0"
+    rule, syntax = "RFC 6710 section 3", r"-?[1-9]|0"
     words = "MT-PRIORITY is a number from -9 to 9"
 
 
@@ -398,14 +410,14 @@ class Rrvs(Parameter):
     """RRVS: deliver only if the mailbox has had its owner since then (RFC 7293).
 
     Args:
-        value: A datetime with its time zone, or a text of RFC 3339.
+        value: A datetime with its time zone, or a text of RFC 3339 in whole seconds.
         mode: "C": go on all the same where it cannot be honoured; "R": refuse.
     """
 
     __slots__ = ()
     keyword, verb, extension = "RRVS", "RCPT", "RRVS"
-    rule, syntax = "RFC 7293 section 3.1", rf"{DATE_TIME}(?:;[CR])?"
-    words = "RRVS is a date and time of RFC 3339, perhaps with ;C or ;R"
+    rule, syntax = "RFC 7293 section 3.1", rf"{WHOLE_SECONDS}{DATE_TIME}(?:;[CR])?"
+    words = "RRVS is a date and whole seconds of RFC 3339, perhaps with ;C or ;R"
 
     def __init__(self, value: datetime | str, mode: str = "") -> None:
         said = moment_of("rrvs", value)
@@ -505,6 +517,11 @@ _KINDS: Final[Mapping[str, type[Parameter]]] = {
         *(MtPriority, RequireTls, Prdr, Notify, Orcpt, Rrvs),
     )
 }
+# What its RFC forbids to say twice; of the others none says which one would count.
+_ONCE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("RET", "ENVID", "NOTIFY", "ORCPT"), "RFC 3461 section 4.5"),
+    "BODY": "RFC 6152 section 3",
+}
 # Of those without a class: RFC 3865, RFC 3885, RFC 4141 (both) and RFC 1845.
 _EXTENSION_OF: Final[Mapping[str, str]] = {
     "SOLICIT": "NO-SOLICITING",
@@ -577,7 +594,8 @@ def objection_to(words: Iterable[str], verb: str) -> str:
             return why
         keyword = word.partition("=")[0].upper()
         if keyword in seen:
-            return f"{keyword} stands twice (RFC 5321 section 4.1.1.11)"
+            rule = _ONCE.get(keyword, "which of the two counts?")
+            return f"{keyword} stands twice ({rule})"
         seen.add(keyword)
     if {"HOLDFOR", "HOLDUNTIL"} <= seen:
         return "HOLDFOR or HOLDUNTIL, not both (RFC 4865 section 4)"

@@ -28,6 +28,7 @@ from smtpnb.protocol.commands import (
 )
 from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.guards import Lax, lifted
+from smtpnb.protocol.lengths import objection_to_length
 from smtpnb.protocol.limits import Counted
 from smtpnb.protocol.order import (
     BETWEEN_COMMANDS,
@@ -278,6 +279,9 @@ class Session:
             if keyword not in self.capabilities:
                 found.append(("offers", self._not_offered(command.verb, keyword)))
                 break
+        why = objection_to_length(command, self.capabilities)
+        if why:
+            found.append(("limits", why))
         if self.lax and "syntax" in self.lax:  # else the line is not made
             found.append(("syntax", command.objection()))
         if command.verb in _WITH_MORE_RULES:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.protocol.commands import Command
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.lengths import COMMAND_LINE
 from smtpnb.protocol.line import line
 from smtpnb.protocol.xtext import xtext
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from smtpnb.protocol.secret import Octets
 
-MAX_LINE: Final = 512  # with CRLF
 UNAVAILABLE: Final = "[UNAVAILABLE]"
 TEMPUNAVAIL: Final = "[TEMPUNAVAIL]"
 
@@ -51,13 +51,6 @@ class _Trusted(Command):
 
     def _needs(self) -> tuple[str, ...]:
         return (self.verb,)
-
-    def objection(self) -> str:
-        """Return why the line must not be sent: it is too long."""
-        size = len(f"{self.verb} {' '.join(self.words)}\r\n")
-        if size > MAX_LINE:
-            return f"a line of {size} octets; {MAX_LINE} at most ({self.verb}_README)"
-        return ""
 
 
 class Xclient(_Trusted):
@@ -122,7 +115,7 @@ def _split(verb: str, attributes: Mapping[str, Any]) -> list[tuple[str, ...]]:
         if name not in given:
             continue
         word = f"{name}={_value(verb, name, given[name])}"
-        if words and len(f"{verb} {' '.join((*words, word))}\r\n") > MAX_LINE:
+        if words and len(f"{verb} {' '.join((*words, word))}\r\n") > COMMAND_LINE:
             lines.append(words)
             words = ()
         words = (*words, word)

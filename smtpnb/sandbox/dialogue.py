@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from smtpnb.sandbox.accounts import Accounts
     from smtpnb.sandbox.faults import FaultBook
 
-# The parameters of MAIL and what they may be: RFC 1870 section 5, RFC 6152 section 2,
+# The parameters of MAIL and what they may be: RFC 1870 section 3, RFC 6152 section 2,
 # RFC 3030 section 3, RFC 6531 section 3.4, RFC 4954 section 5.
 _PARAMETERS = {
     "SIZE": re.compile(r"[0-9]{1,20}"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _XTEXT: Final = r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+"
-_MOMENT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)"
+_SECOND: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 
 
 class Rule(NamedTuple):
@@ -29,9 +29,9 @@ OF_MAIL: Final = {
     "RET": Rule("DSN", r"FULL|HDRS"),  # RFC 3461 section 4.3
     "ENVID": Rule("DSN", rf"(?-i:{_XTEXT})"),  # section 4.4
     "BY": Rule("DELIVERBY", r"[+-]?\d{1,9};(?:N|R)T?"),  # RFC 2852 section 4
-    "HOLDFOR": Rule("FUTURERELEASE", r"[1-9]\d{0,8}"),  # RFC 4865 section 4
-    "HOLDUNTIL": Rule("FUTURERELEASE", _MOMENT),
-    "MT-PRIORITY": Rule("MT-PRIORITY", r"-?[1-9]|0"),  # RFC 6710 section 5
+    "HOLDFOR": Rule("FUTURERELEASE", r"[1-9]\d{0,8}"),  # RFC 4865 section 3
+    "HOLDUNTIL": Rule("FUTURERELEASE", rf"{_SECOND}(?:\.\d+)?Z"),
+    "MT-PRIORITY": Rule("MT-PRIORITY", r"-?[1-9]|0"),  # RFC 6710 section 3
     "REQUIRETLS": Rule("REQUIRETLS", r""),  # RFC 8689 section 2
 }
 OF_RCPT: Final = {
@@ -40,7 +40,9 @@ OF_RCPT: Final = {
         "DSN", r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}"
     ),
     "ORCPT": Rule("DSN", rf"utf-8;\S+|[a-z0-9-]+;(?-i:{_XTEXT})"),
-    "RRVS": Rule("RRVS", rf"{_MOMENT}(?:;[CR])?"),  # RFC 7293 section 3.1
+    "RRVS": Rule(
+        "RRVS", rf"{_SECOND}(?:Z|[+-]\d\d:\d\d)(?:;[CR])?"
+    ),  # RFC 7293 section 3.1
 }
 
 # What is announced, with its parameters. XCLIENT and XFORWARD are Postfix's.

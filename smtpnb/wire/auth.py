@@ -27,6 +27,7 @@ from smtpnb.protocol.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
+from smtpnb.protocol.lengths import COMMAND_LINE, RESPONSE_LINE
 from smtpnb.protocol.sasl.mechanism import Channel, Note, Work
 from smtpnb.protocol.session import State
 from smtpnb.wire import helper
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
 
 # No mechanism we know takes more than a handful.
 MAX_CHALLENGES: Final = 16
-# In characters of base64, with the line end. RFC 4954 section 4: AUTH is a command line
-# like any other (RFC 5321 section 4.5.3.1.4), and a response may be longer.
-_COMMAND_LINE: Final = 512
-_RESPONSE_LINE: Final = 12_288
 
 
 def channel_of(engine: Engine) -> Channel:
@@ -137,9 +134,12 @@ def authenticate(
     engine.session.check(Auth(mechanism.name))  # before a token is fetched for nothing
     talk = _Talk(engine, mechanism, limit)
     initial = yield from talk.answer(next, talk.steps)
-    held = initial is not None and _too_long(mechanism.name, initial)
-    said = None if held or initial is None else memoryview(initial)
+    said = None if initial is None else memoryview(initial)
     command: Command = Auth(mechanism.name, said)
+    # It waits for a 334 where it would make AUTH too long (RFC 4954 section 4).
+    held = said is not None and not command.fits(COMMAND_LINE)
+    if held:
+        command = Auth(mechanism.name)
     reply = yield from engine.execute(command, limit)
     for number in range(MAX_CHALLENGES):
         if engine.session.state is not State.AUTH:
@@ -199,11 +199,13 @@ class _Talk:
             self._redactor.learn(secret)
         if isinstance(asked, memoryview):
             self._redactor.learn_response(asked)
-        if asked is not None and len(_code(asked)) + 2 > _RESPONSE_LINE:
-            raise LocalProtocolError(
-                f"{self._mechanism.name}: a response of {len(asked)} octets makes a "
-                f"line over {_RESPONSE_LINE} (RFC 4954 section 4); it was not sent"
-            )
+        if asked is not None:
+            answer = AuthResponse(memoryview(asked))
+            if not answer.fits(RESPONSE_LINE):
+                raise LocalProtocolError(
+                    f"{self._mechanism.name}: a response of {len(asked)} octets makes "
+                    f"a line over {RESPONSE_LINE} (RFC 4954 section 4); it was not sent"
+                )
         return asked  # type: ignore[no-any-return]  # what the mechanism yields
 
     def _run(self, resume: Any, *args: Any) -> Steps[Any]:
@@ -296,12 +298,3 @@ def _resumed(resume: Any, *args: Any) -> Any:
         return resume(*args)
     except StopIteration:
         return None
-
-
-def _code(response: memoryview | bytes) -> bytes:
-    return base64.b64encode(response)
-
-
-def _too_long(name: str, initial: memoryview | bytes) -> bool:
-    """Tell whether AUTH with this response is longer than a command line may be."""
-    return len("AUTH  \r\n") + len(name) + len(_code(initial)) > _COMMAND_LINE

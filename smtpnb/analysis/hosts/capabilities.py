@@ -80,7 +80,7 @@ def _row(
     row: dict[str, Any] = dict(zip((*ENDPOINT, "phase"), key, strict=True))
     if offer is None:
         return row
-    # RFC 1870 section 4: 0 is no fixed limit.
+    # RFC 1870 section 3: 0 is no fixed limit.
     size = offer.get("SIZE", "")
     limit = int(size) if size.isdecimal() and len(size) < 19 else 0
     row |= {word: word in offer for word in words}
