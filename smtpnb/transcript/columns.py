@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from smtpnb.edges.text import for_terminal
 from smtpnb.transcript.text_dtype import TEXT
@@ -30,20 +31,20 @@ def text(values: Sequence[str | None], which: Any) -> Any:
     return texts.to_pandas(types_mapper=lambda _: TEXT)
 
 
-def words(values: Sequence[str | None], which: Any) -> Any:
+def words(values: Any, which: Any) -> Any:
     """Return a categorical column; its categories are the words that occur."""
-    known = [word for word in set(values) if word is not None]
-    shown = zip(known, _inert(known), strict=True)
-    inert = {word: harmless or "" for word, harmless in shown}
-    ordered = sorted(set(inert.values()))
-    place = {word: code for code, word in enumerate(ordered)}
-    code_of: dict[str | None, int] = {word: place[inert[word]] for word in known}
-    code_of[None] = -1
-    codes = np.empty(len(values) + 1, np.int32)
-    codes[:-1] = np.fromiter(map(code_of.__getitem__, values), np.int32, len(values))
-    codes[-1] = -1  # which a number of -1 points to
-    categories = pd.Index(ordered, dtype=TEXT)
-    return pd.Categorical.from_codes(codes[which], categories=categories)
+    known = pa.array(values, pa.large_string()).dictionary_encode()
+    inert = _inert(known.dictionary.to_pylist())
+    shown = pa.array(inert, pa.large_string()).dictionary_encode()
+    order = pc.sort_indices(shown.dictionary)
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    codes = np.full(len(values) + 1, -1, np.int32)  # -1 points to the last
+    there = known.is_valid().to_numpy(zero_copy_only=False)
+    number = known.indices.drop_null().to_numpy()
+    codes[:-1][there] = place[shown.indices.to_numpy()[number]]
+    categories = shown.dictionary.take(order).to_pandas(types_mapper=lambda _: TEXT)
+    return pd.Categorical.from_codes(codes[which], categories=pd.Index(categories))
 
 
 def numbers(values: Sequence[int | None], which: Any, kind: Any) -> Any:

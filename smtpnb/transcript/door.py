@@ -219,6 +219,7 @@ _RANGES: Final[dict[str, tuple[Any, Any]]] = {
     "exchange_no": (0, 2**31),
     "transaction_no": (1, 2**31),
 }
+_DECODE: Final = json.JSONDecoder().decode
 _LISTS: Final = ("addresses", "capabilities", "auth_mechs", "cert_san", "anomalies")
 _NUMBERS: Final = ("receive_ms", "lines", "receives", "size_limit", "port")
 _TEXTS: Final = (
@@ -249,7 +250,7 @@ def check_events(frame: pd.DataFrame) -> None:
         if column.name in frame and isinstance(
             frame[column.name].dtype, pd.CategoricalDtype
         ):
-            _check_words(column, frame[column.name].cat.categories)
+            _check_words(column, frame[column.name].cat.categories.tolist())
 
 
 def _check_words(column: Column, words: Iterable[str]) -> None:
@@ -265,7 +266,7 @@ def _check_words(column: Column, words: Iterable[str]) -> None:
 
 def _check_detail(detail: str) -> None:
     try:
-        facts = json.loads(detail)
+        facts = _DECODE(detail)
     except (ValueError, RecursionError):
         raise ValueError("a detail is no JSON") from None
     if not isinstance(facts, dict):

@@ -20,7 +20,8 @@ EVENTS = 100_000
 
 # Of lock-step sessions there are 5000 hosts, whose names weigh more in a small table.
 @pytest.mark.parametrize(
-    ("make", "in_memory"), [(corpora.lock_step, 150), (corpora.pipelined, 130)]
+    ("make", "in_memory"),
+    [(corpora.lock_step, 130), (corpora.distinct, 130), (corpora.pipelined, 100)],
 )
 def test_a_table_is_small_in_memory_and_on_disk(
     tmp_path: Path, make: Callable[[int], list[Record]], in_memory: int

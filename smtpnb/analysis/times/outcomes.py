@@ -142,7 +142,7 @@ _MOST: Final = 1 << 32  # more transactions than a session can have
 def _refused_at_hello(exchanges: pd.DataFrame) -> Any:
     """The sessions in which EHLO or HELO was refused, and none accepted."""
     hello = exchanges[(exchanges["step"] == "ehlo") & exchanges["code"].notna()]
-    best = hello.groupby("session_id", sort=False)["code"].min()
+    best = hello.groupby("session_id", sort=False, observed=True)["code"].min()
     return best.index[best >= 400]
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".parquet", ".jsonl")
 # `scan` reads groups in which something is wanted. In smaller ones texts stand oftener.
-ROWS_OF_A_GROUP: Final = 32_768
+ROWS_OF_A_GROUP: Final = 8_192
 MAX_ROWS: Final = 50_000_000
 MAX_CELL: Final = 1024 * 1024  # a reply holds at most 64 KiB
 MAX_OCTETS: Final = 8 * 1024**3  # once decompressed

@@ -83,7 +83,7 @@ def _of_records(records: Sequence[Record], owner: Any, counts: Any) -> dict[str,
     first = np.cumsum(counts) - counts
     return {
         "run_id": col.words([record.run_id for record in records], owner),
-        "session_id": col.text([record.session_id for record in records], owner),
+        "session_id": col.words([record.session_id for record in records], owner),
         "seq": (np.arange(len(owner)) - first[owner]).astype(np.int32),
     }
 
