@@ -221,8 +221,8 @@ def plot_slowest(
     steps = [row["step"] for row in rows]
     style.name_rows(ax, map("  ".join, zip(steps, hosts, strict=True)), 60)
     ax.set_xlim(0, max(rows[0]["latency_ms"] * 1.3, style.LEAST_MS))
-    rest = len(frame) - len(rows)
-    style.remark(ax, f"ms; the {len(rows)} worst of {len(frame)}" if rest else "ms")
+    few = f"the {len(rows)} worst of {len(frame)}" if len(frame) > len(rows) else ""
+    style.remark(ax, note(["ms", few, "x: times the median of its step; the code"]))
     style.bare(ax)
     meanings = {pen.sky: "accepted", pen.vermilion: "refused"}
     longest = f"The {len(rows)} exchanges that took longest"
