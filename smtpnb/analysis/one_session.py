@@ -32,6 +32,8 @@ def events_of_one(source: Source, session: int | str) -> list[Event]:
     frame = required(table_of(source, "events"), ("session_id", "event", "seq"))
     names = frame["session_id"].unique()
     if isinstance(session, int):
+        if not len(names):
+            raise LookupError("there is no session: nothing was recorded")
         if not -len(names) <= session < len(names):
             raise LookupError(f"no session {session} among {len(names)}")
         session = names[session]

@@ -109,5 +109,7 @@ def test_only_the_worst_hosts_are_drawn_and_the_words_say_so() -> None:
     frame = timeline(Transcript(records))
     assert len(plot_timeline(frame).axes[0].child_axes) == 6
     said = describe_timeline(frame)
-    assert said.startswith("9 sessions without a recipient with 9 hosts from ")
+    assert said.startswith(
+        "9 messages or sessions without a recipient with 9 hosts from "
+    )
     assert said.endswith("3 hosts with fewer failures are not drawn.")

@@ -1,9 +1,10 @@
 """What counts, over time: what became of each recipient, and how long it took.
 
 A server that answers every session and refuses every message is of no use, so what is
-counted are recipients. A session in which nobody named one, because nobody got that
-far, counts once: a host that is down must not vanish. What the user broke off (cancel,
-RSET, a connection closed between commands) says nothing about the server.
+counted are recipients. A message or a session in which nobody named one,
+because nobody got that far, counts once: a host that is down must not vanish. What the
+user broke off (cancel, RSET, a connection closed between commands) says nothing about
+the server.
 
 A time is the server's: from the moment a command had left to its reply, and what the
 connection needed before. The pauses of who types between them are not in it.
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from smtpnb.analysis.inputs import Source
 
+_ONE: Final = 1  # a frame of some columns is taken for recipients
 _COLUMNS: Final = ("ts", "host", "port", "recipient", "outcome", "says", "took_ms")
 _SETUP: Final = ("dns_ms", "connect_ms", "tls_ms")
 
@@ -36,7 +38,8 @@ def outcomes(source: Source) -> pd.DataFrame:
             user's pauses); or of its `sessions()`, if these had no transactions.
 
     Returns:
-        `ts`, `host`, `port`, `recipient` (or else it is a session), `outcome` (of a
+        `ts`, `host`, `port`, `recipient` (or else it is a message or a session that
+        never got to one), `outcome` (of a
         recipient as in `transactions()`; of a session "answered" or "failed"; null:
         open), `says` (whether it says something of the server), `took_ms`.
 
@@ -157,7 +160,8 @@ def _recipients(transactions: pd.DataFrame, took: Any) -> pd.DataFrame:
             "ts": transactions["ts"],
             "host": transactions["host"].astype(object),
             "port": _port(transactions),
-            "recipient": True,
+            # A MAIL that was refused has a row, and no recipient.
+            "recipient": transactions.get("recipient_no", default=_ONE) > 0,
             "outcome": outcome,
             "says": outcome.notna() & ~broken_off,
             "took_ms": took,

@@ -143,11 +143,12 @@ def describe_timeline(given: Source) -> str:
 
 
 def counted(recipients: int, total: int) -> str:
-    """Say what was counted: recipients, and sessions without one."""
+    """Say what was counted: recipients, and what never got to one."""
     alone = total - recipients
     said = []
     if recipients:
         said.append(f"{recipients:,} recipient{'s' * (recipients > 1)}")
     if alone or not recipients:
-        said.append(f"{alone:,} session{'s' * (alone != 1)} without a recipient")
+        noun = "message or session" if alone == 1 else "messages or sessions"
+        said.append(f"{alone:,} {noun} without a recipient")
     return " and ".join(said)

@@ -44,7 +44,8 @@ def slo(
 
     Returns:
         One row for each window in which something counted began, in order: `window`
-        (its start), `n` (recipients, and sessions that never got to one; what is open
+        (its start), `n` (recipients, and what never got to one: a message refused at
+        MAIL, a session without a message; what is open
         or was broken off by the user says nothing), `n_recipients` (of these), `good`,
         `availability` (their share), `p95_ms`, `budget_left` (of what the target
         allows since the first window, 1 to 0, below 0: broken) and `burn_rate`.

@@ -1,7 +1,7 @@
 """How it went over time: what became of recipients, and how long it took, by bin.
 
-What is counted, and what a time is, says `outcomes`: recipients, and sessions that
-never got to one; without the pauses of who types.
+What is counted, and what a time is, says `outcomes`: recipients, and what never got to
+one; without the pauses of who types.
 
 This module knows nothing of pictures.
 """
@@ -42,10 +42,11 @@ def timeline(source: Source, *, freq: str = "1min") -> pd.DataFrame:
 
     Returns:
         One row for each bin, host and port in which something began, in order of time:
-        `bin` (its first moment, UTC), `host`, `port`, `n` (recipients, and sessions
-        that never got to one), `n_recipients` (of these), `n_fail` (recipients that
-        were not delivered to, and sessions that ended in a fault or were refused; what
-        is open or was broken off by the user counts as none), `p50_ms` and `p95_ms`
+        `bin` (its first moment, UTC), `host`, `port`, `n` (recipients, and what
+        never got to one: a message refused at MAIL, a session without a message),
+        `n_recipients` (of these), `n_fail` (recipients that were not delivered to, and
+        messages and sessions that ended in a fault or were refused; what is open or
+        was broken off by the user counts as none), `p50_ms` and `p95_ms`
         (of the time the server took).
 
     Raises:
