@@ -32,10 +32,9 @@ def events_of_one(source: Source, session: int | str) -> list[Event]:
     frame = required(table_of(source, "events"), ("session_id", "event", "seq"))
     names = frame["session_id"].unique()
     if isinstance(session, int):
-        if not len(names):
-            raise LookupError("there is no session: nothing was recorded")
         if not -len(names) <= session < len(names):
-            raise LookupError(f"no session {session} among {len(names)}")
+            told = "" if len(names) else ": nothing was recorded"
+            raise LookupError(f"no session {session} among {len(names)}{told}")
         session = names[session]
     mine = frame[frame["session_id"] == session]
     if mine.empty:

@@ -415,8 +415,8 @@ class Transcript(Views):
             at = 0 if isinstance(which, str) else which
             if not -len(found) <= at < len(found):
                 n = sum(1 for each in self._derived if each.rows)
-                told = f"no session {which!r} among {n}"
-                raise LookupError(told if n else "there is no session")
+                told = "" if n else ": nothing was recorded"
+                raise LookupError(f"no session {which!r} among {n}{told}")
             return Excerpt(list(found[at].events()), 0)
 
     def _last(self, n: int) -> tuple[Sequence[Event], int]:
