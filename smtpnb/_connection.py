@@ -449,9 +449,10 @@ class Connection(Known):
             raise
 
     def _connected(self) -> Engine:
-        if self._engine is None:
+        engine = self._owner.engine
+        if engine is None:
             raise LocalProtocolError("not connected; connect() first")
-        return self._engine
+        return engine
 
     def _named(self, identity: str | None) -> str:
         name = self.identity if identity is None else identity

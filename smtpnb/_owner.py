@@ -204,7 +204,7 @@ class Owner:
                 f"another thread is in {self._verb or 'a verb'}; one verb at a time "
                 "(cancel() may come from any thread); nothing was sent"
             )
-        if self._may_speak(by):
+        if self.reservation is None or self._may_speak(self.reservation, by):
             self._verb = verb
             return
         self._busy.release()
@@ -213,10 +213,7 @@ class Owner:
             "nothing was sent"
         )
 
-    def _may_speak(self, by: Reservation | None) -> bool:
-        held = self.reservation
-        if held is None:
-            return True
+    def _may_speak(self, held: Reservation, by: Reservation | None) -> bool:
         if held is by:
             return held.guest is None  # else its connection is still being made
         return held.guest == threading.get_ident()

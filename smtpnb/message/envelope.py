@@ -24,6 +24,7 @@ from smtpnb.protocol.content import (
     whole,
 )
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.group import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -180,13 +181,14 @@ class MailObject:
                 or LF; or it is no content. Of a content that is held, that is said
                 here whatever its size.
         """
+        octets = self.octets
+        if octets is None:
+            return None
         if self._whole is None:
-            octets = self.octets
-            if octets is None:
-                return None
             self._check(octets)
-            if len(octets) > most or self.line_ends == "raw":
-                return None
+        if len(octets) > most or self.line_ends == "raw":
+            return None
+        if self._whole is None:
             leaves, n_lines = whole(octets)
             self._whole = leaves, n_lines, leaves.isascii()
         return self._whole
@@ -208,12 +210,20 @@ class MailObject:
 
         A large content is looked at once.
         """
-        if self._facts is None and self._whole is not None:
+        if self._facts is not None:
+            return self._facts
+        held_octets = self.octets
+        if held_octets is None:
+            return None
+        small = len(held_octets) <= BLOCK and b"\0" not in held_octets
+        if small and self.line_ends == "normalise":
+            self.whole(BLOCK)  # what will leave: that is counted as quickly
+        if self._whole is not None:
             octets, n_lines, is_ascii = self._whole
             crlf = octets is self._held
             n, size = long_line(octets), len(octets)
             self._facts = Facts(size, n_lines, crlf, False, not is_ascii, n)
-        elif self._facts is None and (held_octets := self.octets) is not None:
+        else:
             self._facts = facts_of(blocks(held_octets))
         return self._facts
 

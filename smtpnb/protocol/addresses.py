@@ -69,6 +69,28 @@ def _without_brackets(text: str) -> str:
 
 def _check_path(path: str) -> None:
     local_part, domain = _split(path)
+    if not path.isascii() or len(path) > MAX_LOCAL_PART:  # else none is too long
+        _check_sizes(path, local_part, domain)
+    if domain.startswith("[") and domain.endswith("]"):
+        bad = _special_in(domain[1:-1], _SPECIALS - {":"})
+        if bad or len(domain) == 2:
+            raise _refusal(path, "the address literal is malformed")
+        return
+    bad = _special_in(domain)
+    if bad:
+        raise _refusal(path, f"{bad!r} does not belong in a domain")
+    if "" in domain.split("."):
+        raise _refusal(path, "the domain has an empty label")
+
+
+def _special_in(text: str, specials: frozenset[str] = _SPECIALS) -> str:
+    """Return the first character that must be quoted; "" if there is none."""
+    if specials.isdisjoint(text):
+        return ""
+    return next(character for character in text if character in specials)
+
+
+def _check_sizes(path: str, local_part: str, domain: str) -> None:
     if len(local_part.encode("utf-8", "replace")) > MAX_LOCAL_PART:
         why = f"the local part has more than {MAX_LOCAL_PART} octets"
         raise _refusal(path, why, "4.5.3.1.1")
@@ -78,17 +100,6 @@ def _check_path(path: str) -> None:
     if len(path.encode("utf-8", "replace")) + 2 > MAX_PATH:
         why = f"a path has at most {MAX_PATH} octets, brackets included"
         raise _refusal(path, why, "4.5.3.1.3")
-    if domain.startswith("[") and domain.endswith("]"):
-        unwanted = _SPECIALS - {":"}
-        bad = next((c for c in domain[1:-1] if c in unwanted), None)
-        if bad is not None or len(domain) == 2:
-            raise _refusal(path, "the address literal is malformed")
-        return
-    bad = next((c for c in domain if c in _SPECIALS), None)
-    if bad is not None:
-        raise _refusal(path, f"{bad!r} does not belong in a domain")
-    if not all(domain.split(".")):
-        raise _refusal(path, "the domain has an empty label")
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -101,10 +112,10 @@ def _split(path: str) -> tuple[str, str]:
     local_part, at, domain = path.partition("@")
     if not at or not local_part or not domain:
         raise _refusal(path, "a mailbox is local-part@domain")
-    bad = next((c for c in local_part if c in _SPECIALS), None)
-    if bad is not None:
+    bad = _special_in(local_part)
+    if bad:
         raise _refusal(path, f"{bad!r} needs a quoted local part")
-    if not all(local_part.split(".")):
+    if "" in local_part.split("."):
         raise _refusal(path, "the local part has an empty atom (quote it)")
     return local_part, domain
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.text import for_terminal
@@ -66,6 +67,10 @@ class Capabilities(Mapping[str, tuple[str, ...]]):
             reply: The reply.
             without: Keywords to leave out, in upper case.
         """
+        return _read(reply, without)
+
+    @classmethod
+    def _read(cls, reply: Reply, without: frozenset[str]) -> Capabilities:
         first, *rest = reply.lines
         # Inner dicts keep order, merge repeated keywords and stay linear however
         # many parameters a hostile server thinks up.
@@ -155,6 +160,12 @@ class Capabilities(Mapping[str, tuple[str, ...]]):
     def __repr__(self) -> str:
         words = (" ".join([keyword, *self[keyword]]) for keyword in self)
         return f"<Capabilities {for_terminal(', '.join(words)) or 'none'}>"
+
+
+# The same server says the same each time; what is read of it does not change.
+@lru_cache(maxsize=64)
+def _read(reply: Reply, without: frozenset[str]) -> Capabilities:
+    return Capabilities._read(reply, without)  # noqa: SLF001  # as `from_reply`
 
 
 def _number(word: str) -> int | None:

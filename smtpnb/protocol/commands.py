@@ -328,7 +328,7 @@ def _words(
     verb: str, named: Mapping[str, Any], more: Iterable[str | Parameter]
 ) -> tuple[str, ...]:
     """Return the parameters as words; loading nothing where there are none."""
-    if not more and all(value is None for value in named.values()):
+    if not (more or [value for value in named.values() if value is not None]):
         return ()
     module = parameters()
     kinds = module.OF_MAIL if verb == "MAIL" else module.OF_RCPT

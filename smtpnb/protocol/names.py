@@ -11,6 +11,7 @@ This module looks nothing up.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from smtpnb.protocol.errors import LocalProtocolError
@@ -50,6 +51,7 @@ def a_label(domain: str) -> str:
     return ".".join(labels)
 
 
+@lru_cache(maxsize=64)
 def host_name(host: str) -> str:
     """Return the one name of a host: for SNI, for the certificate and for findings.
 

@@ -54,6 +54,9 @@ class State(Enum):
     SPOILT = "a chunk was refused; RSET or QUIT comes next"
     CLOSING = "the server is closing; only QUIT is left"
 
+    # Members are few and compared by identity: Enum's own hash is made in Python.
+    __hash__ = object.__hash__
+
     def __str__(self) -> str:
         return self.name
 

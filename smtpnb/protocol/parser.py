@@ -157,11 +157,10 @@ class ReplyParser:
 
     def _check_line(self, end: int) -> bool:
         """Check the line that ends at `end`; tell whether it is the last one."""
-        buffer, start = self._buffer, self._line
-        stop = end - 2 if buffer[end - 2 : end - 1] == b"\r" else end - 1
-        stop = max(stop, start)
-        code = bytes(buffer[start : min(start + 3, stop)])
-        separator = bytes(buffer[start + 3 : min(start + 4, stop)])
+        line = bytes(self._buffer[self._line : end])
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        start, stop = self._line, self._line + len(line)
+        code, separator = line[:3], line[3:4]
         if not (
             len(code) == 3
             and code.isdigit()

@@ -85,6 +85,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "*": 'the "*" that ends AUTH',
     "greeting": "the connection",
 }
+_OF_ENVELOPE: Final = ("MAIL", "RCPT")
 _TWO: Final = ord("2")
 
 
@@ -423,13 +424,15 @@ class Session:
 
     def sent(self, command: Command) -> None:
         """Note that a command left, so that its reply is owed."""
-        begun = self.said(command)
-        self.owe(Owed((command.event,), begun, command.path_said))
+        event, begun = command.event, None
+        if event in _OF_ENVELOPE:
+            begun = self.said(command)
+        self.owe(Owed((event,), begun, command.path_said))
 
     def said(self, command: Command) -> Transaction | None:
         """Count a command that leaves; return the transaction that it may begin."""
         event = command.event
-        if event in ("MAIL", "RCPT"):
+        if event in _OF_ENVELOPE:
             self.counted.said(command)
         if event != "MAIL":
             return None
@@ -458,7 +461,9 @@ class Session:
         """
         start = 0
         while start < len(replies):
-            n = self._received_run(replies, start)
+            n = 0
+            if self.queue and self.queue[0].transaction is not None:
+                n = self._received_run(replies, start)
             if not n:
                 self.received(Reply(replies[start]))
                 n = 1
@@ -466,8 +471,8 @@ class Session:
 
     def _received_run(self, replies: Sequence[bytes], start: int) -> int:
         """Match the run that `replies` begin with, if all of it was granted; else 0."""
-        owed = self.queue[0] if self.queue else None
-        if owed is None or owed.transaction is None or self.answers_each:
+        owed = self.queue[0]
+        if owed.transaction is None or self.answers_each:
             return 0
         done, transaction = owed.n_done, owed.transaction
         n = min(len(replies) - start, len(owed.events) - done)

@@ -18,7 +18,6 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # has no stub
 import select
 import signal
-import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smtpnb.protocol.errors import Cancelled, DeadlineExceeded
@@ -65,12 +64,14 @@ class Shield:
             self.token.cancel()
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        try:
             previous = _set_handler(_SIGINT, self)
-            if callable(previous):
-                self._previous = previous
-            else:  # SIG_IGN, SIG_DFL or a handler of C: leave it be
-                _set_handler(_SIGINT, previous)
+        except ValueError:  # not the main thread
+            return self
+        if callable(previous):
+            self._previous = previous
+        else:  # SIG_IGN, SIG_DFL or a handler of C: leave it be
+            _set_handler(_SIGINT, previous)
         return self
 
     def __exit__(

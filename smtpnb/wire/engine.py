@@ -97,26 +97,20 @@ class Engine:
 
     Attributes:
         exchange: Through which all octets pass.
+        log: Where everything that happens is written.
+        session: State, capabilities, and the replies that are owed.
         facts: What TLS negotiated, or None.
     """
 
     def __init__(self, log: Record, timeouts: Timeouts, session: Session) -> None:
         self.exchange = Exchange(log, timeouts, session)
+        self.log = log
+        self.session = session
         self.facts: dict[str, Any] | None = None
         self._secrets = SecretLines(self.exchange.incoming.redactor)
         self._raw_unread = False
         self._fault: BaseException | None = None
         self._leaving: Transaction | None = None  # a chunk of it, by the verb
-
-    @property
-    def log(self) -> Record:
-        """Where everything that happens is written."""
-        return self.exchange.log
-
-    @property
-    def session(self) -> Session:
-        """State, capabilities, and the replies that are owed."""
-        return self.exchange.session
 
     @property
     def peer(self) -> str:
@@ -197,7 +191,8 @@ class Engine:
             LocalProtocolError: Out of order, or it must not be sent.
         """
         self.session.check(command)
-        self.require_replies_read()
+        if self._raw_unread:
+            self.require_replies_read()
         octets = self._line(command)
         if self.session.lifted:
             self.log.note("lax", self.session.lifted)
@@ -265,7 +260,7 @@ class Engine:
     def hear_now(self, command: Command) -> Reply | None:
         """Return the reply to what has just left, if all of it is here."""
         reply = self.exchange.hear_now()
-        if reply is not None:
+        if reply is not None and self.session.state is State.CLOSING:
             self._end_by_quit(command)
         return reply
 

@@ -53,9 +53,6 @@ if TYPE_CHECKING:
     from smtpnb.wire.stream import Stream
     from smtpnb.wire.wait import Steps, Timeouts
 
-# When it left, exchange number, step, verb, and what is shown of a line.
-_Line = tuple[int, int, str, str, bytes]
-
 
 def finished(rest: Steps[None] | None) -> Steps[None]:
     """Do what is left of something that is mostly done at once."""
@@ -208,7 +205,7 @@ class Exchange:
         current = self.session.follower.current
         if current is not None and owed.events[0] in ENDS:
             # Whoever has the line, and the chunk behind it, has the end.
-            current.end_at = self.sent + len(octets) - 1 + command.n_behind
+            current.end_at = self.sent + len(octets.wire) - 1 + command.n_behind
         return self.write_now(octets, command.step, command.verb, deadline)
 
     def ahead(self, octets: bytes, deadline: float) -> Steps[None]:
@@ -227,31 +224,34 @@ class Exchange:
         self, octets: Octets, step: str, verb: str, deadline: float
     ) -> Steps[None] | None:
         """As `write`; returned is what is left to do, as by `say_now`."""
-        entry, before = (clock(), self.number, step, verb, octets.shown), self.sent
+        view, started, number = octets.wire, clock(), self.number
+        line, before = (step, verb, octets.shown), self.sent
         try:
-            taken = self.connection.send_now(octets.wire)
+            taken = self.connection.send_now(view)
         except BaseException:
-            self._note_line(entry, before)
+            sent = self.sent - before
+            self.log.add(record.SEND, started, started, number, *line, sent)
             raise
-        if taken < len(octets):  # hardly ever
-            return self._rest_of_line(octets.wire[taken:], deadline, entry, before)
-        self._note_line(entry, before)
+        if taken < len(view):  # hardly ever
+            return self._rest_of_line(view[taken:], deadline, started, before, line)
+        self.log.add(record.SEND, started, started, number, *line, taken)
         return None
 
     def _rest_of_line(
-        self, view: memoryview, deadline: float, entry: _Line, before: int
+        self,
+        view: memoryview,
+        deadline: float,
+        started: int,
+        before: int,
+        line: tuple[str, str, bytes],
     ) -> Steps[None]:
-        left = None
+        left, number = started, self.number
         try:
             yield from self._rest(view, deadline)
             left = clock()
         finally:
-            self._note_line(entry, before, left)
-
-    def _note_line(self, entry: _Line, before: int, left: int | None = None) -> None:
-        started, number, step, verb, shown = entry
-        sent, left = self.sent - before, left or started
-        self.log.add(record.SEND, started, left, number, step, verb, shown, sent)
+            sent = self.sent - before
+            self.log.add(record.SEND, started, left, number, *line, sent)
 
     def leave(
         self, *departures: Departure, limit: float | None, heard: bool = False

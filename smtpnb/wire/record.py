@@ -81,13 +81,18 @@ LEFT_AT_WARNING: Final = 100_000
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def ulid() -> str:
-    """Return a new ULID: 26 characters that sort by time, made without coordination."""
-    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+def ulid(wall_ns: int, random: bytes) -> str:
+    """Write a ULID.
+
+    Args:
+        wall_ns: Its time, in nanoseconds since the epoch.
+        random: Ten octets.
+    """
+    number = (wall_ns // 1_000_000) << 80 | int.from_bytes(random)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
-RUN_ID: Final = ulid()
+RUN_ID: Final = ulid(time.time_ns(), os.urandom(10))
 
 
 class Record:
@@ -95,7 +100,6 @@ class Record:
 
     Attributes:
         run_id: The same for all connections of one process.
-        session_id: A ULID.
         host: The host as the user named it.
         port: The port.
         wall_ns: Wall clock at the start, nanoseconds since the epoch.
@@ -105,25 +109,34 @@ class Record:
     """
 
     __slots__ = (
+        "_random",
+        "_session_id",
         "dropped",
         "host",
         "log",
         "port",
         "run_id",
-        "session_id",
         "start_ns",
         "wall_ns",
     )
 
     def __init__(self, host: str, port: int) -> None:
         self.run_id = RUN_ID
-        self.session_id = ulid()
+        self._random = os.urandom(10)
+        self._session_id = ""  # few ask for it
         self.host = host
         self.port = port
         self.wall_ns = time.time_ns()
         self.start_ns = clock()
         self.log: list[Entry] = []
         self.dropped = 0
+
+    @property
+    def session_id(self) -> str:
+        """A ULID: 26 characters that sort by time, made without coordination."""
+        if not self._session_id:
+            self._session_id = ulid(self.wall_ns, self._random)
+        return self._session_id
 
     def add(self, *entry: Any) -> None:
         """Append one entry of a kind above."""

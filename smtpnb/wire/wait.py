@@ -172,7 +172,8 @@ class Timeouts:
 
     def of(self, step: str) -> float:
         """Return the seconds for a step of the transcript's vocabulary."""
-        return float(getattr(self, step, self.command))
+        seconds: float = getattr(self, step, self.command)
+        return seconds
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name):g}" for name in self.__slots__)

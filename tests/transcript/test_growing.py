@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def _copy(record: Record) -> Record:
     log = logs.Log(record.host)
-    log.record.session_id, log.record.run_id = record.session_id, record.run_id
+    log.record._session_id, log.record.run_id = record.session_id, record.run_id
     return log.record
 
 

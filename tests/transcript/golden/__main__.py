@@ -26,7 +26,7 @@ def main() -> None:
     records = [make() for make in MAKERS]
     for number, record in enumerate(records):
         record.run_id = "01KAGOLDEN0000000000000000"
-        record.session_id = f"01KAGOLDEN00000000000000{number:02}"
+        record._session_id = f"01KAGOLDEN00000000000000{number:02}"
     transcript = Transcript(records)
     name = f"v{schema.VERSION}"
     for suffix in ("parquet", "jsonl"):
