@@ -638,7 +638,8 @@ class Auth(Command):
     def fits(self, most: int) -> bool:
         """Whether the line has at most so many octets; no secret is written for it."""
         n = 0 if self.initial is None else 1 + _n_coded(self.initial)
-        return len(f"AUTH {self.mechanism}\r\n".encode()) + n <= most
+        verb = f"AUTH {self.mechanism}\r\n".encode("utf-8", "replace")  # refused later
+        return len(verb) + n <= most
 
     def objection(self) -> str:
         """Return why the grammar objects to the mechanism (RFC 4954 section 4)."""
