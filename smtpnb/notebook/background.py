@@ -59,6 +59,7 @@ class Handle:
         self._display = threading.Lock()  # the last picture is the last
         self._displayed = False
         self.stopping = False
+        self.so_far: Callable[[], str] = str  # what to show before an error
         self._awaited_by = 0  # who waits is told the end anyway
 
     def start(self, work: Callable[[], Any]) -> None:
@@ -215,9 +216,13 @@ class Handle:
         if error is None:
             page, _ = self._shell.display_formatter.format(self._future.result())
             return page or as_page(self._said())
-        said = self._said()
+        said, before = self._said(), self.so_far()
         html = f'<span style="{words_in(RED)}">{for_html(said)}</span>'
-        return {"text/plain": said, "text/html": html}
+        if before:
+            page, _ = self._shell.display_formatter.format(before)
+            html = f"{page.get('text/html', '')}{html}"
+        plain = "\n".join(filter(None, (before, said)))
+        return {"text/plain": plain, "text/html": html}
 
     def _cancel_button(self) -> Any:
         from ipywidgets import Button  # in a kernel only
@@ -239,7 +244,9 @@ class Handle:
             self._update(self._page())
             self._take_button_away()
         elif not self._awaited_by:
-            print(self._said())  # noqa: T201  # as a shell tells of its jobs
+            failed = self._future.exception() is not None
+            before = self.so_far() if failed else ""
+            print("\n".join(filter(None, (before, self._said()))))  # noqa: T201  # as a shell tells of its jobs
 
 
 def _update(page: dict[str, Any], name: str) -> None:

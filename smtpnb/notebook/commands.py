@@ -64,3 +64,5 @@ OF_CELLS: Final[dict[str, Callable[[SmtpClient, Request, str], Any]]] = {
     "data": verbs.send_cell,
     "send": messages.send_cell_whole,
 }
+# What may stand behind %%smtp: the message, or what a server said.
+CELLS: Final = (*OF_CELLS, "explain")

@@ -10,21 +10,29 @@ on for any other. This is the same in IPython 7, 8 and 9.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.completer import Completion, provisionalcompleter
 
-from smtpnb.notebook.grammar import BARE, COMMANDS, known_options
+from smtpnb.notebook.commands import CELLS
+from smtpnb.notebook.grammar import BARE, COMMANDS, FAULT, known_options
 from smtpnb.notebook.possible import sendable
-from smtpnb.protocol.session import LMTP_TABLE, TABLE
+from smtpnb.protocol.guards import GUARDS
+from smtpnb.protocol.session import LMTP_TABLE, TABLE, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from smtpnb.notebook.grammar import Option
     from smtpnb.notebook.sessions import Sessions
 
-_LINE: Final = re.compile(r"^\s*(?:\w+\s*=\s*)?%{1,2}smtp\s+(?P<rest>.*)$")
+# `%smtp` at the head of a line, behind an assignment, or behind a magic such as %time.
+_LINE: Final = re.compile(
+    r"^\s*(?:[^%=]*[^%=!<>]=\s*|%\w+\s+(?:-\S+\s+)*)?%{1,2}smtp\s+(?P<rest>.*)$"
+)
+# A name that is being written within braces.
+_VARIABLE: Final = re.compile(r"(?:^|[^{])(?:\{\{)*\{(?P<name>\w*)$")
 _CELL: Final = re.compile(r"^\s*%%smtp(\s|$)")
 _PATHS: Final = {"mail": "from:<", "rcpt": "to:<"}
 # Commands whose words are sessions, and what stands before each.
@@ -37,6 +45,44 @@ _IN_ORDER: Final = {
 _VERBS: Final = frozenset(
     name for name in COMMANDS if name in _VERB_OF or name.upper() in _IN_ORDER
 )
+_OPEN: Final = frozenset(State) - {State.CLOSED}
+_BETWEEN: Final = frozenset({State.CONNECTED, State.READY})  # mail transactions
+# Where other commands that talk may come.
+_WHERE: Final[Mapping[str, frozenset[State]]] = {
+    "send": _BETWEEN,
+    "conformance": _BETWEEN,
+    "command": _OPEN - {State.DATA},
+    "raw": _OPEN,
+    "disconnect": _OPEN,
+    "cancel": _OPEN,
+}
+_SUFFIXES: Final = (".jsonl", ".parquet", ".pem", ".crt")
+# What may stand behind a path: the parameters, and the keyword that announces them.
+_PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "mail": {
+        "SIZE=": "SIZE",
+        "BODY=8BITMIME": "8BITMIME",
+        "BODY=7BIT": "8BITMIME",
+        "BODY=BINARYMIME": "BINARYMIME",
+        "SMTPUTF8": "SMTPUTF8",
+        "RET=HDRS": "DSN",
+        "RET=FULL": "DSN",
+        "ENVID=": "DSN",
+        "AUTH=<>": "AUTH",
+        "BY=": "DELIVERBY",
+        "HOLDFOR=": "FUTURERELEASE",
+        "HOLDUNTIL=": "FUTURERELEASE",
+        "MT-PRIORITY=": "MT-PRIORITY",
+        "REQUIRETLS": "REQUIRETLS",
+        "PRDR": "PRDR",
+    },
+    "rcpt": {
+        "NOTIFY=NEVER": "DSN",
+        "NOTIFY=SUCCESS,FAILURE,DELAY": "DSN",
+        "ORCPT=rfc822;": "DSN",
+        "RRVS=": "RRVS",
+    },
+}
 
 
 class Known(NamedTuple):
@@ -48,6 +94,8 @@ class Known(NamedTuple):
         hosts: Where a session connected to.
         addresses: What stood in MAIL and RCPT.
         offered: The keywords of the last EHLO, with their parameters.
+        state: Of the session; None: any.
+        variables: What may stand in `{}`.
     """
 
     names: tuple[str, ...] = ()
@@ -55,6 +103,8 @@ class Known(NamedTuple):
     hosts: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     offered: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    state: State | None = None
+    variables: tuple[str, ...] = ()
 
 
 def candidates(before: str, known: Known) -> list[str] | None:
@@ -67,46 +117,69 @@ def candidates(before: str, known: Known) -> list[str] | None:
     match = _LINE.match(before)
     if match is None:
         return None
-    words = match["rest"].split(" ")
-    head, last = [word for word in words[:-1] if word], words[-1]
-    if head[1:2] == ["<<"]:
-        head = head[2:]
-    if head and head[0].startswith("@"):
-        head = head[1:]
+    is_cell = before.lstrip().startswith("%%smtp")
+    head, last = _head(match["rest"])
+    if inner := _VARIABLE.search(last):
+        before_it = last[: inner.start("name")]
+        names = [one for one in known.variables if one.startswith(inner["name"])]
+        return [f"{before_it}{one}" for one in names]
     if head:
-        offered = _behind(head, last, known)
+        offered = _behind(head, last, known, is_cell=is_cell)
     elif last[:1] == "@":
         offered = [f"@{name}" for name in known.names]
     elif last[:1] == "-":
-        is_cell = before.lstrip().startswith("%%")
         offered = [*known_options(BARE)] if is_cell else ["--help"]
     else:
-        offered = [name for name in COMMANDS if _may_come(name, known)]
+        commands: Iterable[str] = CELLS if is_cell else COMMANDS
+        offered = [name for name in commands if _may_come(name, known, is_cell=is_cell)]
     typed = last.lower()
     found = [word for word in offered if word.lower().startswith(typed)]
     upper = last.isupper() and not head and last[:1] != "@"
     return [word.upper() for word in found] if upper else found
 
 
-def _may_come(command: str, known: Known) -> bool:
-    if command not in _VERBS or known.allowed is None:
+def _head(rest: str) -> tuple[list[str], str]:
+    """Return the words before the one that is written, without VAR << and @NAME."""
+    words = re.split(r"\s", rest)
+    head, last = [word for word in words[:-1] if word], words[-1]
+    if head[1:2] == ["<<"]:
+        head = head[2:]
+    if head and head[0].startswith("@"):
+        head = head[1:]
+    return head, last
+
+
+def _may_come(command: str, known: Known, *, is_cell: bool) -> bool:
+    if is_cell and command == "data" and known.state is State.DATA:
+        return True  # the content that a bare data announced
+    if known.state is not None and command in _WHERE:
+        return known.state in _WHERE[command]
+    if known.allowed is None:
+        return True
+    if command == "burl":  # a part of a message, as a chunk is
+        return "BDAT" in known.allowed and "BURL" in dict(known.offered)
+    if command not in _VERBS:
         return True
     return _VERB_OF.get(command, command.upper()) in known.allowed
 
 
-def _behind(head: list[str], last: str, known: Known) -> list[str]:
+def _behind(
+    head: Sequence[str], last: str, known: Known, *, is_cell: bool
+) -> Sequence[str]:
     name = head[0].lower()
-    command = COMMANDS.get(name)
-    if command is None:
+    if name not in COMMANDS:
         return []
     options = known_options(name)
     if head[-1] in options and options[head[-1]].metavar:
-        return _values(head[-1], options[head[-1]], known)
-    option, equals, _ = last.partition("=")
+        return _values(head[-1], options[head[-1]], last, known)
+    option, equals, value = last.partition("=")
     if equals and option in options:
-        return [f"{option}={one}" for one in _values(option, options[option], known)]
+        values = _values(option, options[option], value, known)
+        return [f"{option}={one}" for one in values]
     if last.startswith("-"):
-        return [option for option in options if option not in head]
+        given = {word.partition("=")[0] for word in head}
+        here = _options_here(name, head, options, is_cell=is_cell)
+        return [option for option in here if option not in given]
     words = _without_options(head[1:], options)
     if name in _PATHS:
         return _paths(name, words, last, known)
@@ -114,13 +187,30 @@ def _behind(head: list[str], last: str, known: Known) -> list[str]:
         at = _NAMES[name]
         named = [f"{at}{one}" for one in known.names if f"{at}{one}" not in words]
         return named if at or not words else []
-    if words:
-        return _second(name, words)
+    return _second(name, words) if words else _first(name, last, known)
+
+
+def _first(name: str, last: str, known: Known) -> list[str]:
+    command = COMMANDS[name]
+    if command.arguments == "FILE":
+        return _files(last)
     hosts = known.hosts if name in ("connect", "panel") else ()
     return [*command.choices, *(host for host in hosts if host not in command.choices)]
 
 
-def _without_options(typed: list[str], options: Mapping[str, Option]) -> list[str]:
+def _options_here(
+    name: str, head: Sequence[str], options: Mapping[str, Option], *, is_cell: bool
+) -> list[str]:
+    """Leave out what goes with a cell where there is none, and with another word."""
+    here = [one for one in options if is_cell or one != "--expand"]
+    if name == "sandbox":
+        what = next(iter(_without_options(head[1:], options)), "").lower()
+        ours = {"fault": FAULT, "": {*options} - {*FAULT}}.get(what, ())
+        here = [one for one in here if one in ours or one == "--help"]
+    return here
+
+
+def _without_options(typed: Sequence[str], options: Mapping[str, Option]) -> list[str]:
     """Leave out options and their values: `mail --size 9 ` still wants its path."""
     words, rest = [], iter(typed)
     for word in rest:
@@ -139,47 +229,71 @@ def _second(name: str, words: list[str]) -> list[str]:
     return []
 
 
-def _values(name: str, option: Option, known: Known) -> list[str]:
+def _values(name: str, option: Option, typed: str, known: Known) -> list[str]:
     if name == "--mechanism":
         offered = {m.lower() for m in dict(known.offered).get("AUTH", ())}
         offered |= {"auto"} if offered else set()
         return [one for one in option.choices if not offered or one in offered]
     if name in ("--from", "--to"):
-        return [*known.addresses]
+        return _in_list(typed, known.addresses)
+    if name == "--lift":
+        return _in_list(typed, [*GUARDS])
+    if name == "--disable":
+        return _in_list(typed, [keyword for keyword, _ in known.offered])
+    if option.metavar == "FILE":
+        return _files(typed)
     return [*option.choices]
+
+
+def _in_list(typed: str, each: Sequence[str]) -> list[str]:
+    """Offer what may stand behind the last comma."""
+    before, comma, _ = typed.rpartition(",")
+    given = before.lower().split(",")
+    return [f"{before}{comma}{one}" for one in each if one.lower() not in given]
+
+
+def _files(typed: str) -> list[str]:
+    """Offer folders and files; one with spaces in its name would need quotes."""
+    folder, slash, name = typed.rpartition("/")
+    try:
+        here = sorted(Path(f"{folder}{slash}" or ".").iterdir())
+    except OSError:
+        return []
+    found = [
+        f"{folder}{slash}{one.name}{'/' if one.is_dir() else ''}"
+        for one in here
+        if one.is_dir() or one.suffix in _SUFFIXES
+    ]
+    hidden = () if name.startswith(".") else "."
+    return [
+        one
+        for one in found
+        if " " not in one and not one[len(folder + slash) :].startswith(hidden)
+    ]
 
 
 def _paths(name: str, words: list[str], last: str, known: Known) -> list[str]:
     """Offer `from:<` and the addresses used before; then the parameters offered."""
     prefix = _PATHS[name]
-    if not words:
+    if not words or [word.lower() for word in words] == [prefix[:-1]]:
+        if last[:1] == "<":
+            return [f"<{address}>" for address in known.addresses]
         typed = last[: len(prefix)]
         begun = typed if typed.lower() == prefix else prefix
-        return [prefix, *(f"{begun}{address}>" for address in known.addresses)]
+        bare = known.addresses if last else ()  # what one may type, too
+        return [prefix, *(f"{begun}{address}>" for address in known.addresses), *bare]
     offered = {keyword for keyword, _ in known.offered}
-    rows = {
-        "mail": {
-            "SIZE=": "SIZE",
-            "BODY=8BITMIME": "8BITMIME",
-            "BODY=7BIT": "8BITMIME",
-            "SMTPUTF8": "SMTPUTF8",
-            "RET=HDRS": "DSN",
-            "RET=FULL": "DSN",
-            "ENVID=": "DSN",
-        },
-        "rcpt": {"NOTIFY=": "DSN", "ORCPT=rfc822;": "DSN"},
-    }
     given = {word.partition("=")[0].upper() for word in words}
     return [
         parameter
-        for parameter, keyword in rows[name].items()
+        for parameter, keyword in _PARAMETERS[name].items()
         if keyword in offered and parameter.partition("=")[0] not in given
     ]
 
 
-def known_to(sessions: Sessions, before: str) -> Known:
+def known_to(sessions: Sessions, before: str, names: Iterable[str] = ()) -> Known:
     """Return what the session of a line knows."""
-    match = re.search(r"@(\S+)\s", before)
+    match = re.search(r"%smtp\s+(?:\w+\s+<<\s+)?@(\S+)\s", before)
     client = sessions.look(match[1] if match else "")
     hosts = tuple(
         dict.fromkeys(
@@ -188,25 +302,29 @@ def known_to(sessions: Sessions, before: str) -> Known:
             if isinstance(host, str)
         )
     )
+    state = State.CLOSED
     allowed: tuple[str, ...] = ()
     offered: tuple[tuple[str, tuple[str, ...]], ...] = ()
     if client is not None:
-        allowed = sendable(client)
+        allowed, state = sendable(client), client.state
         offered = tuple(client.capabilities.items())
     addresses = tuple(sessions.addresses)
-    return Known(tuple(sessions), allowed, hosts, addresses, offered)
+    return Known(
+        tuple(sessions), allowed, hosts, addresses, offered, state, tuple(names)
+    )
 
 
 class Answering:
     """Answers the completer of a shell for the lines of `%smtp`.
 
     Args:
-        completer: Of the shell; `restore` gives it back as it was.
+        shell: Whose completer answers; `restore` gives it back as it was.
         sessions: What is known.
     """
 
-    def __init__(self, completer: Any, sessions: Sessions) -> None:
-        self._completer = completer
+    def __init__(self, shell: Any, sessions: Sessions) -> None:
+        self._shell, self._completer = shell, shell.Completer
+        completer = shell.Completer
         self._sessions = sessions
         self._completions = completer.completions
         self._complete = completer.complete
@@ -246,5 +364,13 @@ class Answering:
         line = before.rpartition("\n")[2]
         if "\n" in before and _CELL.match(before):
             return "", []  # the body of a cell is a message, not Python
-        found = candidates(line, known_to(self._sessions, line))
-        return None if found is None else (line.rpartition(" ")[2], found)
+        if not _LINE.match(line):
+            return None
+        hidden = self._shell.user_ns_hidden
+        names = [
+            name
+            for name in self._shell.user_ns
+            if name not in hidden and not name.startswith("_")
+        ]
+        found = candidates(line, known_to(self._sessions, line, sorted(names)))
+        return None if found is None else (re.split(r"\s", line)[-1], found)

@@ -60,7 +60,7 @@ _VERIFY: Final = {
     "--ca": Option("FILE", "PEM file, or {text}, of the CA to trust"),
     "--server-name": Option("NAME", "what the certificate must name, if not the host"),
 }
-_FAULT: Final = {
+FAULT: Final = {
     "--reply": Option("TEXT", 'answer so: "451 4.3.0 Not now"'),
     "--delay": Option("S", "answer so many seconds later"),
     "--drip": Option("S", "answer an octet at a time, so many seconds apart"),
@@ -236,7 +236,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "--protocol": Option("NAME", "at start", ("smtp", "lmtp")),
             "--unix": Option("PATH", "at start: a unix socket in place of a port"),
             "--prdr": Option("", "at start: announce PRDR"),
-            **_FAULT,
+            **FAULT,
         },
         choices=SANDBOX_WORDS,
         talks=False,
@@ -313,7 +313,7 @@ _HEAD: Final = """\
 
 To begin: %smtp connect sandbox, then %smtp ehlo, %smtp mail FROM:<ann@a.example>,
 %smtp rcpt TO:<bob@b.example>, %smtp data, and %smtp alone says where you are."""
-_BARE: Final = Command("", "", options={"--expand": EXPAND}, without=("--background",))
+_BARE: Final = Command("", "", options={"--expand": EXPAND})
 _FLAG: Final = True
 _PASTED: Final = re.compile(
     r"(?P<head>(?:\w+\s+<<\s+)?(?:@\S+\s+)?explain)\s+(?P<text>(?!-).*)",

@@ -76,6 +76,11 @@ class LiveLine:
         self._octets = 0
         self._shown = False
 
+    def turn(self, what: str, total: int | None = None) -> None:
+        """Count from here for another command, with so many octets of content."""
+        self._what, self.total = what, total
+        self._began, self._first, self._octets = self._clock(), None, 0
+
     def tick(self) -> None:
         """Paint, if the command takes long enough to make one wonder."""
         self._beat()

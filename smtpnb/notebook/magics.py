@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -21,32 +21,24 @@ from IPython.core.magic import (
 from traitlets import Bool, CaselessStrEnum, Float, Unicode, observe
 
 from smtpnb.client import SmtpClient
-from smtpnb.edges.text import for_terminal
 from smtpnb.notebook import expect, script
 from smtpnb.notebook.answers import delivery_html, delivery_text
-from smtpnb.notebook.commands import ACTIONS, OF_CELLS
+from smtpnb.notebook.commands import ACTIONS, CELLS
 from smtpnb.notebook.completion import Answering
+from smtpnb.notebook.conversation import Conversation
 from smtpnb.notebook.grammar import COMMANDS, Request, parse, usage
 from smtpnb.notebook.line import Word, expand
-from smtpnb.notebook.live import LiveLine, hint_of, live, painter
-from smtpnb.notebook.parameters import guards
 from smtpnb.notebook.render import (
     Help,
-    Shown,
     frame_html,
     in_one_line,
-    in_words_of_magics,
     status,
     use_colours,
 )
 from smtpnb.notebook.running import Task, check_free, run_behind, run_here
 from smtpnb.notebook.sessions import Sessions
-from smtpnb.notebook.showing import ShowEach, show
-from smtpnb.notebook.verbs import send_cell
+from smtpnb.notebook.showing import ShowEach
 from smtpnb.protocol.errors import Cancelled, SmtpError
-
-if TYPE_CHECKING:
-    from smtpnb.protocol.reply import Reply
 
 
 @magics_class
@@ -133,10 +125,8 @@ class SmtpMagics(Magics):
         if cell is not None and request.command == "explain":
             request.words.append(Word(self._content(request, cell).strip()))
             cell = None
-        if request.command:
+        if request.command or cell is not None:
             value = self._run(client, request, cell)
-        elif cell is not None:
-            value = self._dialogue(client, request, self._content(request, cell))
         else:
             value = status(name, client, self.sessions.handles.get(name))
         if request.variable:
@@ -157,74 +147,19 @@ class SmtpMagics(Magics):
         wanted = request.options.get("--expect")
         if wanted is not None:
             wanted = expect.matcher(wanted)
-        row = COMMANDS[request.command]
-        if not row.talks:
+        if request.command and not COMMANDS[request.command].talks:
             return ACTIONS[request.command](self.sessions, client, request)
         name = request.session or self.sessions.current  # `use` may change it meanwhile
         check_free(self.sessions, name)
         request = request._replace(session=name)
         content = None if cell is None else self._content(request, cell)
         task = Task(self.sessions, client, request, content, wanted)
+        if not request.command:
+            todo = script.steps(content or "")  # before anything is sent
+            task = task._replace(cell=Conversation(todo, wanted), content=None)
         if "--background" in request.options:
             return run_behind(task, self._shell)
         return run_here(task, self._shell)
-
-    def _dialogue(self, client: SmtpClient, request: Request, cell: str) -> Shown:
-        """Run the lines of a cell, and return what was said.
-
-        If it stops before its end, what was said so far is shown first.
-        """
-        wanted = request.options.get("--expect")
-        wanted = None if wanted is None else expect.matcher(wanted)
-        check_free(self.sessions, request.session or self.sessions.current)
-        todo = script.steps(cell)  # before anything is sent
-        told: list[str] = []
-        lax, client.lax = client.lax, guards(request, client.lax)
-        try:
-            self._say_all(client, request, todo, told, wanted)
-        except BaseException:
-            show(Shown("\n".join(told)) if told else None)
-            raise
-        finally:
-            client.lax = lax
-        return Shown("\n".join(told))
-
-    def _say_all(
-        self,
-        client: SmtpClient,
-        request: Request,
-        todo: list[script.Step],
-        told: list[str],
-        wanted: str | None,
-    ) -> None:
-        reply: Reply | None = None
-        timeout = request.number("--timeout")
-        for step in todo:
-            what = step.text[:4].strip() if not step.is_content else "content"
-            line = LiveLine(
-                what,
-                painter(self._shell),
-                waiting=lambda: client.waiting,
-                limit=timeout,
-                total=len(step.text.encode()) if step.is_content else None,
-                hint=hint_of(self._shell),
-            )
-            with live(client, line):
-                if not step.is_content:
-                    told.append(f" -> {for_terminal(step.text)}")
-                    reply = script.say(client, step.text, timeout)
-                elif reply is None or reply.code != 354:
-                    told.append("=== content skipped: DATA was not answered 354")
-                    continue
-                else:
-                    told.append(f" -> (content: {len(step.text.encode())} octets)")
-                    reply = send_cell(client, request, step.text)
-            finals = client.replies if step.is_content else (reply,)
-            told += [f"{'<-  ' if each.ok else '<** '}{each}" for each in finals]
-            if step.text[:4].upper() in ("EHLO", "HELO", "LHLO") and client.suspicion:
-                told.append(f"=== {in_words_of_magics(client.suspicion)}")
-            if wanted is not None and not (step.text.upper() == "DATA" and reply.ok):
-                expect.check_all([*finals], wanted, step.text[:4].lower())
 
     def _content(self, request: Request, cell: str) -> str:
         if "--expand" in request.options:
@@ -241,7 +176,7 @@ def _check_cell(request: Request) -> None:
     Raises:
         UsageError: The command takes none, or its words say the same thing.
     """
-    if request.command not in ("", "explain", *OF_CELLS):
+    if request.command not in ("", *CELLS):
         raise UsageError(
             "only %%smtp data and %%smtp send take a cell: the message; "
             "%%smtp explain: what a server said; or %%smtp alone: a dialogue"
@@ -278,7 +213,7 @@ def load(shell: Any) -> None:
     if magics not in shell.configurables:  # Magics may have done so itself
         shell.configurables.append(magics)
     undo.callback(shell.configurables.remove, magics)
-    undo.callback(Answering(shell.Completer, magics.sessions).restore)
+    undo.callback(Answering(shell, magics.sessions).restore)
     shows = ShowEach(shell)
     shell.ast_transformers.append(shows)
     undo.callback(shell.ast_transformers.remove, shows)

@@ -10,7 +10,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.edges.colours import of_words
+from smtpnb.edges.colours import GREY, RED, of_words
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
 from smtpnb.notebook.possible import sendable
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
@@ -61,6 +61,23 @@ class Shown(str):
         # JupyterLab breaks the lines of a <pre> within words.
         style = f"margin:0;{MONO};word-break:normal;overflow-wrap:anywhere"
         return f'<pre style="{style}">{for_html(str(self), newlines=True)}</pre>'
+
+
+class Dialogue(Shown):
+    """What was said, a line each; a refusal and a fault look like one."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        lines = "\n".join(map(_coloured_line, str(self).splitlines()))
+        style = f"margin:0;{MONO};white-space:pre-wrap;overflow-wrap:anywhere"
+        return f'<pre class="smtpnb-dialogue {NO_LATEX}" style="{style}">{lines}</pre>'
+
+
+def _coloured_line(line: str) -> str:
+    colour = {"<**": RED, "***": RED, "===": GREY}.get(line[:3])
+    said = for_html(line)
+    return f'<span style="{words_in(colour)}">{said}</span>' if colour else said
 
 
 class Help(Shown):

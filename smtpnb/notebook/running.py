@@ -16,6 +16,7 @@ from smtpnb.notebook.commands import ACTIONS, OF_CELLS
 from smtpnb.notebook.live import LiveLine, hint_of, live, painter
 from smtpnb.notebook.parameters import guards
 from smtpnb.notebook.render import in_one_line, in_words_of_magics
+from smtpnb.notebook.showing import show
 from smtpnb.protocol.errors import Cancelled, LocalProtocolError
 from smtpnb.protocol.reply import Reply
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from smtpnb.client import SmtpClient
+    from smtpnb.notebook.conversation import Conversation
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
 
@@ -40,6 +42,7 @@ class Task(NamedTuple):
         request: The line; its session is named.
         content: The cell; None for a line.
         wanted: What `--expect` said, checked.
+        cell: A dialogue, if the cell is one.
     """
 
     sessions: Sessions
@@ -47,6 +50,12 @@ class Task(NamedTuple):
     request: Request
     content: str | None
     wanted: str | None
+    cell: Conversation | None = None
+
+    @property
+    def what(self) -> str:
+        """What it is called."""
+        return self.request.command or "dialogue"
 
 
 def check_free(sessions: Sessions, name: str) -> None:
@@ -64,8 +73,16 @@ def check_free(sessions: Sessions, name: str) -> None:
 
 
 def run_here(task: Task, shell: Any) -> Any:
-    """Run a command while the cell waits; return its answer."""
-    return _perform(task, _line(task, painter(shell), hint_of(shell)))
+    """Run a command while the cell waits; return its answer.
+
+    If a dialogue stops before its end, what was said so far is shown first.
+    """
+    try:
+        return _perform(task, _line(task, painter(shell), hint_of(shell)))
+    except BaseException:
+        if task.cell is not None and task.cell.told:
+            show(task.cell.so_far())
+        raise
 
 
 def run_behind(task: Task, shell: Any) -> Handle:
@@ -75,9 +92,9 @@ def run_behind(task: Task, shell: Any) -> Handle:
         UsageError: No thread could be had; nothing was sent.
     """
     sessions, name = task.sessions, task.request.session
-    handle = Handle(
-        task.request.command, name, lambda: sessions.stop(name, task.client), shell
-    )
+    handle = Handle(task.what, name, lambda: sessions.stop(name, task.client), shell)
+    if task.cell is not None:
+        handle.so_far = task.cell.so_far
     handle.line = _line(task, handle.paint, "", handle.beat)
 
     def work() -> Any:
@@ -112,7 +129,7 @@ def _line(
     sessions, client, name = task.sessions, task.client, task.request.session
     octets = None if task.content is None else task.content.encode("utf-8", "replace")
     return LiveLine(
-        task.request.command,
+        task.what,
         paint,
         waiting=lambda: sessions.dialling.get(name, client).waiting,
         limit=task.request.number("--timeout"),
@@ -123,12 +140,14 @@ def _line(
 
 
 def _perform(task: Task, line: LiveLine | None) -> Any:
-    sessions, client, request, content, wanted = task
+    sessions, client, request, content, wanted, cell = task
     assert line is not None  # noqa: S101  # for mypy
     lax, tls, began = client.lax, client.tls, time.monotonic()
     client.lax = guards(request, lax)
     try:
         with live(client, line):
+            if cell is not None:
+                return cell.run(client, request, line)
             if content is None:
                 value = ACTIONS[request.command](sessions, client, request)
             else:

@@ -1,12 +1,12 @@
 """A bare `%%smtp` cell: the lines of a dialogue, as they stand in RFCs and tickets.
 
-`C:` lines and lines without a prefix are sent; `S:` lines, replies and the chatter of
-telnet are skipped, never asserted. The marks of swaks, of sendmail -v and of our own
-transcripts mean the same: `->` and `>>>`, `<-`, `<<<` and `===`. The lines from DATA to
-the lone dot are one content, which leaves only after 354 and is otherwise skipped. AUTH
-is refused before anything is sent: a cell is kept in the history.
+The client's lines are sent; the server's, and the chatter of tools, are skipped
+(`chatter`), never asserted. The lines from DATA to the lone dot are one content, which
+leaves only after 354 and is otherwise skipped; the lines below a BDAT are its chunk, as
+many octets as it counts. AUTH is refused before anything is sent: a cell is kept in the
+history.
 
-This module knows nothing of how a cell is shown.
+This module knows nothing of how a cell is sent or shown.
 """
 
 from __future__ import annotations
@@ -16,49 +16,48 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from IPython.core.error import UsageError
 
-if TYPE_CHECKING:
-    from smtpnb.client import SmtpClient
-    from smtpnb.protocol.reply import Reply
+from smtpnb.notebook.chatter import Listener, Marks, is_go_on, marks_in
 
-_REPLY: Final = re.compile(r"[2-5]\d\d([ -]|$)")
-_CHATTER: Final = re.compile(
-    r"(Trying |Connected to |Escape character is |Connection closed|\$ )"
-)
-_CLIENT: Final = re.compile(r"\s*(C:|->|~>|>>>) ?", re.IGNORECASE)
-_SERVER: Final = re.compile(r"\s*(S:|<-|<~|<\*\*|<<<|===|\*\*\*)", re.IGNORECASE)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _AUTH: Final = re.compile(r"AUTH(\s|$)", re.IGNORECASE)  # its answers, too
-_GO_ON: Final = re.compile(r"(S:\s*)?354([ -]|$)", re.IGNORECASE)
+_BDAT: Final = re.compile(r"BDAT(?:\s+(?P<octets>\d+)(?:\s+LAST)?)?\s*$", re.IGNORECASE)
 
 
 class Step(NamedTuple):
-    """One line to send; or, with `is_content`, the content that DATA announced."""
+    """One line to send; or, with `is_content`, the content that DATA announced.
+
+    Attributes:
+        text: The line, or the content.
+        is_content: Which of both.
+        chunk: Of BDAT, the octets that follow it; else None.
+    """
 
     text: str
     is_content: bool = False
+    chunk: bytes | None = None
+
+    @property
+    def verb(self) -> str:
+        """The verb in upper case; "" for a content."""
+        return "" if self.is_content else self.text.partition(" ")[0].upper()
 
 
 def steps(cell: str) -> list[Step]:
     """Cut a cell into what is sent.
 
     Raises:
-        UsageError: AUTH with credentials; or a DATA without a lone dot behind it.
+        UsageError: AUTH with credentials; a DATA without a lone dot behind it; a BDAT
+            that counts other octets than stand below it.
     """
-    found: list[Step] = []
-    content: list[str] | None = None
-    mark = ""  # C: or the like, if the lines of this content carry it
     # Not splitlines: U+2028 and form feeds are octets of a message like any other.
-    for line in cell.replace("\r\n", "\n").split("\n"):
-        if content is not None:
-            text = _without(mark, line)
-            if text == ".":
-                found.append(Step("".join(f"{one}\n" for one in content), True))
-                content = None
-            elif not (mark and _SERVER.match(line)) and (
-                content or not _GO_ON.match(line)
-            ):
-                content.append(text.removeprefix("."))
-            continue
-        said = _said(line)
+    lines = cell.replace("\r\n", "\n").split("\n")
+    marks = marks_in(lines)
+    listener, rest = Listener(marks), iter(lines)
+    found: list[Step] = []
+    for line in rest:
+        said = listener.said(line)
         if not said:
             continue
         if _AUTH.match(said):
@@ -66,54 +65,46 @@ def steps(cell: str) -> list[Step]:
                 "AUTH in a cell is refused, since IPython keeps its history: "
                 "%smtp auth USER asks for the password; nothing was sent"
             )
+        mark = marks.of_client(line)
+        if chunk := _BDAT.match(said):
+            octets = _chunk(rest, marks, mark, chunk["octets"])
+            found.append(Step(said, chunk=octets))
+            continue
         found.append(Step(said))
         if said.upper() == "DATA":
-            marked = _CLIENT.match(line)
-            content, mark = [], marked[1].upper() if marked else ""
-    if content is not None:
-        raise UsageError("DATA wants its lines and a lone dot; nothing was sent")
+            found.append(Step(_content(rest, marks, mark), is_content=True))
     return found
 
 
-def _without(mark: str, line: str) -> str:
-    match = _CLIENT.match(line)
-    return line[match.end() :] if match and match[1].upper() == mark else line
+def _content(rest: Iterator[str], marks: Marks, mark: str) -> str:
+    """Return the lines up to the lone dot; a mark on DATA is the mark of all."""
+    content: list[str] = []
+    for line in rest:
+        text = marks.without(mark, line)
+        if text == ".":
+            return "".join(f"{one}\n" for one in content)
+        if mark and marks.is_server(line):
+            continue
+        if content or not is_go_on(line):
+            content.append(text.removeprefix("."))
+    raise UsageError("DATA wants its lines and a lone dot; nothing was sent")
 
 
-def _said(line: str) -> str:
-    """Return what a line sends; "" for a comment, a reply or a blank line."""
-    text = line.strip()
-    if text.startswith("#") or _SERVER.match(text):
-        return ""
-    if match := _CLIENT.match(text):
-        return text[match.end() :].strip()
-    return "" if _REPLY.match(text) or _CHATTER.match(text) else text
-
-
-def say(client: SmtpClient, line: str, timeout: float | None) -> Reply:
-    """Send one line of a dialogue as its verb, or as it stands if it has none."""
-    verb, _, text = line.partition(" ")
-    text = text.strip()
-    match verb.upper():
-        case "EHLO" | "HELO" | "LHLO" as hello:
-            greet = {"EHLO": client.ehlo, "HELO": client.helo, "LHLO": client.lhlo}
-            return greet[hello](text or None, timeout=timeout)
-        case "STARTTLS":
-            return client.starttls(timeout=timeout)
-        case "DATA":
-            return client.data(timeout=timeout)
-        case "RSET":
-            return client.rset(timeout=timeout)
-        case "QUIT":
-            return client.quit(timeout=timeout)
-        case "MAIL" | "RCPT" as path:
-            return _path(client, path, text, timeout)
-    return client.command(verb, text, timeout=timeout)
-
-
-def _path(client: SmtpClient, verb: str, text: str, timeout: float | None) -> Reply:
-    match = re.match(r"(?:FROM|TO):\s*<(.*)>((?:\s+\S+)*)$", text, re.IGNORECASE)
-    if match is None:  # wrong on purpose, perhaps: it goes as it stands
-        return client.command(verb, text, timeout=timeout)
-    send = client.mail_from if verb == "MAIL" else client.rcpt_to
-    return send(match[1], parameters=match[2].split(), timeout=timeout)
+def _chunk(rest: Iterator[str], marks: Marks, mark: str, counted: str | None) -> bytes:
+    """Return as many octets as BDAT counts: whole lines, the last may lack its end."""
+    if counted is None:
+        raise UsageError("BDAT wants a number of octets; nothing was sent")
+    wanted, chunk = int(counted), b""
+    while len(chunk) < wanted:
+        line = next(rest, None)
+        if line is None or (mark and marks.is_server(line)):
+            break
+        octets = marks.without(mark, line).encode()
+        end = b"" if len(chunk) + len(octets) == wanted else b"\r\n"
+        chunk += octets + end
+    if len(chunk) != wanted:
+        raise UsageError(
+            f"BDAT counts {wanted} octets, and below it stand {len(chunk)}, with CRLF "
+            "at the end of each line; nothing was sent"
+        )
+    return chunk

@@ -224,6 +224,7 @@ BARE_OPTIONS = {
     "--expand": ("connected", "%%smtp --expand\nNOOP {21 * 2}\n", "-> NOOP 42"),
     "--expect": ("connected", "%%smtp --expect 250\nNOOP\n", "-> NOOP"),
     "--timeout": ("connected", "%%smtp --timeout 30\nNOOP\n", "-> NOOP"),
+    "--background": ("connected", "%%smtp --background\nNOOP\n", "-> NOOP"),
     "--lax": ("connected", "%%smtp --lax\nRSET\n", "-> RSET"),
     "--lift": ("connected", "%%smtp --lift order\nRSET\n", "-> RSET"),
 }

@@ -37,7 +37,9 @@ QUIT
 def test_a_dialogue_from_a_ticket_runs(run: Callable[[str], Any]) -> None:
     run("%smtp connect sandbox;")
     shown = str(run(TICKET))
-    assert shown.count("<-  250") == 4
+    assert shown.count("\n<-  250 2.") == 3
+    assert "\n<-  250-SIZE 33554432\n" in shown
+    assert "=== the server has taken responsibility" in shown
     assert "<-  221" in shown
     (octets,) = run("%smtp sandbox inbox")["octets"]
     expected = b"Subject: {x}\r\n\r\n250 a line of the message\r\n.dot\r\n"
@@ -98,6 +100,8 @@ def test_a_message_may_hold_lines_that_look_like_ours() -> None:
         (" -> ", "<-  "),
         (" ~> ", "<~* "),
         (">>> ", "<<< "),
+        ("> ", "< "),
+        ("  SMTP>> ", "  SMTP<< "),
     ],
 )
 def test_the_marks_of_other_tools_mean_the_same(client: str, server: str) -> None:
@@ -140,3 +144,146 @@ def test_a_dialogue_can_be_kept_and_may_be_out_of_order(
     assert run("%%smtp said << --lax\nRCPT TO:<a@b>\n") is None
     assert "<** 503" in shell.user_ns["said"]
     assert run("%smtp session").lax is False
+
+
+OPENSSL = """\
+CONNECTED(00000003)
+depth=2 C = US, O = Internet Security Research Group, CN = ISRG Root X1
+verify return:1
+---
+Certificate chain
+ 0 s:CN = mail.example.com
+   i:C = US, O = Let's Encrypt, CN = R3
+---
+Server certificate
+-----BEGIN CERTIFICATE-----
+MIIFazCCA1OgAwIBAgIRAIIQz7DSQONZRGPgu2OCiwAwDQYJKoZIhvcNAQELBQAw
+-----END CERTIFICATE-----
+---
+SSL handshake has read 3125 bytes and written 417 bytes
+Verify return code: 0 (ok)
+---
+250 CHUNKING
+---
+Post-Handshake New Session Ticket arrived:
+SSL-Session:
+    Protocol  : TLSv1.3
+    0000 - 5f 3a 9d 5b 0e 4f 57 1c-8e 02 5f a4 62 34 e7 8c   _:.[.OW..._.b4..
+---
+read R BLOCK
+EHLO me.example
+250-mail.example.com
+250 SMTPUTF8
+MAIL FROM:<a@b.example>
+250 2.1.0 Ok
+QUIT
+DONE
+"""
+SPOKEN = ["EHLO me.example", "MAIL FROM:<a@b.example>", "QUIT"]
+TERMINALS = {
+    "openssl": OPENSSL,
+    "openssl without tickets": OPENSSL.partition("---\nPost")[0]
+    + OPENSSL.partition("read R BLOCK\n")[2],
+    "openssl -quiet": "depth=0 CN = x\nverify error:num=18:self-signed\n"
+    "verify return:1\n220 x\nEHLO me.example\nMAIL FROM:<a@b.example>\nQUIT\nclosed\n",
+    "nc": "Connection to mx.example 25 port [tcp/smtp] succeeded!\n220 x\n"
+    "EHLO me.example\nMAIL FROM:<a@b.example>\nQUIT\n",
+    "telnet from a shell": "ann@host:~$ telnet mx.example 25\nTrying 192.0.2.1...\n"
+    "Connected to mx.example.\nEscape character is '^]'.\n220 x\nEHLO me.example\n"
+    "MAIL FROM:<a@b.example>\nQUIT\nConnection closed by foreign host.\n"
+    "ann@host:~$ exit\n",
+    "RFC 3207": "S: <waits for connection on TCP port 25>\nC: <opens connection>\n"
+    "S: 220 mail.imc.org SMTP service ready\nC: EHLO me.example\n"
+    "C & S: <negotiate a TLS session>\nC: MAIL FROM:<a@b.example>\nC: QUIT\n. . .\n",
+    "RFC 821": "S: EHLO me.example\nR: 250 ok\nS: MAIL FROM:<a@b.example>\n"
+    "R: 250 OK\n\n\nKlensin       Standards Track     [Page 81]\n\x0c\n"
+    "RFC 5321              SMTP               October 2008\n\nS: QUIT\nR: 221\n",
+}
+
+
+@pytest.mark.parametrize("name", TERMINALS)
+def test_the_chatter_of_tools_and_of_rfcs_is_skipped(name: str) -> None:
+    assert [step.text for step in steps(TERMINALS[name])] == SPOKEN
+
+
+# RFC 3030 section 4.1: the sender is S, the receiver R.
+RFC_3030 = """
+   R: 220 cnri.reston.va.us SMTP service ready
+   S: EHLO ymir.claremont.edu
+   R: 250 CHUNKING
+   S: MAIL FROM:<Sam@Random.com>
+   R: 250 <Sam@Random.com> sender ok
+   S: RCPT TO:<Susan@Random.com>
+   R: 250 <Susan@random.com> recipient ok
+   S: BDAT 86 LAST
+   S: To: Susan@random.com<CR><LF>
+   S: From: Sam@random.com<CR><LF>
+   S: Subject: This is a bodyless test message<CR><LF>
+   R: 250 Message OK, 86 octets received
+   S: QUIT
+   R: 221 Goodbye
+""".replace("<CR><LF>", "")
+
+
+def test_the_chunk_of_bdat_is_the_lines_below_it(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox;")
+    shown = str(run(f"%%smtp --expect 2\n{RFC_3030}"))
+    assert " -> (chunk: 86 octets)\n<-  250" in shown
+    (octets,) = run("%smtp sandbox inbox")["octets"]
+    assert octets.startswith(b"To: Susan@random.com\r\nFrom:")
+    assert len(octets) == 86
+
+
+@pytest.mark.parametrize(
+    ("lines", "chunk"),
+    [
+        ("BDAT 5\nhello\nNOOP", b"hello"),
+        ("BDAT 7 LAST\nhello\nNOOP", b"hello\r\n"),
+        ("bdat 0 last\nNOOP", b""),
+        ("C: BDAT 8\nC: h\u00e9llo\nS: 250\nC: NOOP", "h\u00e9llo\r\n".encode()),
+    ],
+)
+def test_bdat_takes_what_it_counts(lines: str, chunk: bytes) -> None:
+    first, second = steps(lines)
+    assert (first.chunk, second.text) == (chunk, "NOOP")
+
+
+@pytest.mark.parametrize("lines", ["BDAT", "BDAT 9\nhello", "BDAT 3\nhello\nNOOP"])
+def test_a_wrong_count_is_told_before_anything_is_sent(lines: str) -> None:
+    with pytest.raises(UsageError, match=r"BDAT .*nothing was sent"):
+        steps(f"NOOP\n{lines}")
+
+
+def test_a_cell_in_which_the_client_says_nothing_says_so(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp connect sandbox;")
+    assert "nothing was sent" in run("%%smtp\n# a comment\nS: 220 mx.example\n")
+
+
+def test_starttls_tells_what_was_negotiated(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox;")
+    shown = str(run("%%smtp\nEHLO x\nSTARTTLS\nEHLO x\n"))
+    assert "=== TLSv1.3, " in shown
+    assert "; verified\n" in shown
+
+
+def test_a_dialogue_goes_on_in_the_background(
+    run: Callable[[str], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("%smtp connect sandbox;")
+    handle = run("%%smtp --background\nEHLO x\nNOOP\n")
+    assert "<-  250 2.0.0" in handle.result(20)
+    run("%smtp sandbox fault noop --stall;")
+    handle = run("%%smtp --background\nVRFY ann\nNOOP\nRSET\n")
+    assert handle.cancel()
+    assert "Cancelled" in type(handle.exception(20)).__name__
+    assert "RSET" not in handle.so_far()
+    capsys.readouterr()
+
+
+def test_a_refusal_in_a_dialogue_looks_like_one(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox;")
+    page = run("%%smtp\nXYZZY <b>\nNOOP\n")._repr_html_()
+    assert "color" in page.split("&lt;** 500")[0].rpartition("<span")[2]
+    assert "XYZZY &lt;b&gt;" in page
