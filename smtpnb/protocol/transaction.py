@@ -37,6 +37,8 @@ NOT_TRIED: Final = "not tried"
 RESETS: Final = frozenset({"EHLO", "HELO", "LHLO", "RSET", "STARTTLS"})
 _OUTSIDE: Final = (RESETS - {"RSET"}) | {"QUIT"}
 ENDS: Final = frozenset({".", "BDAT LAST"})
+# Who takes these has not given the transaction up, though it refused DATA before.
+_GOES_ON: Final = frozenset({"RCPT", "BDAT", *ENDS})
 _INSIDE: Final = frozenset({"RCPT", "DATA", "BDAT", *ENDS})
 
 
@@ -140,10 +142,10 @@ class Transaction:
 
     def answered(self, event: str, octets: bytes) -> None:
         """Take the reply to one of its commands."""
+        if event in _GOES_ON and self._data_refused and not refused(octets):
+            self.data = None  # it goes on: that DATA has decided nothing
         if event == "RCPT":
             self.rcpts.append(octets)
-            if not refused(octets) and self.data is not None and refused(self.data):
-                self.data = None  # it goes on: that DATA has decided nothing
         elif event == "MAIL":
             self.mail = octets
         elif event == "DATA":
@@ -221,7 +223,11 @@ class Transaction:
         """Whether MAIL, at least one RCPT, and DATA if it was sent, were granted."""
         if self.mail is None or refused(self.mail) or not self.n_accepted:
             return False
-        return not (self.data and refused(self.data)) and self.chunk is None
+        return not self._data_refused and self.chunk is None
+
+    @property
+    def _data_refused(self) -> bool:
+        return self.data is not None and refused(self.data)
 
     @property
     def reason(self) -> bytes | None:
@@ -294,7 +300,7 @@ class Transaction:
         if self.mail is not None and refused(self.mail):
             return [(REFUSED, self.mail)] * n
         separate = self.prelude is not None or (self.lmtp and self.chunk is None)
-        if separate and self.finals:
+        if separate and self.finals and not self._data_refused:
             return self._by_own_finals()
         final = self.finals[0] if self.finals else self.why
         rest = self.outcome, self.reason or final

@@ -61,6 +61,29 @@ CASES: dict[str, tuple[list[Said], list[tuple[str | None, str, str, str]]]] = {
         [MAIL, RCPT, ("BDAT", OK), ("BDAT LAST", OK)],
         [("a@x", "accepted", "a", "")],
     ),
+    "DATA refused, and chunks taken": (
+        [MAIL, RCPT, ("DATA", LATER), ("BDAT", OK), ("BDAT LAST", OK)],
+        [("a@x", "accepted", "a", "")],
+    ),
+    "DATA refused, and the last chunk taken": (
+        [MAIL, RCPT, ("DATA", LATER), ("BDAT LAST", OK)],
+        [("a@x", "accepted", "a", "")],
+    ),
+    "DATA refused, and the chunk as well": (
+        [MAIL, RCPT, ("DATA", LATER), ("BDAT LAST", "503 no")],
+        [("a@x", "refused", "r", LATER)],
+    ),
+    "DATA refused, then granted": (
+        [MAIL, RCPT, ("DATA", LATER), DATA, (".", OK)],
+        [("a@x", "accepted", "a", "")],
+    ),
+    "LMTP: DATA refused, and the last chunk taken for one": (
+        [
+            *(("LHLO", OK), MAIL, RCPT, ("RCPT", OK, "d@x"), ("DATA", NO)),
+            *(("BDAT LAST", LATER), ("BDAT LAST", OK)),
+        ],
+        [("a@x", "accepted", "ra", "")],
+    ),
     "421 to a recipient": (
         [MAIL, RCPT, ("RCPT", BYE, "c@x")],
         [("a@x", "refused", "rr", BYE)],

@@ -36,9 +36,14 @@ class Letter:
         self.unanswered: list[str] = []
         self.all: str | None = None  # what was said of all of it
         self.by_421 = False  # to one RCPT; some servers go on after it
-        self.by_data = False  # by a refused DATA, which an accepted RCPT undoes
+        self.by_data = False  # by a refused DATA, which an accepted RCPT or BDAT undoes
         self.finals: list[tuple[str, str | None]] = []
         self.end_left = False
+
+    def goes_on(self, no: bytes | None) -> None:
+        """A command was answered: who takes it has not been stopped by that DATA."""
+        if no is None and self.by_data:
+            self.all, self.by_data = None, False
 
     def lines(self, lmtp: bool) -> list[Line]:
         rest = "unknown" if self.end_left else "aborted"
@@ -127,8 +132,7 @@ class Server:
         no = self._no(0.3)
         self.open.recipients.append(path)
         self.open.verdicts.append(None if no is None else _word(no))
-        if no is None and self.open.by_data:
-            self.open.all, self.open.by_data = None, False
+        self.open.goes_on(no)
         if self.closing and not self.open.all:  # it closes: nobody gets this message
             self.open.all, self.open.by_421 = "deferred", True
         return no or b"250 2.1.5 ok\r\n"
@@ -164,6 +168,7 @@ class Server:
             return [b"503 5.5.1 no\r\n"]
         if not last:
             no = self._no(0.15)
+            letter.goes_on(no)
             if no is not None:
                 self.bad_chunk = True
                 letter.all = letter.all or _word(no)  # the first refusal is the reason
@@ -171,6 +176,7 @@ class Server:
         answers = []
         for _ in range(letter.verdicts.count(None) if self.lmtp else 1):
             no = self._no(0.3)
+            letter.goes_on(no)
             self.count += 1
             name = f"Q{id(self) % 9973}N{self.count}"
             letter.finals.append((_word(no), None) if no else ("delivered", name))

@@ -1,4 +1,4 @@
-"""A thousand random dialogues: the table says what the server has in its books."""
+"""Three thousand random dialogues: the table says what the server has in its books."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from smtpnb import Transcript
 from tests.transcript.books import Dialogue, Line
 
-SEEDS = range(1000)
+SEEDS = range(3000)
 
 
 @pytest.fixture(scope="module")
