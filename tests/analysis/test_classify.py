@@ -290,6 +290,10 @@ def test_every_rule_can_be_the_first_that_applies() -> None:
 
 
 _PROBES = [
+    (501, "5.5.4", "Invalid domain name"),
+    (550, None, "User is locked"),
+    (451, None, "virus scanner unavailable"),
+    (550, "5.7.1", "rejected due to content restrictions"),
     (450, "4.7.322", ""),
     (421, None, "RP-001 exceeded the rate limit"),
     (550, None, "over quota"),

@@ -19,6 +19,19 @@ _SENDER: Final = (
     r"(senders?|mail ?from|from (address|domain)|originator|return[ -]?path|envelope"
     r"|reverse[ -]?path|sending domain)"
 )
+_SENDER_REFUSED: Final = words(
+    rf"{_SENDER}\b.{{0,24}}\b(rejected|refused|denied|unknown|invalid"
+    r"|not (found|allowed|valid|exist|accepted|verif|permitted)|does ?n[o']t|unverified"
+    r"|disallowed|verif\w+ (failed|fail))",
+    r"(invalid|unknown|bad|unverified|unroutable|illegal|missing|fake) sender",
+    rf"{_SENDER}\b.{{0,16}}\b(unvalid|(cannot|can't|could not|not) be (verif|valid))",
+    r"sender (domain|verify|verification|callout)|domain of (the )?sender",
+    r"(verify|verification|callout).{0,20}sender",
+    r"domain (of|in) (the )?(mail from|envelope|return)",
+    r"identit(y|ies) failed|not (allowed|permitted|authori[sz]ed) to send (as"
+    r"|from|mail from|on behalf)"
+    r"|sendasdenied|(?<!no )permissions? to send (as|on behalf)",
+)
 
 ADDRESS_WORDS: Final = (
     Rule(
@@ -52,10 +65,15 @@ ADDRESS_WORDS: Final = (
             r"mail ?box (size )?limit|exceed.{0,30}mail ?box|^e-?mail quota exceeded",
             r"(has|have|is|would|will) exc?eed(ed|s)? (his|her|its|their|the)? ?"
             r"(disk|mail ?box|storage|account) ",
-            r"too many messages (on|in) |quotaexceed|mail ?box ?full|exceeded storage"
-            r"|shutoffquota",
+            r"too many messages (on|in) (the |this |your |his )?(user|mail|in ?box"
+            r"|folder|account|spool|disk)|(?<!submission)quotaexceed|mail ?box ?full"
+            r"|exceeded storage|shutoffquota",
             r"bo[iî]te.{0,30}pleine|buz[oó]n.{0,20}lleno|postfach.{0,20}voll"
-            r"|casella.{0,20}piena|caixa.{0,20}cheia|quota d[eé]pass",
+            r"|casella.{0,20}piena|caixa.{0,20}cheia|quota d[eé]pass"
+            r"|postbus.{0,12}\bvol\b|skrzynka.{0,16}pe[lł]na|ящик.{0,20}переполнен",
+            r"quota exceed\w* the|\b(hard|soft) (quota|limit)",
+            r"(mail ?box|in ?box|account).{0,12}exceed\w* (its|the|his|their)? ?(size"
+            r"|storage|allocated|maximum|mail ?box)",
         ),
     ),
     Rule(
@@ -79,7 +97,8 @@ ADDRESS_WORDS: Final = (
             r"(message|mail) (size )?exceeds? (the )?(fixed |maximum |global |local )?"
             r"(size|limit|max|length|databytes)",
             r"larger than the (current )?(system |maximum )?(limit|size)",
-            r"(maximum|max|fixed) (message |mail |allowed )?size",
+            r"(maximum|max|fixed) (message |e-?mail |mail |allowed |attachment )?size",
+            r"\bsize limit (is |was )?(exceed|reach)|length of .{0,24}(maximum|exceed)",
         ),
     ),
     Rule(
@@ -102,6 +121,8 @@ ADDRESS_WORDS: Final = (
             r"too many rec(ip|e?p)\w*|recipients? limit|\d+ recipients (max|at most)",
             r"(maximum|max|number of|limit of) .{0,16}recipients?\b",
             r"recipient count exceed|recipients per (message|transaction|session)",
+            r"(number|total|count) of (rcpt|recipient)s?\b.{0,24}(maximum|over|exceed"
+            r"|limit|threshold)",
         ),
         r"[45]\.5\.3$",
     ),
@@ -112,7 +133,7 @@ ADDRESS_WORDS: Final = (
         words(
             r"rate.?limit|throttl|ratelimit|flood",
             r"too (many|much(?! (mail )?data)|fast|frequent|quick)(?! (hops|received))"
-            r"(?!.{0,12}(error|command))|out of allow",
+            r"(?!.{0,28}(error|command))|out of allow",
             r"excessive|(?<!\w)slow(er|ing)? (it |things )?down|again slower|at a rate",
             r"unusual (rate|volume|traffic)|unexpected(ly)? (high )?volume"
             r"|high volume|volume of (mail|e-?mail|messages)",
@@ -120,11 +141,16 @@ ADDRESS_WORDS: Final = (
             r"|quota for sending|submission quota",
             r"(frequency|rate) (is |are |was |has been )?(limited|exceed|too high)"
             r"|(sending|message|mail|receiving) rate\b",
-            r"per[ -](hour|minute|day|second)\b|in \d+ (minute|hour|second)s"
+            r"per[ -](hour|minute|day|second)\b"
+            r"|(?<!back )(?<!again )(?<!retry )(?<!try )in \d+ (minute|hour|second)s"
+            r"|\b(trop de|zu viele|troppi|demasiad[oa]s|muit[oa]s|te veel)\b"
             r"|(hourly|daily|per-?minute) .{0,20}(limit|quota|max)",
             r"exceeded (its|their|the|your|his) (limit|sending|send|maximum) ?"
             r"(for|limit|quota|rate)",
             r"limit (for|on) (the )?(number of )?(messages|mail)|receive limit",
+            r"limits? (for|on|to) how (many|much)|(has|have) limits? (for|on)",
+            # NetEase's (163.com): connections, their rate, messages, recipients.
+            r"\b(hl:i[cf]c|mi:(dmc|sfq|stc|ccl|cel)|rp:(drc|qrc|trc|ccl|cel))\b",
         ),
         r"([45]\.7\.28|5\.2\.12[12])$",
     ),
@@ -137,6 +163,7 @@ ADDRESS_WORDS: Final = (
             r"sender domain must exist|sender has no (a|mx)\b",
             r"(banned|blocked|blacklisted|bad|blackholed)( outbound)? sender(?! ip)",
             r"sender (is )?(banned|blocked|blacklisted|not allowed|black ?listed)",
+            r"not owned by|(?<!no )permissions? to send (as|on behalf)",
         ),
         r"5\.7\.(51[12]|50[123])$",
     ),
@@ -144,19 +171,7 @@ ADDRESS_WORDS: Final = (
         "sender refused",
         "",
         "rejected",
-        words(
-            rf"{_SENDER}\b.{{0,24}}\b(rejected|refused|denied|unknown|invalid"
-            rf"|not (found"
-            r"|allowed|valid|exist|accepted|verif|permitted)|does ?n[o']t|unverified"
-            r"|disallowed|verif\w+ (failed|fail))",
-            r"(invalid|unknown|bad|unverified|unroutable|illegal|missing) sender",
-            r"sender (domain|verify|verification|callout)|domain of (the )?sender",
-            r"(verify|verification|callout).{0,20}sender",
-            r"domain (of|in) (the )?(mail from|envelope|return)",
-            r"identit(y|ies) failed|not (allowed|permitted|authori[sz]ed) to send (as"
-            r"|from|mail from|on behalf)"
-            r"|sendasdenied|(?<!no )permissions? to send (as|on behalf)",
-        ),
+        _SENDER_REFUSED,
         r"[45]\.1\.[78]$",
     ),
     Rule(
@@ -168,14 +183,22 @@ ADDRESS_WORDS: Final = (
             r"|deactivated|inactive|dormant|expired|discontinued|terminated|frozen"
             r"|closed|cancell?ed|is blocked|been blocked|on hold|not active(d)?"
             r"|no longer (active|in use|available|monitored)|cannot be accessed"
+            r"|not (been )?activ|hang ?up|suppress|deceased"
             r"|deleted|removed|retired|inaktiv|gesperrt|d[eé]sactiv)",
             rf"\b(disabled|suspended|inactive|closed|frozen|expired"
             rf"|dormant) {_MAILBOX}",
-            r"domain.{0,40}(suspended|disabled|inactive|on hold)|not pop(p)?ed for"
-            r"|mail receiving disabled|discontinued|locked out",
+            r"\bsuppression list|domain.{0,40}(suspended|disabled|inactive|on hold)"
+            r"|not pop(p)?ed for|mail receiving disabled|discontinued|locked out",
         ),
         r"[45]\.7\.1[3789]$",
         codes=frozenset({525}),
+    ),
+    Rule(
+        "recipient locked",
+        "",
+        "suspend",
+        rf"\b{_MAILBOX}\b.{{0,16}}\blocked",
+        only=FOR_GOOD,
     ),
     Rule(
         "busy",
@@ -193,6 +216,8 @@ ADDRESS_WORDS: Final = (
             r"has (moved|been replaced|changed (his|her|their|its) address)"
             r"|new address",
             r"(no longer|left) .{0,24}(employ|work|with (the|this) company)",
+            r"\bleft (the|our|this) (company|organi[sz]ation|firm|university|school)"
+            r"|changed? (his |her |their |its )?(e-?mail )?address",
             r"please (try|use|update).{0,24}(new|address|instead)|user not local",
         ),
         r"[45]\.1\.6$",
@@ -233,6 +258,10 @@ ADDRESS_WORDS: Final = (
             r"(no|have an?|not an?|any) (mail ?box|account)( here| by| with| for| at"
             r"|$)",
             r"unroute?able (mail )?address|undeliverable address|invalid x\.0",
+            rf"(unavailable|not an?|not) (mail )?{_MAILBOX} (of|on|at|in|here)"
+            rf"|unavailable mail (user|address)|don'?t exists?|invalid rcpt"
+            rf"|{_MAILBOX} verif\w+ (failed|failure)",
+            r"mail ?box name (is )?not (allowed|valid)|mail ?box syntax",
             r"recip(ient)?_?not_?found|(no_?such|unknown_?)(user|recipient)|nosuchuser",
             r"(no|not)( one|body)? (here )?by that name|bad destination",
             r"(unknown|illegal) or (unknown|illegal) (alias|user)",
@@ -242,6 +271,9 @@ ADDRESS_WORDS: Final = (
             r"|(empf[aä]e?nger|benutzer|adresse|postfach).{0,24}(unbekannt|nicht"
             r"|existiert|ung)|(utente|destinatario).{0,16}(sconosciuto|inesist|non)"
             r"|usu[aá]rio.{0,16}(desconhecid|inexist|n[aã]o)",
+            r"sconosciut|inesistente|\bonbekend|bestaat niet|\bnie (ma|istnieje)\b"
+            r"|nieznany|finns inte|\b(ok[aä]nd|ukendt|ukjent)\b|не (найден|существует)"
+            r"|不存在|存在しません",
         ),
         r"5\.(1\.1|2\.4)$",
     ),
@@ -249,7 +281,8 @@ ADDRESS_WORDS: Final = (
         "network(not reachable)",
         "network",
         "networkerror",
-        r"(host|domain|server|destination).{0,16}(not reachable|unreachable)",
+        r"(?<!ldap )(host|domain|server|destination).{0,16}(not reachable"
+        r"|unreachable)",
         only=FOR_NOW,
     ),
     Rule(

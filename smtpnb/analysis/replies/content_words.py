@@ -14,9 +14,15 @@ _BROKEN: Final = words(
     r"compliant|(duplicate|missing|invalid|bad|multiple|malformed|illegal)\b"
     r".{0,30}\bheaders?\b|header.{0,20}(missing|duplicate|malformed|invalid"
     r"|error|syntax|too)",
-    r"multiple (from|addresses)|(missing|no|invalid|bad) (from|date|message-id)"
-    r"(:| header| field)|rfc ?-?5322|rfc ?-?2822|rfc ?-?822\b|line (is )?too long",
-    r"from: header|bare (lf|cr|newline|line ?feed)",
+    r"multiple (from|addresses)|(missing|no|invalid|bad|duplicate) (from|date"
+    r"|message-id)(:| header| field|$)|rfc ?-?5322|rfc ?-?2822|rfc ?-?822\b"
+    r"|line (is )?too long",
+    r"from: header|(bare|lone|stray) (lf|cr|newline|line ?feed)|smtplf",
+)
+_NOT_THIS: Final = words(
+    r"(message |mail )?content (was |is )?(not )?(rejected|refused|denied|accepted)",
+    r"(banned|prohibited|rejected|objectionable|unacceptable) content",
+    r"(due to|because of) (its |the |message )?content|content restriction",
 )
 
 CONTENT_WORDS: Final = (
@@ -26,21 +32,11 @@ CONTENT_WORDS: Final = (
         "spamdetected",
         words(
             r"\bspam(?!haus|cop|rl)|anti-?spam|unsolicited|junk|bulk (e-?)?mail",
-            r"message filtered|suspicious|bayes|\b(ube|uce)\b",
+            r"message filtered|\bsuspicio(us|n)\b|\bsuspect(ed|s)?\b|bayes"
+            r"|\b(ube|uce)\b|\b(dt:sp[mb]|mi:spb)\b",
             r"content filter|rejected by (the )?(content|filter)|filter(ed|s)? (by|as)",
             r"(url|link|uri)s? in (the |your )?(message|body)|blacklisted (url|link)",
             r"(body|content) of (the )?message (generated|contain)",
-        ),
-    ),
-    Rule(
-        "helo name",
-        "policy",
-        "blocked",
-        words(
-            r"\b(helo|ehlo)\b.{0,40}\b(invalid|reject|denied|mismatch|bogus|must"
-            r"|fully|forged|does ?n[o']t|not (valid|allowed|accepted|resolve|a )|bad)",
-            r"(invalid|bad|bogus|forged|unacceptable|illegal) (helo|ehlo)",
-            r"fully.?qualified (host|domain)",
         ),
     ),
     Rule(
@@ -53,13 +49,15 @@ CONTENT_WORDS: Final = (
     ),
     Rule("RFC 5322", "", "notcompliantrfc", _BROKEN),
     Rule(
+        "policy(content)", "policy", "contenterror", _NOT_THIS, r"[45]\.7\.", every=True
+    ),
+    Rule(
         "content",
         "",
         "contenterror",
         words(
             r"malformed|improper(ly)? (format|encod|use of)|\bmime\b|char(acter )?set",
-            r"(message |mail )?content (was |is )?(not )?(rejected|refused|denied"
-            r"|accepted)|(banned|prohibited|rejected|objectionable) content",
+            _NOT_THIS,
             r"8-?bit|non-?ascii|smtputf8|internationali[sz]ed",
         ),
         r"[45]\.6\.",
@@ -69,13 +67,12 @@ CONTENT_WORDS: Final = (
         "",
         "syntaxerror",
         words(
-            r"syntax|protocol (violation|error)|(command|parameter|verb"
-            r"|option)s? .{0,12}(unrecogni|not (recogni"
+            r"syntax|synchroni[sz]ation|protocol (violation|error)|(command|parameter"
+            r"|verb|option)s? .{0,12}(unrecogni|not (recogni"
             r"|implemented|supported|understood)|unknown|unimplemented|invalid)",
             r"(bad|improper|wrong|invalid) (command )?sequence|out of (order|sequence)",
             r"(need|send|issue|without|expect\w*|give|after|use|before) (an? )?(mail"
-            r"|rcpt"
-            r"|helo|ehlo|data)\b.{0,16}(first|command|before|$)",
+            r"|rcpt|helo|ehlo|data)\b(.{0,16}(first|command|before)|[ .!:]*$)",
             r"\b(mail|rcpt|helo|ehlo)( from| to)?:? (first|command required)|polite",
             r"(nested|second|duplicate|already).{0,12} mail|sender already",
             r"(missing|invalid|unsupported|illegal|bad|extra) (argument|parameter"
@@ -95,8 +92,12 @@ CONTENT_WORDS: Final = (
             r"|the )?"
             r"(sending )?(ip|host|network|server)\b",
             r"refused? (your )?connection|no mail accepted from|bad (ip|host)"
+            r"|messages? from .{0,40}\b(was|were) ?n[o']?t (sent|delivered)"
             r"|abuse from|invalid ip|dial-?up|problem occurred. .ask your postmaster"
-            r"|may not be mail exchanger",
+            r"|may not be mail exchanger|dictionary attack|harvest"
+            r"|\bip (address )?check|\bip (is |was )?(hang ?up|held)"
+            r"|block(ed)? (temporarily|permanently)",
+            r"(bounces?|null sender|null return).{0,24}\b(not|never|refuse|reject)",
         ),
     ),
 )

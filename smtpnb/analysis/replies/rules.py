@@ -68,7 +68,8 @@ VAGUE_WORDS: Final = (
         "expired",
         words(
             r"(time|retry|attempts).{0,16}(expired|exceeded)",
-            r"in (the )?queue too long|giving up|too old",
+            r"in (the )?queue too long|giving up|gave up|too old",
+            r"message (has |was )?(expired|timed? ?-?out)|(days|hours) in (the )?queue",
         ),
     ),
     Rule(
@@ -104,7 +105,7 @@ VAGUE_WORDS: Final = (
         "policy(blocked)",
         "policy",
         "blocked",
-        r"\bblock(ed|ing)?\b|black ?hole|\bbanned\b",
+        r"\bblock(ed|ing)?\b|black ?(hole|ip\b|mail\b)|\bbanned\b",
     ),
     Rule(
         "rate_limited(limit)",
@@ -162,7 +163,8 @@ VAGUE_WORDS: Final = (
         words(
             r"internal (server |system |software )?(error|failure|problem)"
             r"|temporary (system|server|local|problem|error|failure)",
-            r"try (again )?later|system (error|problem|failure)|mailer error"
+            r"try (again )?later|(system|processing) (error|problem|failure)"
+            r"|mailer error"
             r"|(server|service) (is )?(busy|overload)|local (problem|error)"
             r"|out of memory|resources? (temporarily )?(unavail|not avail)",
         ),
@@ -173,7 +175,8 @@ VAGUE_WORDS: Final = (
         "policy",
         "policyviolation",
         words(
-            r"polic(y|ies)|access (is )?denied|not (authori[sz]ed|permitted|allowed"
+            r"polic(y|ies)|by (the |an )?(administrator|postmaster)\b"
+            r"|access (is )?denied|not (authori[sz]ed|permitted|allowed"
             r"|wanted|welcome)|forbidden|prohibited|restricted|administrative"
             r"|disallowed|denied by",
             r"(command|message|mail|e-?mail|transaction|delivery|content|data"
@@ -192,7 +195,9 @@ VAGUE_WORDS: Final = (
             r"mail ?box (is )?(unavailable|not available|not allowed|name not"
             r"|disallow)",
             r"(does ?n[o']t|do(es)? not|no longer|not) exist|unknown|not found"
-            r"|no such|undeliverable|not deliverable|unroutable|inexist",
+            r"|no such|undeliverable|not deliverable|unroutable|inexist"
+            r"|do(es)?( not|n't) know|(can'?t|cannot|could not|unable to) deliver"
+            r" (mail |messages? )?(for|to) ",
         ),
         only=FOR_GOOD,
     ),

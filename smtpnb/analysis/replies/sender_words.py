@@ -20,7 +20,11 @@ SENDER_WORDS: Final = (
         "greylisted(text)",
         "greylisted",
         "greylisted",
-        words(r"gr[ae]y-?\s?(list|trap)", r"postgrey", r"unknown triplet"),
+        words(
+            r"gr[ae]y-?\s?(list|trap)",
+            r"postgrey",
+            r"unknown triplet|first (contact|time sender)",
+        ),
         only=FOR_NOW,
     ),
     # Exchange Online says so to hosts it does not know yet.
@@ -55,6 +59,18 @@ SENDER_WORDS: Final = (
         only=FOR_NOW,
     ),
     Rule(
+        "system(filter is down)",
+        "transient",
+        "systemerror",
+        words(
+            r"(scann(er|ing)|filter|milter|clamd|spamd|policy (server|service))\b"
+            r".{0,24}\b(unavailable|not available|time?d? ?-?out|unreachable|down"
+            r"|busy)\b",
+            r"(contact|connect to|reach) .{0,16}(scanner|filter|milter|policy server)",
+        ),
+        only=FOR_NOW,
+    ),
+    Rule(
         "recipient(group or mailbox restricted)",
         "policy",
         "policyviolation",
@@ -65,6 +81,9 @@ SENDER_WORDS: Final = (
             r"|recipient)",
             r"allowed[ -]senders? list",
             r"only accepts? (messages|mail) from",
+            r"only .{0,24}(members|subscribers|users|senders|employees|owners?)"
+            r".{0,16}(may|can|are) |(members?|subscribers?|(local|internal) users?)"
+            r" only|resolver\.rst\.notauthori[sz]ed",
             r"recipientrestrictions?|restr-check",
         ),
         r"5\.7\.(12|12[4-9]|13[3-6])$",
@@ -106,6 +125,7 @@ SENDER_WORDS: Final = (
             r"\bvirus|\bviral\b|malware|phish|ransomware|trojan|worm\b|infected",
             r"security issue|malicious|harmful",
             r"(executable|dangerous|prohibited|forbidden|banned) (file|attachment)",
+            r"\b(zip|archive|attachment|file)s?\b.{0,24}\bnot (allowed|permitted)",
         ),
     ),
     Rule(
@@ -160,9 +180,32 @@ SENDER_WORDS: Final = (
             r"banned(?! (content|sender|file|attach))|white ?-?list"
             r"|\b(pbl|sbl|cbl|dbl)\b",
             r"(?<!not )\blisted (on|in|at|by|as)\b",
-            r"dynamic (ip|address|host|pool)|residential",
+            r"(your|from) (country|region)|country (restrict|block)|\bgeo-?(ip|block"
+            r"|loc|restrict|graph)|\b(hl:(rep|mep)|wm:bl[iu]|dt:rbl)\b",
+            r"dynamic (ip|address|host|pool)|residential"
+            r"|(address|ip|host)( name)? (is|seems|looks|appears)( to be)? dynamic",
         ),
         r"5\.7\.(511|6\d\d)$",
+    ),
+    Rule(
+        "helo name",
+        "policy",
+        "blocked",
+        words(
+            r"\b(helo|ehlo)(host)?\b.{0,40}\b(error|invalid|reject|denied|mismatch|bogus|must"
+            r"|fully|forged|does ?n[o']t|not (valid|allowed|accepted|resolve|a )|bad)",
+            r"(invalid|bad|bogus|forged|unacceptable|illegal) (helo|ehlo)",
+            r"fully.?qualified (host|domain)",
+        ),
+    ),
+    # What sendmail says of a name in HELO that is none.
+    Rule(
+        "helo name(sendmail)",
+        "policy",
+        "blocked",
+        r"^invalid domain name",
+        codes=frozenset({501}),
+        every=True,
     ),
     Rule(
         "tls(needed)",
@@ -171,7 +214,8 @@ SENDER_WORDS: Final = (
         words(
             r"over a tls connection|starttls|\b(tls|ssl)\b.{0,20}(require|need|must"
             r"|mandatory|only|first)",
-            r"(require|need|must|use)[a-z]*\b.{0,20}\b(tls|ssl)\b|\btls\b",
+            r"(require|need|must|use)[a-z]*\b.{0,20}\b(tls|ssl)\b"
+            r"|\btls\b(?! sessions?\b)",
             r"encryption (is )?(needed|required)|unencrypted|without ssl",
             r"(secure|encrypted) (connection|channel|session)",
         ),
@@ -192,7 +236,9 @@ SENDER_WORDS: Final = (
             r"rcpthosts|not a (mail )?gateway|mail for this domain is not handled",
             r"domain (is )?not (hosted|handled|served|local|allowed) (here|by|on)",
             r"not (a )?(local|hosted|valid local) domain|not our domain",
-            r"not permitted to relay|relay from (your|this)",
+            r"not permitted to relay|relay from (your|this)|relay check|check relay"
+            r"|open ?relay check|(not?|n't) (handle|host|serve|accept) (e-?mail|mail"
+            r"|messages) for",
             r"\bno longer (hosted|handled) (here|by)"
             r"|not responsible for (this )?domain",
         ),
@@ -211,7 +257,8 @@ SENDER_WORDS: Final = (
             r"(can'?t|cannot|could not|unable to) auth|(was|is|are"
             r"|be) not authenticate",
             r"(not|must|need).{0,12} logged[ -]in|(please|must|you) log ?in\b",
-            r"(?<!relay )(log ?in (failed|failure|attempts|denied|incorrect)|password"
+            r"(?<!relay )(log ?in (failed|failure|attempts|denied|incorrect|required)"
+            r"|password"
             r"|credentials|username)\b(?!.{0,20}relay)",
             r"smtp[- ]auth\b|application[- ]specific|identity changes?",
             r"pop (before|b4) smtp|check your mail first",
