@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from smtpnb.message.delivery import Delivery as Delivery
     from smtpnb.message.delivery import Recipient as Recipient
     from smtpnb.message.envelope import MailObject as MailObject
+    from smtpnb.passwords import ask_password as ask_password
+    from smtpnb.passwords import password_from_env as password_from_env
+    from smtpnb.passwords import password_from_keyring as password_from_keyring
     from smtpnb.protocol.commands import Rcpt as Rcpt
     from smtpnb.protocol.errors import (
         Cancelled as Cancelled,
@@ -114,6 +117,7 @@ _MECHANISMS: Final = (
 _HOMES: Final = {
     "smtpnb.client": "SmtpClient",
     "smtpnb.dialogues.conformance": "conformance conformance_in_parts",
+    "smtpnb.passwords": "ask_password password_from_env password_from_keyring",
     "smtpnb.protocol.commands": "Rcpt",
     "smtpnb.protocol.errors": _ERRORS,
     "smtpnb.protocol.parameters": "DeliverBy",

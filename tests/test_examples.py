@@ -11,7 +11,9 @@ import doctest
 import importlib
 import inspect
 import socket
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,6 +65,10 @@ def names(
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return look_up(host, *arguments, **options)
 
+    store = SimpleNamespace(get_password=lambda *_: "sesame-open")
+    monkeypatch.setitem(sys.modules, "keyring", store)
+    monkeypatch.setenv("ANNS_PASSWORD", "sesame-open")
+    monkeypatch.setattr("getpass.getpass", lambda _: "sesame-open")
     monkeypatch.setattr(SmtpClient, "connect", connect)
     monkeypatch.setattr(socket, "getaddrinfo", looked_up)
     with (

@@ -5,7 +5,6 @@ This module knows nothing of connections.
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import sys
@@ -13,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.commandline.words import ASK, PROTOCOLS, parser_of_words
+from smtpnb.passwords import ask_password, password_from_env, password_from_keyring
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.names import host_and_port
 from smtpnb.protocol.proxy import ProxyHeader
+from smtpnb.protocol.secret import Secret
 
 if TYPE_CHECKING:
     import argparse
@@ -91,7 +92,7 @@ class Order:
     auth: tuple[str, ...] | None = None
     auth_optional: str = ""  # "", "optional" or "strict"
     user: str = ""
-    password: str = field(default="", repr=False)
+    password: Secret = field(default_factory=lambda: Secret(""), repr=False)
     cleartext_auth: bool = False
     xclient: tuple[dict[str, str] | str, ...] = ()
     xclient_optional: str = ""
@@ -249,25 +250,26 @@ def _auth(given: argparse.Namespace, *, wanted: bool) -> dict[str, Any]:
         "auth": tuple(filter(None, (kinds or "").upper().split(","))),
         "auth_optional": optional,
         "user": "" if user == "<>" else user,
-        "password": _password(given),
+        "password": _password(given, user),
         "cleartext_auth": given.allow_cleartext_auth,
     }
 
 
-def _password(given: argparse.Namespace) -> str:
+def _password(given: argparse.Namespace, user: str) -> Secret:
     if given.auth_password_env is not None:
-        if given.auth_password_env not in os.environ:
-            raise ValueError(f"there is no variable {given.auth_password_env}")
-        return os.environ[given.auth_password_env]
+        return password_from_env(given.auth_password_env)
+    if given.auth_password_keyring is not None:
+        return password_from_keyring(given.auth_password_keyring, user)
     said = given.auth_password
     if said in (None, ASK):
-        return getpass.getpass("Password: ")
+        return ask_password()
     if not said.startswith("@"):
         raise ValueError(
             "a password on the line can be read by everybody on this machine: say -ap "
-            "alone (it is asked), -ap @FILE, or --auth-password-env VARIABLE"
+            "alone (it is asked), -ap @FILE, --auth-password-env VARIABLE or "
+            "--auth-password-keyring SERVICE"
         )
-    return _octets(said).decode().rstrip("\r\n")
+    return Secret(_octets(said).decode().rstrip("\r\n"))
 
 
 def _before(given: argparse.Namespace) -> dict[str, Any]:

@@ -31,7 +31,6 @@ from smtpnb.protocol.errors import (
     TlsError,
 )
 from smtpnb.protocol.names import address_literal
-from smtpnb.protocol.secret import Secret
 from smtpnb.protocol.session import State
 from smtpnb.protocol.xtext import xtext
 from smtpnb.transfer.controlled import Control
@@ -299,7 +298,7 @@ class Session:
         reply = self._client.auth(
             name,
             order.user,
-            Secret(order.password),
+            order.password,
             allow_cleartext_auth=order.cleartext_auth,
         )
         return bool(reply) or order.auth_optional == "optional"

@@ -98,6 +98,7 @@ def _add_auth(add: Callable[..., Any]) -> None:
     password = ("-ap", "--auth-password")
     add(*password, nargs="?", const=ASK, metavar="@FILE", help="alone: it is asked")
     add("--auth-password-env", metavar="VARIABLE", help="the variable that holds it")
+    add("--auth-password-keyring", metavar="SERVICE", help="the keyring holds it")
     clear = ("--allow-cleartext-auth",)
     add(*clear, action="store_true", help="send a password without TLS")
 

@@ -7,13 +7,12 @@ environment, or from the keyring.
 
 from __future__ import annotations
 
-import getpass
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.possible import why_refused
+from smtpnb.passwords import ask_password, password_from_env, password_from_keyring
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.guards import lifted
 from smtpnb.protocol.sasl.choose import BY_TOKEN, named, strongest
@@ -131,25 +130,10 @@ def _secret(request: Request, name: str, user: str) -> Any:
             )
         return Secret(word.value)
     if variable := request.options.get("--password-env"):
-        if variable not in os.environ:
-            raise UsageError(f"there is no environment variable {variable}")
-        return Secret(os.environ[variable])
+        return password_from_env(variable)
     if service := request.options.get("--keyring"):
-        return _from_keyring(service, user)
+        return password_from_keyring(service, user)
     if name in _WITHOUT:
         return None
     what = "Access token" if name.upper() in BY_TOKEN else "Password"
-    return Secret(getpass.getpass(f"{what} of {user}: "))
-
-
-def _from_keyring(service: str, user: str) -> Secret:
-    try:
-        import keyring
-    except ImportError:
-        raise UsageError(
-            "--keyring needs the package: pip install 'smtpnb[keyring]'"
-        ) from None
-    password = keyring.get_password(service, user)
-    if password is None:
-        raise UsageError(f"the keyring has no password of {user} for {service}")
-    return Secret(password)
+    return ask_password(f"{what} of {user}: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,7 +77,10 @@ def test_every_protocol_is_read(name: str) -> None:
         ([*WHERE, "-p", "x"], "--port is a number"),
         ([*WHERE, "--timeout", "x"], "--timeout is 30"),
         ([*WHERE, "-au", "u", "-ap", "secret"], "can be read by everybody"),
-        ([*WHERE, "-au", "u", "--auth-password-env", "NONE_"], "no variable NONE_"),
+        (
+            [*WHERE, "-au", "u", "--auth-password-env", "NONE_"],
+            "'NONE_' does not",
+        ),
         ([*WHERE, "--header", "x"], "a header is"),
         ([*WHERE, "--save", "x.txt"], "--save wants"),
         ([*WHERE, "--body", "@/nowhere/at/all"], "No such file"),
@@ -103,17 +107,20 @@ def test_an_option_without_its_value_is_asked_for(
     assert (order.host, order.recipients) == ("mx.example", ("a@b.example",))
 
 
-def test_a_password_comes_from_a_file_or_the_environment(
+def test_a_password_comes_from_a_file_the_environment_or_the_keyring(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").write_text("s3cret\n")
     monkeypatch.setenv("MAIL_SECRET", "other")
+    store = SimpleNamespace(get_password=lambda *asked: f"of {asked}")
+    monkeypatch.setitem(sys.modules, "keyring", store)
     for words, password in (
         (["-ap", f"@{tmp_path / 'secret'}"], "s3cret"),
         (["--auth-password-env", "MAIL_SECRET"], "other"),
+        (["--auth-password-keyring", "mail"], "of ('mail', 'u')"),
     ):
         order = read([*WHERE, "-au", "u", *words])
-        assert order.password == password
+        assert bytes(order.password.reveal()).decode() == password
         assert password not in repr(order)
 
 

@@ -86,7 +86,6 @@ def test_what_is_asked_for_is_called_by_its_name(
     [
         ("auth", "auto wants a USER"),
         (f"auth ann {PASSWORD} --mechanism xoauth2", "never type a password"),
-        ("auth ann --password-env NOT_THERE", "no environment variable"),
         (
             "auth ann {word} --initial-response --no-initial-response",
             "one of them",
