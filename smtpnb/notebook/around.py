@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.connecting import target_of, written
+from smtpnb.notebook.grammar import FAULT
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 def sandbox(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
     """Start, stop, look into or disturb the sandbox."""
     what = request.words[0].text.lower() if request.words else ""
+    _check_sandbox(what, request)
     if what == "stop":
         return sessions.stop_sandbox()
     if what == "inbox":
@@ -54,7 +57,32 @@ def _fault(sessions: Sessions, request: Request) -> Any:
             **settings,  # type: ignore[arg-type]  # numbers, all of them
         )
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(_in_options(str(error))) from None
+
+
+def _check_sandbox(what: str, request: Request) -> None:
+    """Refuse options and words that go with another word, or with none.
+
+    Raises:
+        UsageError: There is one.
+    """
+    most = 3 if what == "fault" else 1
+    if len(request.words) > most:
+        extra = request.words[most].text
+        raise UsageError(f"sandbox {what} takes no more words; {extra!r} is too much")
+    for option in request.options.keys() - {"--timeout"}:  # of %config
+        if what and (what != "fault" or option not in FAULT):
+            raise UsageError(f"sandbox {what} has no {option}")
+        if not what and option in FAULT:
+            raise UsageError(f"{option} goes with a fault: %smtp sandbox fault STEP")
+
+
+def _in_options(text: str) -> str:
+    """Say in the words of the magics what the sandbox says of its arguments."""
+    for option in FAULT:
+        name = option.removeprefix("--").replace("-", "_")
+        text = re.sub(rf"(?<![-\w'])(?<!a ){name}\b", option, text)
+    return text.replace(" or None,", "")
 
 
 def session(sessions: Sessions, client: SmtpClient, request: Request) -> SmtpClient:

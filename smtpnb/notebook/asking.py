@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -9,6 +10,8 @@ from IPython.core.error import UsageError
 from smtpnb.dialogues.conformance import conformance_in_parts
 from smtpnb.notebook.grammar import TABLES
 from smtpnb.notebook.render import Shown
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.session import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +47,8 @@ def ask_conformance(sessions: Sessions, client: SmtpClient, request: Request) ->
     """Ask all parts, each on a connection like this one, and judge their sessions."""
     from smtpnb.analysis.lint.lint import lint  # loads pandas when it is used
 
+    if client.state is State.CLOSED:
+        raise LocalProtocolError("not connected; connect() first")
     first = next(iter(client.transcript.session())).session_id
     connect = _again_and_again(sessions, client, request.session or sessions.current)
     asked = conformance_in_parts(
@@ -105,6 +110,8 @@ def ask_report(_: Sessions, client: SmtpClient, request: Request) -> Any:
     from smtpnb.analysis.report.report import report
 
     source = request.words[0].value if request.words else client.transcript
+    if not request.words and not len(client.transcript):
+        raise UsageError("nothing was recorded: there is nothing to report")
     try:
         return Shown(report(source, pseudonymise="--as-it-was" not in request.options))
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -131,17 +138,27 @@ def ask_compare(sessions: Sessions, _: SmtpClient, request: Request) -> Any:
 def save(_: Sessions, client: SmtpClient, request: Request) -> Any:
     """Write the transcript to a file."""
     overwrite = "--overwrite" in request.options
+    file = Path(request.words[0].unquoted)
+    if not file.parent.is_dir():
+        raise UsageError(f"there is no folder {str(file.parent)!r}")
     try:
-        return client.transcript.save(request.words[0].unquoted, overwrite=overwrite)
+        return client.transcript.save(file, overwrite=overwrite)
     except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(_of_file(file, error)) from None
 
 
 def load(_: Sessions, __: SmtpClient, request: Request) -> Any:
     """Read a transcript from a file."""
     from smtpnb.transcript import load
 
+    file = Path(request.words[0].unquoted)
     try:
-        return load(request.words[0].unquoted)
+        return load(file)
     except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(_of_file(file, error)) from None
+
+
+def _of_file(file: Path, error: Exception) -> str:
+    """Say what is wrong with a file; the number of an error is the system's own."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return f"{file}: {said}" if said else str(error)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
-from smtpnb.notebook.possible import why_refused
+from smtpnb.notebook.possible import sendable, why_refused
 from smtpnb.passwords import ask_password, password_from_env, password_from_keyring
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.guards import lifted
@@ -42,6 +42,7 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         "identity": request.options.get("--identity") or "",
         "initial_response": _initial_response(request),
     }
+    _check_typed(request)
     found = _check_before_asking(client, request, name)
     if not _is_callable(request):
         named(found, user, Secret("unasked"), **said)  # or it is told
@@ -92,7 +93,9 @@ def _check_before_asking(client: SmtpClient, request: Request, name: str) -> str
     guards, offered = lifted(client.lax), client.capabilities.mechanisms
     if "AUTH" not in client.allowed and "order" not in guards:
         raise LocalProtocolError(
-            f"AUTH is out of order: the session is {client.state}; nothing was sent"
+            f"AUTH is out of order: the session is {client.state} "
+            f"({client.state.value}); allowed now: {', '.join(sendable(client))}; "
+            "nothing was sent"
         )
     if refused := why_refused(client, "AUTH"):
         raise LocalProtocolError(f"{refused}; nothing was sent")
@@ -113,6 +116,21 @@ def _strongest(offered: tuple[str, ...], guards: frozenset[str]) -> str:
     return strongest(Channel(offered=offered, find=lambda _: b""))
 
 
+def _check_typed(request: Request) -> None:
+    """Refuse a password on the line before anything else is said of it.
+
+    Raises:
+        UsageError: There is one, and IPython has it in its history by now.
+    """
+    for word in request.words[1:]:
+        is_secret = isinstance(word.value, (str, Secret)) or callable(word.value)
+        if not word.is_value or not is_secret:
+            raise UsageError(
+                "never type a password on the line: IPython keeps its history; give "
+                "the USER alone and be asked, or {variable}, or --password-env NAME"
+            )
+
+
 def _is_callable(request: Request) -> bool:
     return len(request.words) > 1 and callable(request.words[1].value)
 
@@ -120,15 +138,8 @@ def _is_callable(request: Request) -> bool:
 def _secret(request: Request, name: str, user: str) -> Any:
     """Return the password or the token; None where none is needed."""
     if len(request.words) > 1:
-        word = request.words[1]
-        if _is_callable(request):
-            return word.value
-        if not word.is_value or not isinstance(word.value, (str, Secret)):
-            raise UsageError(
-                "never type a password on the line: IPython keeps its history; give "
-                "the USER alone and be asked, or {variable}, or --password-env NAME"
-            )
-        return Secret(word.value)
+        given = request.words[1].value
+        return given if callable(given) else Secret(given)
     if variable := request.options.get("--password-env"):
         return password_from_env(variable)
     if service := request.options.get("--keyring"):

@@ -92,7 +92,10 @@ def target_of(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]
     word = request.words[0]
     if word.is_value and not isinstance(word.value, str):
         if not hasattr(word.value, "implicit_tls"):
-            raise UsageError(f"cannot connect to a {type(word.value).__name__}")
+            raise UsageError(
+                f"{request.command} wants HOST[:PORT], sandbox or {{sandbox}}; what "
+                f"{word.text} gives is none of them"
+            )
         return word.value, _trust(word.value, request)
     if word.text.lower() == "sandbox":
         local = sessions.sandbox()
@@ -131,7 +134,11 @@ def _trust(host: Any, request: Request) -> dict[str, Any]:
         if isinstance(host, str):
             settings["implicit_tls"] = implicit
         elif implicit != host.implicit_tls:
-            raise UsageError(f"{host!r} says itself whether TLS is implicit")
+            is_ours = "implicit" if host.implicit_tls else "starttls"
+            raise UsageError(
+                f"that sandbox was started with --tls {is_ours}; %smtp sandbox stop, "
+                f"then %smtp sandbox --tls {options['--tls']} makes another"
+            )
         settings["starttls"] = options["--tls"] == "starttls"
     return settings
 

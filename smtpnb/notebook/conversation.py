@@ -87,11 +87,12 @@ class Conversation:
     def _check(self, client: SmtpClient, step: Step, reply: Reply) -> None:
         if step.verb in _HELLOS and client.suspicion:
             self.told.append(f"=== {in_words_of_magics(client.suspicion)}")
-        if step.is_content and (fate := after_content(reply)):
+        finals = client.replies if step.is_content else (reply,)
+        # Where each recipient has a reply of its own (LMTP, PRDR), none speaks for all.
+        if step.is_content and len(finals) == 1 and (fate := after_content(reply)):
             self.told.append(f"=== {fate}")
         if self._wanted is None or (step.verb == "DATA" and reply.ok):
             return
-        finals = client.replies if step.is_content else (reply,)
         expect.check_all([*finals], self._wanted, step.verb.lower() or "content")
 
 

@@ -395,6 +395,8 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
         _check_count(BARE, plain, options)
         return Request("", [], options, session, variable, silent)
     name = found.pop(0).text.lower()
+    if found and found[0].text == "-h":
+        found[0] = Word("--help")
     plain, options = _options(name, found)
     if "--help" not in options:
         _check_count(name, plain, options)
@@ -435,7 +437,10 @@ def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
             continue
         option, equals, text = word.unquoted.partition("=")
         if option not in known:
-            raise UsageError(f"{name} has no {option}; it has {', '.join(known)}")
+            who = "a bare %%smtp cell" if name == BARE else "it"
+            raise UsageError(
+                f"{name.strip('%')} has no {option}; {who} has {', '.join(known)}"
+            )
         if not known[option].metavar:
             if equals:
                 raise UsageError(f"{option} takes no value")

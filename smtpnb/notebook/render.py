@@ -127,7 +127,12 @@ _FATES: Final = {
 }
 _AS_LMTP: Final = 'connect(..., protocol="lmtp")'
 _WAY_OUT: Final = "%%smtp data (the message), %smtp end (its final dot)"
-_NAMES: Final = {"reverse_path": "--from", "forward_paths": "--to"}
+_NAMES: Final = {
+    "reverse_path": "--from",
+    "forward_paths": "--to",
+    "which is the reverse-path": "--from",
+    "lax sends": "--lax sends",
+}
 
 
 def in_words_of_magics(text: str) -> str:
@@ -139,7 +144,7 @@ def in_words_of_magics(text: str) -> str:
     text = re.sub(r"\bend of data$|\bend of data(?=[;,])", _WAY_OUT, text)
     text = text.replace(_AS_LMTP, "%smtp connect --lmtp")
     for name, option in _NAMES.items():
-        text = re.sub(rf"\b{name}\b", option, text)
+        text = re.sub(rf"(?<!-)\b{name}\b", option, text)
     text = re.sub(r"\b([a-z_]+)=True\b", lambda m: _option(m[1]), text)
     text = re.sub(r'\b([a-z_]+)="(\w+)"', lambda m: f"{_option(m[1])} {m[2]}", text)
     return re.sub(r"\b(?:client\.)?([a-z_]+)\(\)", r"%smtp \1", text)
@@ -155,7 +160,15 @@ def error_line(error: BaseException) -> str:
 
 
 def in_one_line(error: BaseException) -> None:
-    """Make IPython show an error in one red line; its class and data stay."""
+    """Make IPython show an error in one red line; its class and data stay.
+
+    Its message speaks the language of the magics from now on, for `print(error)` too.
+    """
+    if isinstance(error, (LocalProtocolError, TlsError)):  # our own words
+        error.args = tuple(
+            in_words_of_magics(one) if isinstance(one, str) else one
+            for one in error.args
+        )
     # IPython asks an exception for this before it formats a traceback.
     error._render_traceback_ = partial(  # type: ignore[attr-defined]
         _one_line, type(error).__name__, _words_of(error)
@@ -166,8 +179,6 @@ def _words_of(error: BaseException) -> str:
     text = str(error) or "the command was stopped and the connection closed"
     if isinstance(error, KeyboardInterrupt):
         text += _FATES.get(getattr(error, "outcome", None) or "", "")
-    if isinstance(error, (LocalProtocolError, TlsError)):  # our own words
-        text = in_words_of_magics(text)
     return for_terminal(text)
 
 

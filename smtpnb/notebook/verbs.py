@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from IPython.core.error import UsageError
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
     from smtpnb.protocol.reply import Reply
+
+_PREFIX: Final = re.compile(r"[A-Za-z]+:(?=\s*<)|(FROM|TO):", re.IGNORECASE)
 
 
 def mail(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
@@ -45,6 +48,7 @@ def rcpt(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
 def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
     """Return the path and the parameters: FROM:<a@b>, FROM: <a@b>, <a@b> or a@b."""
     path, *parameters = (word.spoken for word in request.words)
+    _check_prefix(path, parameters, request, prefix)
     if path[: len(prefix)].upper() == prefix:
         path = path[len(prefix) :]
         if not path and parameters:
@@ -52,6 +56,22 @@ def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
     if path.startswith("<") and path.endswith(">"):
         path = path[1:-1]
     return path, parameters
+
+
+def _check_prefix(path: str, rest: list[str], request: Request, prefix: str) -> None:
+    """Refuse what was meant for FROM: or TO: and is not, unless it is on purpose.
+
+    Raises:
+        UsageError: As form:<a@b>, or FROM without its colon.
+    """
+    typo = _PREFIX.match(path)
+    said = typo[0] if typo and typo[0].upper() != prefix else ""
+    if rest and f"{path.upper()}:" == prefix:
+        said = path
+    if said and "--lax" not in request.options and "--lift" not in request.options:
+        raise UsageError(
+            f"{request.command} wants {prefix}<PATH>, not {said!r}; --lax sends it"
+        )
 
 
 def data(_: Sessions, client: SmtpClient, request: Request) -> Reply:

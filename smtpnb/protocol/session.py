@@ -343,8 +343,8 @@ class Session:
         name = "end of data" if event == "." else command.verb
         allowed = ", ".join(self.allowed()) or "nothing"
         return (
-            f"{name} is out of order: the session is {self.state.value} "
-            f"({self.state}); allowed now: {allowed}"
+            f"{name} is out of order: the session is {self.state} "
+            f"({self.state.value}); allowed now: {allowed}"
         )
 
     def _not_offered(self, verb: str, keyword: str) -> str:

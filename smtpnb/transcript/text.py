@@ -59,11 +59,16 @@ def lines(events: Iterable[Event]) -> Iterator[Line]:
             blocks.append(event)
         else:
             if event.seq == 0:
-                yield Line(0.0, _INFO, f"Session with {event.host} port {event.port}")
+                yield Line(0.0, _INFO, f"Session with {_where(event.host, event.port)}")
             for sign, text in _VIEWS[event.event](event, event.facts):
                 yield Line(event.t_ms, sign, text)
     if blocks:
         yield _content(blocks)
+
+
+def _where(host: object, port: object) -> str:
+    """Say what was dialled; a unix socket has no port."""
+    return f"{host} port {port}" if port else str(host)
 
 
 def text(events: Iterable[Event], *, times: bool = False, before: int = 0) -> str:
@@ -144,7 +149,7 @@ def _dns(event: Event, detail: dict[str, Any]) -> _Said:
 
 def _connect(event: Event, detail: dict[str, Any]) -> _Said:
     if detail.get("error"):
-        where = f"{detail.get('address')} port {detail.get('port')}"
+        where = _where(detail.get("address"), detail.get("port"))
         if event.text == "abandoned":  # another address was faster
             return [(_INFO, f"Gave up connecting to {where}")]
         return [(_FAULT, f"Could not connect to {where}: {event.text}")]

@@ -164,3 +164,49 @@ def test_a_reply_of_several_words_wants_quotes(run: Callable[[str], Any]) -> Non
         run("%smtp sandbox fault rcpt --reply 451 4.3.0 Not now")
     with pytest.raises(UsageError, match=r"'b' is too much$"):
         run("%smtp connect h 25 b")
+
+
+# What is typed, and what is told in its one line; none of it is Python's.
+TOLD = {
+    "mail form:<a@b.example>": "mail wants FROM:<PATH>, not 'form:'",
+    "mail to:<a@b.example>": "mail wants FROM:<PATH>, not 'to:'",
+    "mail to:a@b.example": "mail wants FROM:<PATH>, not 'to:'",
+    "mail from <a@b.example>": "mail wants FROM:<PATH>, not 'from'",
+    "rcpt from:<a@b.example>": "rcpt wants TO:<PATH>, not 'from:'",
+    "mail nobody": "--lax sends it as it is",
+    "connect {3}": r"connect wants HOST\[:PORT\], .*; what 3 gives is none",
+    "panel {None}": r"panel wants HOST\[:PORT\], .*; what {None} gives is none",
+    "connect sandbox --tls implicit": "%smtp sandbox stop",
+    "auth ann typed": "never type a password",
+    "auth ann": r"session is DATA \(the content is due\)",
+    "sandbox inbox x": "'x' is too much",
+    "sandbox stop --tls none": "sandbox stop has no --tls",
+    "sandbox --reply '250 ok'": "--reply goes with a fault",
+    "sandbox fault rcpt --tls none": "sandbox fault has no --tls",
+    "sandbox fault rcpt --times 0": "--times is 1 or more, not 0",
+    "sandbox fault rcpt --probability 7": "--probability is above 0",
+    "sandbox fault rcpt": "at least one of --reply, --delay",
+    "sandbox fault rcpt --stall --eight-bit": "--stall never replies",
+    "save /nowhere/x.jsonl": "there is no folder '/nowhere'",
+    "load nowhere.jsonl": "^nowhere.jsonl: No such file",
+    "@two conformance": "not connected; %smtp connect first",
+    "@two report": "nothing was recorded",
+    "--version": "has no --version",
+}
+
+
+@pytest.mark.parametrize("line", TOLD)
+def test_a_mistake_is_told_in_the_words_of_the_magics(
+    run: Callable[[str], Any], line: str
+) -> None:
+    run("%smtp @two sandbox;\n%smtp connect sandbox;\n%smtp ehlo;")
+    if line == "auth ann":
+        run("%smtp mail a@b.example;\n%smtp rcpt c@d.example;\n%smtp data;")
+    with pytest.raises((UsageError, SmtpError), match=TOLD[line]) as caught:
+        run(f"%smtp {line}")
+    said = str(caught.value)
+    assert not re.search(r"Errno|NoneType|\w+\(\)|=True|\bor None\b", said), said
+
+
+def test_help_has_a_short_name(run: Callable[[str], Any]) -> None:
+    assert str(run("%smtp mail -h")).startswith("%smtp mail FROM:<PATH>")

@@ -624,7 +624,7 @@ def test_messages_say_where_the_session_is_and_what_may_be_said() -> None:
     with pytest.raises(LocalProtocolError) as caught:
         session_in(State.DATA).check(NOOP)
     assert str(caught.value) == (
-        "NOOP is out of order: the session is the content is due (DATA); "
+        "NOOP is out of order: the session is DATA (the content is due); "
         "allowed now: end of data; nothing was sent"
     )
 

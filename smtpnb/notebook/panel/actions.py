@@ -59,6 +59,7 @@ _OURS: Final = {
     'verify="report"': 'the verify field on "report"',
     "quit() or disconnect()": "QUIT or Cancel ends that session",
     "allow_cleartext_auth=True": "Python's allow_cleartext_auth=True",
+    "lax sends it as it is": "the raw line sends it as it is",
     "cancel() may come": "Cancel may come",
     " in this call": "",
     "client.": "",
