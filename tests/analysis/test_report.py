@@ -142,7 +142,7 @@ def _xtext(text: str) -> str:
 
 def _forms_of(local: str, domain: str, path: str) -> list[str]:
     """In which ways a server may tell a recipient."""
-    address = f"{local}@{domain}"
+    address, label = f"{local}@{domain}", domain.split(".")[-2]
     return [
         path,
         address,
@@ -155,6 +155,10 @@ def _forms_of(local: str, domain: str, path: str) -> list[str]:
         quote(local, safe=""),
         f"inbox_{local}_1",
         re.sub(r"[._-]", " ", local),
+        address.encode().hex(),
+        b64encode(address.encode()).decode(),
+        local.replace(".", ""),
+        f"dc={label}" if len(label) > 3 else domain,
     ]
 
 
@@ -529,3 +533,59 @@ def test_a_real_session_is_reported() -> None:
     assert "bern" not in written
     assert "refused the recipient <user2@host" in written
     assert "version: TLSv1.3" in written
+
+
+PEOPLE: Final = (
+    "sean.okonkwo",
+    '"sean okonkwo"',
+    '"sean\\"ok@nkwo"',
+    "okonkwo+secret",
+    "ok.onkwo",
+    "s\u00e9an.\u00f6konkwo",
+    "inner!okonkwo",
+    "okonkwo%inner.test",
+    "Okonkwo.S",
+    "o'konkwo.k",
+)
+TOLD: Final = (
+    "{local}",
+    "Dear {words}",
+    "bounce-{local}={domain}@list.test",
+    "/mail/{local}/new",
+    "C:\\mail\\{local}.mbox",
+    "SRS0=ab=XY={domain}={local}@relay.test",
+    "uid={local},dc=acme-corp",
+    "{hex}",
+    "{b64}",
+    "=?utf-8?Q?{local}?=",
+    "{undotted} is full",
+    "the {last} family",
+    "at Acme-Corp it is",
+    "<img src=x alt='{local} of acme-corp'>",
+    "{local}.17@mx.test",
+)
+
+
+@pytest.mark.parametrize("told", TOLD)
+@pytest.mark.parametrize("local", PEOPLE)
+def test_no_part_of_a_name_is_left_in_other_people_s_words(
+    local: str, told: str
+) -> None:
+    domain = "acme-corp.test"
+    plain_ = re.sub(r"\\(.)", r"\1", local.strip('"'))
+    words = {
+        "local": plain_,
+        "domain": domain,
+        "words": plain_.replace(".", " "),
+        "hex": f"{plain_}@{domain}".encode().hex(),
+        "b64": b64encode(f"{plain_}@{domain}".encode()).decode(),
+        "undotted": plain_.replace(".", ""),
+        "last": re.split(r"[.\s]", plain_)[-1],
+    }
+    said = _said_of(f"{local}@{domain}", f"it says {told.format(**words)} here").lower()
+    for part in re.findall(r"\w{4,}", plain_.lower()):
+        if part not in {"inner", "test"}:
+            assert part not in said
+    assert "acme" not in said
+    assert words["hex"] not in said
+    assert words["b64"].lower() not in said

@@ -2,8 +2,9 @@ r"""A name in all the forms in which a dialogue may write it.
 
 A recipient is told as an address, as a local part alone, quoted or not (RFC 5321
 section 4.1.2), as xtext ("joe+40a.example", RFC 3461 section 4), in a URL ("joe%40a"),
-as the xtext of RFC 6533 ("\x{F6}"), in other letter cases, with other signs between its
-words ("Joe Bloggs" for joe.bloggs), and inside other words ("inbox_joe").
+as the xtext of RFC 6533 ("\x{F6}"), in base64 or hexadecimal, in other letter cases,
+with other signs between its words ("Joe Bloggs" for joe.bloggs), and inside other words
+("inbox_joe").
 
 Which names may be in a text is found by four characters of each, so that thousands of
 names cost no more than a few.
@@ -29,6 +30,7 @@ _ENCODED = re.compile(
 _BETWEEN = re.compile(r"[ ._-]")
 # A run that may be base64 (RFC 4648), plain or for URLs.
 _BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{6,2048}={0,2}(?![\w+/=-])")
+_HEX = re.compile(r"(?<!\w)(?:[0-9A-Fa-f]{2}){3,2048}(?!\w)")
 # What stands around a name that could be a word as well.
 _MARKED_BEFORE: Final = (
     r"(?:(?<=[<=;\"'`/])|(?<=%3C)|(?<=\()(?=[^()]{1,128}\))"
@@ -72,6 +74,7 @@ class Forms:
         if not self._stands:
             return text
         text = _BASE64.sub(self._not_base64, canonical(text))
+        text = _HEX.sub(self._not_hex, text)
         for name in self._found(text):
             text = _pattern(name).sub(partial(_stand_in, self._stands[name]), text)
         return text
@@ -82,12 +85,20 @@ class Forms:
         if len(letters) % 4 == 1:
             return run[0]
         octets = base64.b64decode(letters + "=" * (-len(letters) % 4))
+        return f"<base64 of {len(octets)} octets>" if self._tells(octets) else run[0]
+
+    def _not_hex(self, run: re.Match[str]) -> str:
+        """Return a run as it is, unless it is a name in hexadecimal."""
+        octets = bytes.fromhex(run[0])
+        return f"<hex of {len(octets)} octets>" if self._tells(octets) else run[0]
+
+    def _tells(self, octets: bytes) -> bool:
+        """Whether there is a name in octets."""
         try:
             plain = octets.decode()
         except UnicodeDecodeError:
-            return run[0]
-        told = any(_pattern(name).search(plain) for name in self._found(plain))
-        return f"<base64 of {len(octets)} octets>" if told else run[0]
+            return False
+        return any(_pattern(name).search(plain) for name in self._found(plain))
 
     def _found(self, text: str) -> list[str]:
         """The names that a text may hold, the longest first."""

@@ -6,7 +6,8 @@ address, a host, a URL or an IP address is replaced wherever it stands; what doe
 look like one (a host of one label, a queue id) is replaced where the session itself
 says what it is. The senders and recipients of the session, their local parts, what VRFY
 and EXPN ask for, ENVID, ORCPT and AUTH of MAIL and RCPT are replaced in every form in
-which a server may write them (`forms`).
+which a server may write them (`forms`); the words of a local part and the name of an
+organisation, as its domain has it, where they stand as words.
 
 What stays: loopback addresses, "localhost", words that name a role rather than a person
 ("postmaster"), times, and prose. A server that says "Welcome to the Smiths" still does.
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from smtpnb.analysis.compare.volatile import VOLATILE, names_of
 from smtpnb.analysis.report.forms import Forms, canonical, decoded
+from smtpnb.analysis.report.prose import is_prose
 from smtpnb.protocol.queue_ids import queue_id
 from smtpnb.transcript import parse as words
 
@@ -67,6 +69,9 @@ _ROLES: Final = (
 _WORDS: Final = frozenset(_ROLES.split())
 # Parameters of MAIL and RCPT that hold a name: RFC 3461 section 4, RFC 4954 section 5.
 _PARAMETER = re.compile(r" (ENVID|ORCPT|AUTH)=(\S{1,1000})", re.IGNORECASE)
+# A quoted local part may hold what ends a name elsewhere.
+_PARTS = re.compile(r"[\s\"'\\@<>(),:;=]+")
+_SHORT: Final = 3  # letters that may be anything
 _QUOTED_PAIR = re.compile(r"\\(.)")
 # Facts of a certificate that name its owner, or are a name themselves.
 _NAMING: Final = frozenset({"cert_subject", "cert_issuer", "cert_sha256"})
@@ -112,6 +117,8 @@ class Pseudonyms:
         for host in sorted(ends.hosts | ends.clients):
             if not _NAME.fullmatch(host) or _is_word(host):
                 self._give(host, "host{}.example")
+            elif not host.startswith("["):
+                self._word(_organisation(host), self.replace(host))
 
     def _learn_originals(self, event: Event) -> None:
         for text in _texts(event):
@@ -162,10 +169,23 @@ class Pseudonyms:
         self._forms.add(path, given)
         if at:
             self._forms.add(f"{local}@{path.rpartition('@')[2]}", given)
-        # "ann+news" is ann, who asked for a detail.
-        for name in (local, quoted, local.partition("+")[0]):
+        # "ann+news" is ann, who asked for a detail; some read dots as nothing.
+        undotted = local.replace(".", "") if len(local) > _SHORT else ""
+        parts = [part for part in _PARTS.split(local) if part != local]
+        inner = [part for part in parts if len(part) >= _SHORT and not is_prose(part)]
+        for name in (local, quoted, local.partition("+")[0], undotted, *inner):
             if name and name.lower() not in _WORDS:
                 self._forms.add(name, user)
+        for name in local.split("."):  # "Dear Joe", "the Bloggs family"
+            self._word(name, user)
+        if at:
+            self._word(_organisation(path.rpartition("@")[2]), given.rpartition("@")[2])
+
+    def _word(self, name: str, given: str) -> None:
+        """Have a name replaced where it stands as a word of its own."""
+        lower = name.lower()
+        if len(name) > _SHORT and lower not in _WORDS and not is_prose(lower):
+            self._given.setdefault(lower, given.partition(".")[0])
 
     def _give(self, name: str, form: str) -> str:
         """Return the name for `name`; never one that somebody already bears."""
@@ -220,6 +240,12 @@ class Pseudonyms:
             return text  # a time, a version; or nobody's name
         form = "192.0.2.{}" if address.version == 4 else "2001:db8::{}"
         return f"{before}{self._give(address.compressed, form)}{after}"
+
+
+def _organisation(domain: str) -> str:
+    """The label of a domain that names whose it is: "corp" of mail.corp.co.uk."""
+    labels = [] if domain.startswith("[") else domain.split(".")[:-1]
+    return next((label for label in reversed(labels) if len(label) > _SHORT), "")
 
 
 def _unquoted(local: str) -> str:
