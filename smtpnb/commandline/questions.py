@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from smtpnb._connection import Spoken
     from smtpnb.client import SmtpClient
 
+_EXPLAIN_HELP: Final = """\
+usage: smtpnb explain [TEXT ...]
+
+Say who refused what, how permanent it is, and what to do. TEXT is a reply ("550 5.1.1
+User unknown") or whatever it was passed on with: a line of a log, the text of an
+exception, a bounce. Without TEXT, or with "-", standard input is read:
+
+    smtpnb explain < bounce.eml
+"""
 _BAD: Final = 3  # the exit code where a server broke a rule
 
 
@@ -33,6 +42,9 @@ def explain(words: Sequence[str]) -> int:
     """
     from smtpnb.analysis import explain as explained
 
+    if words in (["-h"], ["--help"]):
+        sys.stdout.write(_EXPLAIN_HELP)
+        return 0
     if words in ([], ["-"]):
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
     else:

@@ -192,6 +192,8 @@ def test_a_reply_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such mailbox" in capsys.readouterr().out
     assert main(["explain", "hello"]) == 1
     assert "smtpnb: " in capsys.readouterr().err
+    assert main(["explain", "--help"]) == 0
+    assert "usage: smtpnb explain" in capsys.readouterr().out
 
 
 def test_a_server_is_judged(

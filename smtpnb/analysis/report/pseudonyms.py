@@ -244,7 +244,9 @@ class Pseudonyms:
 
 def _organisation(domain: str) -> str:
     """The label of a domain that names whose it is: "corp" of mail.corp.co.uk."""
-    labels = [] if domain.startswith("[") else domain.split(".")[:-1]
+    if domain.startswith("[") or domain.lower().endswith("localhost"):
+        return ""
+    labels = domain.split(".")[:-1]
     return next((label for label in reversed(labels) if len(label) > _SHORT), "")
 
 
