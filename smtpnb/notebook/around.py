@@ -112,10 +112,13 @@ def panel(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
     if isinstance(target, str):
         target = written(target, settings)
     # A later connect may give the name to another client.
-    return Panel(
+    shown = Panel(
         client,
         target,
         follow=lambda: sessions.look(name) or client,
         sandbox=sessions.sandbox,
         timeout=request.number("--timeout"),  # of %config
     )
+    if isinstance(target, str):
+        shown.preset(settings)
+    return shown

@@ -10,9 +10,11 @@ import pytest
 
 from smtpnb import Sandbox, SmtpClient, State
 from smtpnb.notebook.panel import Panel, actions, diagram, dialogue, samples
+from smtpnb.notebook.panel.aloud import aloud, milestone
+from smtpnb.notebook.panel.controls import IMPLICIT
 from smtpnb.notebook.panel.feed import KEPT, Feed
 from smtpnb.notebook.panel.painter import PAUSE_S
-from smtpnb.notebook.panel.worker import NO_THREAD, Answer, Worker
+from smtpnb.notebook.panel.worker import NO_THREAD, Answer, Look, Worker
 from smtpnb.protocol.session import LMTP_TABLE, TABLE
 from smtpnb.transcript import Transcript, events
 from smtpnb.wire.record import Record
@@ -463,6 +465,59 @@ def test_the_magic_makes_a_panel_for_an_address(run: Callable[[str], Any]) -> No
     panel = run("%smtp panel mx.example:2525")
     assert panel.address.value == "mx.example:2525"
     panel.close()
+
+
+def test_the_fields_say_how_the_session_was_connected(
+    run: Callable[[str], Any], shell: Any
+) -> None:
+    with Sandbox(tls="implicit") as box:
+        shell.user_ns["box"] = box
+        run(
+            "%smtp connect localhost {box.port} --tls implicit --ca {box.ca} "
+            "--verify report --server-name localhost"
+        )
+        panel = run("%smtp panel")
+        panel.painter.stop()
+        fields = (panel.tls_mode, panel.verify, panel.server_name)
+        assert [one.value for one in fields] == [IMPLICIT, "report", "localhost"]
+        assert panel.ca.value == box.ca
+        assert panel.more.value  # what is set is in sight
+        _press(panel, "QUIT")
+        _press(panel, "Connect", "EHLO")
+        assert panel.client.tls is not None
+        panel.close()
+        by_itself = Panel(target=box)
+        assert by_itself.tls_mode.value == IMPLICIT
+        by_itself.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "octets", "total", "told"),
+    [
+        (9.9, 0, 0, ""),
+        (10.0, 0, 0, "DATA: 10 seconds"),
+        (39.0, 0, 0, "DATA: 30 seconds"),
+        (1.0, 24, 100, ""),
+        (1.0, 49, 100, "DATA: 25 percent of 0.0 MB sent"),
+        (21.0, 30_000_000, 30_000_000, "DATA: 20 seconds, 100 percent of 30.0 MB sent"),
+        (21.0, 5_000_000, 0, "DATA: 20 seconds"),
+    ],
+)
+def test_what_is_read_out_while_something_runs(
+    seconds: float, octets: int, total: int, told: str
+) -> None:
+    look = Look("DATA", 100.0, 100.0 + seconds, octets, total)
+    assert milestone(look) == told
+    assert milestone(look._replace(running="")) == ""
+    assert aloud(look) == (f'<div role="alert">{told}</div>' if told else "")
+
+
+def test_the_same_answer_twice_is_told_twice(panel: Panel) -> None:
+    _press(panel, "Connect", "EHLO", "NOOP")
+    before = panel.status.value
+    _press(panel, "NOOP")
+    assert before != panel.status.value
+    assert 'role="alert"' in panel.status.value
 
 
 def test_nothing_is_left_behind(sandbox: Sandbox) -> None:

@@ -17,7 +17,7 @@ from smtpnb.notebook.panel.look import STYLE
 from smtpnb.protocol.sasl import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 CLEAR, IMPLICIT = "in clear, or STARTTLS", "from the first octet"
 _VERIFY: Final = {
@@ -109,6 +109,7 @@ class Controls:
 
     def _make_views(self) -> None:
         self.status, self.words = fields.html(), fields.html()
+        self.aloud = fields.html()
         self.transcript, self.diagram = fields.html(), fields.html()
         self.may_be_sent = fields.html()
         self.line_ends = fields.check("line ends")
@@ -156,8 +157,36 @@ class Controls:
             ("more", self.more),
             ("status", self.status),
             ("words", self.words),
+            ("aloud", self.aloud),
             ("said", self.transcript),
         ]
+
+    def preset(self, settings: Mapping[str, Any]) -> None:
+        """Let the fields say how a session was connected.
+
+        Args:
+            settings: Arguments of `SmtpClient.connect`: implicit_tls, verify, ca and
+                server_hostname; others are not the panel's.
+
+        Example:
+            >>> from smtpnb import Panel
+            >>> panel = Panel()
+            >>> panel.preset({"implicit_tls": True})
+            >>> panel.tls_mode.value
+            'from the first octet'
+            >>> panel.close()
+        """
+        self.tls_mode.value = IMPLICIT if settings.get("implicit_tls") else CLEAR
+        trust = {
+            "verify": (self.verify, ("require", "report")),
+            "ca": (self.ca, None),
+            "server_hostname": (self.server_name, None),
+        }
+        for name, (field, known) in trust.items():
+            value = settings.get(name)
+            if isinstance(value, str) and value and (known is None or value in known):
+                field.value = value
+                self.more.value = True  # what is not usual is in sight
 
     # Where it stands
 
@@ -191,6 +220,7 @@ class Controls:
             lines,
             fields.row(*self.verbs.values()),
             self.status,
+            self.aloud,
             fields.row(self.view, self.line_ends, self.decoded),
             self._below(),
         ]

@@ -31,6 +31,8 @@ STYLE: Final = f"""<style>
 body[data-jp-theme-light="false"] .smtpnb-panel, body.vscode-dark .smtpnb-panel {{
   {_DARK} }}
 .smtpnb-panel .smtpnb-style {{ display: none; }}
+.smtpnb-panel .smtpnb-aloud {{ position: absolute; width: 1px; height: 1px;
+  margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }}
 .smtpnb-panel .widget-hbox, .smtpnb-panel .widget-vbox {{ overflow: visible; }}
 .smtpnb-panel .smtpnb-row {{ column-gap: 4px; width: 100%; }}
 .smtpnb-panel .smtpnb-grid {{ display: grid; width: 100%; align-items: center;

@@ -23,6 +23,7 @@ import ipywidgets as w
 from smtpnb.client import SmtpClient
 from smtpnb.edges.text import for_html
 from smtpnb.notebook.panel import actions, aspects, diagram, dialogue, samples
+from smtpnb.notebook.panel.aloud import aloud
 from smtpnb.notebook.panel.controls import IMPLICIT, Controls
 from smtpnb.notebook.panel.feed import Feed
 from smtpnb.notebook.panel.last_picture import LastPicture
@@ -94,6 +95,8 @@ class Panel(Controls, w.VBox):
         address = target if isinstance(target, str) else _address(target)
         Controls.__init__(self, address, self._press, self._cancel)
         w.VBox.__init__(self, self.rows())
+        if not isinstance(target, str):
+            self.preset({"implicit_tls": target.implicit_tls})
         self._watch_choices()
         self.add_class("smtpnb-panel")
         self.flush()
@@ -305,6 +308,7 @@ class Panel(Controls, w.VBox):
             feed.read()
             self._paint_buttons(feed.client)
             self.status.value = self._status(look)
+            self.aloud.value = aloud(look)
             self.words.value = for_html(self._what_is_sent())
             self.transcript.value = self._viewed(feed)
             state, may = feed.client.state, actions.may(feed.client)
@@ -351,7 +355,9 @@ class Panel(Controls, w.VBox):
         said = for_html(actions.in_our_words(look.text))
         took = f" &middot; {look.seconds:.1f} s" if look.seconds >= 0.1 else ""
         # A screen reader reads out an alert when it is put into the page.
-        return f'<div role="alert">{word}: {said}</div><div>{state}{took}</div>'
+        # The number makes the same answer twice two answers.
+        alert = f'<div role="alert" data-n="{look.ended:.3f}">{word}: {said}</div>'
+        return f"{alert}<div>{state}{took}</div>"
 
     def _viewed(self, feed: Feed) -> str:
         match self.view.value:
