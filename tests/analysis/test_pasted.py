@@ -54,7 +54,7 @@ TABLE = [
     (SENDMAIL, None, "5.1.1", "User unknown", ""),
     ("(451, b'4.3.0 later')", 451, "4.3.0", "later", ""),
     ("SMTPDataError: (554, b'5.6.0 bad\\nworse')", 554, "5.6.0", "bad", "message"),
-    ("Error: Message failed: 552 5.3.4 Big", 552, "5.3.4", "Big", ""),
+    ("Error: Message failed: 552 5.3.4 Big", 552, "5.3.4", "Big", "eod"),
     (
         "SMTP Error: RCPT TO command failed: 550 5.1.1 Gone",
         550,

@@ -129,6 +129,8 @@ BY_RULE: Final = {
     ),
 }
 
+BY_RULE["helo name(sendmail)"] = BY_RULE["helo name"]
+
 ADVICE: Final = {
     "greylisted": Advice(
         "it does not know us yet and asks us to come back (greylisting)",

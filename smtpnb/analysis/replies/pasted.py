@@ -178,7 +178,7 @@ def _others(found: Pasted, every: list[_At]) -> tuple[str, ...]:
     told = {
         (one.code, one.enhanced): one
         for _, one in reversed(every)
-        if one.refused and (one.code, one.enhanced) != codes
+        if one.refused and (one.code, one.enhanced) not in {codes, (found.code, None)}
     }
     return tuple(
         " ".join(str(part) for part in one[:3] if part)

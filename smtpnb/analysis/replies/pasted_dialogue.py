@@ -39,6 +39,12 @@ _DOT: Final = re.compile(
 _HOST: Final = re.compile(
     r"(?:\bConnected to |-connect |while talking to )([\w.-]{1,255}?)\.?(?=[\s:]|$)"
 )
+# Logs of servers put more before the line: hMailServer, Exchange, MDaemon.
+_LOGGED: Final = re.compile(
+    r"(?:\"[^\n]{0,160}?\"(?=RECEIVED|SENT)|[^<>\n]{0,160}?(?=,[<>],)"
+    r"|[A-Z][a-z]{2} [\d: -]{19}: (?:\[[\d:]{1,20}\] )?(?=<--|-->))"
+    r"(RECEIVED: |SENT: |,[<>],|<-- |--> )(.*)"
+)
 _END_OF_QUOTE: Final = re.compile(r"(?:\\r)?(?:\\n)?['\"]$")
 
 _STEP_OF: Final = {
@@ -51,6 +57,8 @@ _STEP_OF: Final = {
     "MAIL FROM": "mail",
     "RCPT TO": "rcpt",
 }
+# RFC 5321 section 4.3.2, RFC 7504 section 3; 421 and 450 come at any time.
+_GREETINGS: Final = frozenset({"220", "421", "450", "521", "554"})
 _DECISIVE: Final = ("mail", "rcpt", "data", "eod", "auth")
 
 
@@ -115,6 +123,10 @@ class _Reader:
             self._read(before, line)
 
     def _read(self, before: str, line: str) -> None:
+        logged = _LOGGED.match(line)
+        if logged is not None:
+            sign = "<-" if "<" in logged[1] or logged[1] == "RECEIVED: " else "->"
+            line = f"{sign} {logged[2]}".rstrip("\"',")
         reply = _REPLY.match(line)
         if self._in_content:
             self._in_content = not _ends_content(line, reply, before)
@@ -140,6 +152,8 @@ class _Reader:
             return
         verb, path = self._waiting.pop(0) if self._waiting else ("?", None)
         step = "" if verb == "?" else _STEP_OF.get(verb, verb.lower())
+        if step == "greeting" and reply[2] not in _GREETINGS:
+            step = ""  # what it answered was not pasted
         self.said.append(Said(int(reply[2]), self._lines, step, path))
         self._lines = []
         self._in_content = reply[2] == "354"

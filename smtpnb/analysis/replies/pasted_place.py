@@ -27,6 +27,8 @@ _COMMAND: Final = re.compile(
     r"(?: command)? (?:failed|rejected)(?! from)\b",
     re.IGNORECASE,
 )
+# What qmail and nodemailer say of the last reply, whatever they name besides.
+_AT_END: Final = re.compile(r"failed after I sent the message|\bMessage failed: ")
 _STEP_OF: Final = {
     "end of data": "eod",
     "end of message": "eod",
@@ -56,7 +58,6 @@ _TOLD: Final = {
         r"|recipients? (?:address \S{1,320} not accepted|were rejected)"
         r"|ruleset=check_rcpt|following recipients failed"
     ),
-    "eod": r"failed after I sent the message",
     "data": r"failed on DATA command",
     MESSAGE: r"SMTPDataError|data not accepted|message content rejected",
     "ehlo": r"SMTPHeloError|SMTPServerBusy at HELO",
@@ -79,8 +80,8 @@ _WHO: Final = re.compile(
     r"(?:\bhost (?=[\w.-]{1,255}(?: ?\[|: | said\b| refused\b))(?!said)"
     r"|\brelay=(?!none|local)|\bH=|\bRemote-MTA: {0,8}(?:dns|smtp); {0,8}"
     rf"|<(?={_NAME} #[245]\.)|Remote Server at |Remote Server returned '?< ?"
-    r"|LastAttemptedServerName=|\bFQDN=|while talking to |\bhostname = \"|-connect "
-    r"|(?:connection with|conversation with|timed out with"
+    r"|LastAttemptedServerName=|\bFQDN=|while talking to |\bConnected to "
+    r"|\bhostname = \"|-connect |(?:connection with|conversation with|timed out with"
     r"|Couldn't connect to host, port:) "
     r"|connect to (?=[\w-]{1,63}(?:\.[\w-]|\[|:\d)))"
     rf"({_NAME})(?:\.?{_ADDRESS})?"
@@ -93,6 +94,8 @@ _CLIENT: Final = re.compile(r"\bruleset=|\breject: |-reject: |\brejected (?:RCPT
 
 def step_told(text: str) -> str:
     """Return the step that a text names, as in the tables; "": none."""
+    if _AT_END.search(text):
+        return "eod"
     found = _COMMAND.search(text)
     if found is not None:
         verb = next(word for word in found.groups() if word).lower().replace("-", " ")

@@ -43,12 +43,15 @@ _BREAK: Final = re.compile(
 _UNSEEN: Final = re.compile(r"<(/?)(?:script|style)\b", re.IGNORECASE)
 _ENTITY: Final = re.compile(r"&(?:#\d{1,6}|#x[0-9a-fA-F]{1,5}|[a-zA-Z]{2,8});")
 _QUOTED: Final = re.compile(r"^(?:> ?)+", re.MULTILINE)
+_TWO_QUOTED: Final = re.compile(r"^> [^\n]*\n> ", re.MULTILINE)
 _FOLD: Final = re.compile(
     r"\n[ \t]{2,16}(?!at )(?=[^\s\d<>=*~-]|<(?![-*~<])|\d(?!\d\d[ -]))"
 )
 # Base64 ends in "=" as well; words go on in small letters.
 _SOFT: Final = re.compile(r"=\n(?=[a-z])")
 _QMAIL: Final = re.compile(r"_said:_(?=\d{3})")
+# IIS writes blanks as "+".
+_PLUSES: Final = re.compile(r"(?<= )[245]\d\d\+[^\s+]{1,200}(?:\+[^\s+]{1,200}){1,99}")
 _ENCODING: Final = re.compile(
     r"^Content-Transfer-Encoding:[ \t]{0,8}(base64|quoted-printable)\b",
     re.IGNORECASE | re.MULTILINE,
@@ -64,6 +67,7 @@ def unwrap(text: str) -> str:
         text = html.unescape(_TAG.sub("", _BREAK.sub("\n", _seen(text))))
         text = text.translate(_TYPED)
     text = _SOFT.sub("", text).replace("\\r\\n", "\n")
+    text = _PLUSES.sub(lambda run: run[0].replace("+", " "), text)
     if _QMAIL.search(text):
         text = text.replace("_", " ").replace("./", ".\n").replace("/", "\n")
     return _unquoted(text).strip()
@@ -116,8 +120,10 @@ def _seen(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Take off the marks of a quoted answer, if every line has them."""
+    """Take off the marks of a quoted answer: all lines have them, or two in a row."""
     lines = [line for line in text.split("\n") if line.strip()]
+    if "\n>" in text and _TWO_QUOTED.search(text):
+        return _QUOTED.sub("", text)
     if lines and all(line.startswith(">") for line in lines):
         return _QUOTED.sub("", text)
     return text
