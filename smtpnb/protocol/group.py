@@ -116,7 +116,7 @@ def end_of_data(octets: bytes, n_lines: int | None) -> Group:
     return Group(octets + DOT, (*content, DOT_PART), (".",), len(octets) + 1)
 
 
-def chunk(octets: bytes, n_lines: int | None, *, last: bool) -> Group:
+def chunk(octets: bytes | bytearray, n_lines: int | None, *, last: bool) -> Group:
     """Return BDAT and its chunk (RFC 3030 section 2).
 
     Args:
@@ -128,7 +128,11 @@ def chunk(octets: bytes, n_lines: int | None, *, last: bool) -> Group:
 
 
 def announced(
-    size: int, *, last: bool, octets: bytes = b"", n_lines: int | None = None
+    size: int,
+    *,
+    last: bool,
+    octets: bytes | bytearray = b"",
+    n_lines: int | None = None,
 ) -> Group:
     """Return a BDAT line, and as much of its chunk as is here.
 

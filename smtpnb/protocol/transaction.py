@@ -267,8 +267,10 @@ class Transaction:
     @property
     def _last_final(self) -> bytes | None:
         """With PRDR, the reply for all of it, which alone takes the message."""
+        if self.prelude is None:
+            return None
         n = self.n_accepted
-        return self.finals[n] if self.prelude and len(self.finals) > n else None
+        return self.finals[n] if len(self.finals) > n else None
 
     @property
     def _final_refusal(self) -> bytes | None:

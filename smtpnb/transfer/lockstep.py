@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.content import stuffed
 from smtpnb.protocol.errors import RemoteProtocolError
-from smtpnb.protocol.group import Group, announced, chunk, end_of_data
+from smtpnb.protocol.group import BLOCK, Group, announced, chunk, end_of_data
 from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import refused
 from smtpnb.transfer.bearable import encoder_of
@@ -20,13 +20,15 @@ from smtpnb.transfer.plan import Job, Way
 from smtpnb.wire import record
 from smtpnb.wire.leaving import Departure
 from smtpnb.wire.record import clock
-from smtpnb.wire.wait import Call
+from smtpnb.wire.wait import Call, now
 
 if TYPE_CHECKING:
     from smtpnb.wire.wait import Steps
 
-# How many chunks may await their reply. It bounds what a refusal sends in vain.
-_CHUNKS_AHEAD: Final = 8
+# Octets of a chunk: each costs a reply, and memory is to stay flat.
+_CHUNK: Final = 4 * BLOCK
+# Seconds for which a chunk waits to be filled by an iterator that thinks.
+_LINGER: Final = 1.0
 
 
 class LockStep(Way):
@@ -138,9 +140,13 @@ class LockStep(Way):
     def _chunks(self, job: Job) -> Steps[None]:
         encoder = encoder_of(job.mail, self.session, stuff=False)
         blocks = Blocks(job.mail.pieces())
+        ready, n_lines, due = bytearray(), 0, now() + _LINGER
         while (block := (yield from blocks.following(self.limit))) is not None:
-            lines, octets = encoder.n_lines, encoder.feed(block)
-            group = chunk(octets, encoder.n_lines - lines, last=False)
+            ready += encoder.feed(block)
+            if len(ready) < _CHUNK and now() < due:
+                continue
+            group = chunk(ready, encoder.n_lines - n_lines, last=False)
+            ready, n_lines, due = bytearray(), encoder.n_lines, now() + _LINGER
             yield from self._chunk(job, group)
             if job.transaction.chunk is not None or self.over():
                 break
@@ -150,8 +156,11 @@ class LockStep(Way):
         # one and takes the rest would deliver what is left of the message.
         yield from self.read_all()
         if job.transaction.chunk is None and not self.over():
-            tail = encoder.finish()
-            yield from self._chunk(job, chunk(tail, len(tail) // 2, last=True))
+            ready += encoder.finish()
+            group = chunk(ready, encoder.n_lines - n_lines, last=True)
+            yield from self._chunk(job, group)
+            if self.progress is not None and not self.over():
+                yield Call(self.progress, encoder.n_octets)
 
     def _chunk(self, job: Job, group: Group) -> Steps[None]:
         yield from self.leave(Departure(group, job.transaction))

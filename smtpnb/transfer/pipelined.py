@@ -30,7 +30,8 @@ class Pipelined(LockStep):
 
     in_groups = True
 
-    chunks_ahead = 8
+    # Awaiting their reply: it bounds what a refusal sends in vain.
+    chunks_ahead = 2
 
     def envelope(self, job: Job) -> Steps[None]:
         """Say all of it at once."""
