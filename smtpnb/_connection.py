@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from smtpnb.protocol.proxy import ProxyHeader
     from smtpnb.protocol.reply import Reply
     from smtpnb.transcript import Transcript
+    from smtpnb.transfer.bearable import Pieces
     from smtpnb.transfer.body import Body
     from smtpnb.wire.drive import Shield
     from smtpnb.wire.tls import Verify
@@ -127,6 +128,7 @@ class Connection(Known):
         self._transcript: Transcript | None = None
         self._owner = Owner()
         self._body: Body | None = None  # the content under way
+        self._pieces: Pieces | None = None  # judges those of the user
         # What `reconnect=True` does once more.
         self._dialled: dict[str, Any] = {}
         self._starttls_said: dict[str, Any] | None = None

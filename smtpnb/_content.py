@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from smtpnb.protocol.reply import Reply
     from smtpnb.transfer.body import Body
     from smtpnb.wire.drive import Shield
-    from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
 
@@ -44,7 +43,8 @@ class ContentVerbs(Connection):
 
         Raises:
             LocalProtocolError: The server could not bear it: it holds NUL, octets over
-                127 without 8BITMIME, or a line of more than 998 octets.
+                127 without 8BITMIME, a header in UTF-8 where MAIL did not say SMTPUTF8,
+                or a line of more than 998 octets.
 
         Example:
             >>> client.mail_from("ann@client.example").ok
@@ -62,12 +62,13 @@ class ContentVerbs(Connection):
     def _data(self, content: Content, limit: float | None, shield: Shield) -> Reply:
         from smtpnb.message.envelope import MailObject
         from smtpnb.protocol.content import stuffed
-        from smtpnb.transfer.bearable import bearable, encoder_of
+        from smtpnb.transfer.bearable import bearable, encoder_of, says_smtputf8
         from smtpnb.transfer.body import Body
 
         engine, owner = self._connected(), self._owner
         # A content without its envelope.
-        mail = bearable(MailObject("", ("",), content), engine)
+        declared = says_smtputf8(engine.session)
+        mail = bearable(MailObject("", ("",), content), engine, declared=declared)
         whole = mail.whole(0 if self.on_progress else BLOCK)
         if whole is None:
             mail.claim()
@@ -113,8 +114,7 @@ class ContentVerbs(Connection):
             250
         """
         body = self._content()
-        piece = _checked(octets, self._connected())
-        steps = body.send((piece,), limit_of(timeout))
+        steps = body.send((self._checked(octets),), limit_of(timeout))
         return self._run("send_lines", steps)
 
     def end_data(self, *, timeout: float | None = None) -> Reply:
@@ -173,9 +173,24 @@ class ContentVerbs(Connection):
             250
         """
         engine = self._connected()
-        octets = _checked(chunk, engine)
+        octets = self._checked(chunk)
         steps = engine.chunk(octets, last=last, limit=limit_of(timeout))
         return self._run("bdat", steps)
+
+    def _checked(self, given: bytes | str) -> bytes:
+        """Return a piece of a content as octets.
+
+        Raises:
+            LocalProtocolError: It is none, or the server could not bear it.
+        """
+        from smtpnb.message.content import octets_of
+        from smtpnb.transfer.bearable import Pieces
+
+        octets = octets_of(given)
+        if self._pieces is None:
+            self._pieces = Pieces()
+        self._pieces.check(octets, self._connected())
+        return octets
 
 
 def _by_blocks(body: Body, mail: MailObject, limit: float | None) -> Steps[Reply]:
@@ -183,17 +198,3 @@ def _by_blocks(body: Body, mail: MailObject, limit: float | None) -> Steps[Reply
     if early is not None:  # a refusal is false
         return early
     return (yield from body.end(limit))
-
-
-def _checked(given: bytes | str, engine: Engine) -> bytes:
-    """Return a piece of a content as octets.
-
-    Raises:
-        LocalProtocolError: It is none, or the server could not bear it.
-    """
-    from smtpnb.message.content import octets_of
-    from smtpnb.transfer.bearable import check_piece
-
-    octets = octets_of(given)
-    check_piece(octets, engine)
-    return octets

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smtpnb.message.objections import objection_to, objection_to_piece
+from smtpnb.message.objections import Headers, objection_to, objection_to_piece
 from smtpnb.protocol.content import Encoder
 from smtpnb.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from smtpnb.message.envelope import MailObject
     from smtpnb.protocol.session import Session
+    from smtpnb.protocol.transaction import Transaction
     from smtpnb.wire.engine import Engine
 
 
 def bearable(
-    mail: MailObject, engine: Engine, *, by_data: bool = True, convert: bool = False
+    mail: MailObject,
+    engine: Engine,
+    *,
+    by_data: bool = True,
+    convert: bool = False,
+    declared: bool = True,
 ) -> MailObject:
     """Return a message as the server may be given it.
 
@@ -29,6 +35,7 @@ def bearable(
         engine: The connection.
         by_data: It leaves by DATA, not by BDAT.
         convert: Re-encode it, if it may not leave as it is.
+        declared: Its MAIL says SMTPUTF8, or will where a header needs it.
 
     Raises:
         LocalProtocolError: It may not leave (RFC 6152 section 3, RFC 6531 section 3.4).
@@ -40,7 +47,7 @@ def bearable(
             "not offered or not used; nothing was sent",
             engine,
         )
-    why = objection_to(mail, offered, binary=mail.is_binary)
+    why = objection_to(mail, offered, binary=mail.is_binary, declared=declared)
     if why and convert:
         mail = mail.converted()
         why = objection_to(mail, offered)
@@ -48,16 +55,41 @@ def bearable(
     return mail
 
 
-def check_piece(octets: bytes, engine: Engine) -> None:
-    """Judge a piece of a message that leaves by the user's own DATA or BDAT.
-
-    Raises:
-        LocalProtocolError: It may not leave; nothing of it did.
-    """
-    session = engine.session
+def says_smtputf8(session: Session) -> bool:
+    """Whether the MAIL that is open said SMTPUTF8; yes if nobody knows."""
     current = session.follower.current
-    binary = current is not None and current.binary
-    _heed("" if binary else objection_to_piece(octets, session.capabilities), engine)
+    return current is None or current.smtputf8
+
+
+class Pieces:
+    """Judges the pieces of a message that leaves by the user's own DATA or BDAT."""
+
+    __slots__ = ("_headers", "_of")
+
+    def __init__(self) -> None:
+        self._of: Transaction | None = None
+        self._headers = Headers()
+
+    def check(self, octets: bytes, engine: Engine) -> None:
+        """Judge the next piece.
+
+        Raises:
+            LocalProtocolError: It may not leave; nothing of it did.
+        """
+        session = engine.session
+        current = session.follower.current
+        if current is not self._of:
+            self._of, self._headers = current, Headers()
+        headers, behind = self._headers.cut(octets)
+        why = objection_to_piece(
+            octets,
+            headers,
+            session.capabilities,
+            binary=current is not None and current.binary,
+            declared=says_smtputf8(session),
+        )
+        _heed(why, engine)
+        self._headers = behind
 
 
 def _heed(objection: str, engine: Engine) -> None:
@@ -75,5 +107,5 @@ def encoder_of(mail: MailObject, session: Session, *, stuff: bool) -> Encoder:
 
 
 def encoder_of_pieces(session: Session) -> Encoder:
-    """Return what makes octets for DATA of pieces, which `check_piece` has seen."""
+    """Return what makes octets for DATA of pieces, which `Pieces` has seen."""
     return Encoder(short_lines="content" not in session.lax)
