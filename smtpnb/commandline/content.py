@@ -60,8 +60,9 @@ def content(order: Order, sender: str) -> bytes:
         headers += head
     octets = octets.replace(b"%BODY%", body)
     octets = _with_headers(octets, headers)
+    found = [name for name, _ in order.headers if _old(name).search(_head(octets))]
     for name, line in order.headers:
-        octets = _with_header(octets, name, line)
+        octets = _with_header(octets, name, line, replaces=name in found)
     for token, value in _tokens(order, sender).items():
         octets = octets.replace(token, value)
     octets = _END.sub(b"\n", octets)
@@ -94,16 +95,23 @@ def _with_headers(octets: bytes, lines: list[bytes]) -> bytes:
     return head + b"\n" + added + b"\n" + body if added and blank else octets
 
 
-def _with_header(octets: bytes, name: str, line: bytes) -> bytes:
-    """Return the message with this header instead of that of its name, or besides."""
-    head, blank, body = octets.partition(b"\n\n")
-    line = line.rstrip(b"\n")
-    old = re.compile(
+def _head(octets: bytes) -> bytes:
+    return octets.partition(b"\n\n")[0]
+
+
+def _old(name: str) -> re.Pattern[bytes]:
+    return re.compile(
         rb"^" + re.escape(name.encode()) + rb":[^\n]*(?:\n[ \t][^\n]*)*",
         re.IGNORECASE | re.MULTILINE,
     )
-    if old.search(head):
-        head = old.sub(lambda _: line, head, count=1)
+
+
+def _with_header(octets: bytes, name: str, line: bytes, *, replaces: bool) -> bytes:
+    """Return the message with this header instead of that of its name, or besides."""
+    head, blank, body = octets.partition(b"\n\n")
+    line = line.rstrip(b"\n")
+    if replaces:
+        head = _old(name).sub(lambda _: line, head, count=1)
     else:
         head = head.rstrip(b"\n") + b"\n" + line
     return head + blank + body

@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from smtpnb.commandline.secured import context_of
 from smtpnb.commandline.words import ASK, PROTOCOLS, parser_of_words
 from smtpnb.passwords import ask_password, password_from_env, password_from_keyring
 from smtpnb.protocol.errors import LocalProtocolError
@@ -20,6 +21,7 @@ from smtpnb.protocol.secret import Secret
 
 if TYPE_CHECKING:
     import argparse
+    import ssl
     from collections.abc import Sequence
 
 
@@ -67,6 +69,8 @@ class Order:
         auth: The mechanisms that may be used; () for any. None: no AUTH.
         xclient: The groups of attributes, each one XCLIENT; a text is sent as it is.
         proxy: What stands in front of the session; None for nothing.
+        context: How TLS is done, where the words ask for more than a CA.
+        early: What is said before the greeting: a PROXY header as it was typed.
         data: Everything after DATA, or None for the template.
         headers: (name, line) that replace a header, or are added.
         hidden: Which kinds of lines are not shown: send, receive, info, error.
@@ -99,6 +103,8 @@ class Order:
     xclient_verified: bool = True
     xclient_first: bool = False
     proxy: ProxyHeader | None = None
+    early: bytes = b""
+    context: ssl.SSLContext | None = None
     data: bytes | None = None
     body: bytes = b"This is a test mailing"
     parts: tuple[Part, ...] = ()
@@ -168,7 +174,7 @@ def _order(given: argparse.Namespace) -> Order:
         raise ValueError(f"--save wants a name in .parquet or .jsonl, not {given.save}")
     steps = _steps(given)
     recipients = _asked(given.to, "To")
-    needs_rcpt = steps["stop_after"] not in _BEFORE_RCPT
+    needs_rcpt = _BEFORE_RCPT.isdisjoint(steps.values())
     if recipients is None and needs_rcpt and not given.dump_mail:
         raise ValueError("say to whom: --to ADDRESS")
     sender = _asked(given.sender, "From")
@@ -184,6 +190,7 @@ def _order(given: argparse.Namespace) -> Order:
         tls_optional=given.tls_optional and not given.tls and not protocol.tls,
         verify="require" if given.tls_verify else "report",
         ca=given.tls_ca_path,
+        context=context_of(given),
         server_hostname=given.tls_sni,
         pipeline=given.pipeline,
         prdr=given.prdr,
@@ -291,6 +298,7 @@ def _before(given: argparse.Namespace) -> dict[str, Any]:
         "xclient_verified": not given.xclient_no_verify,
         "xclient_first": given.xclient_before_starttls,
         "proxy": _proxy(given),
+        "early": b"" if given.proxy is None else b"PROXY %b\r\n" % _text(given.proxy),
     }
 
 
@@ -311,6 +319,8 @@ def _proxy(given: argparse.Namespace) -> ProxyHeader | None:
 
 def _message(given: argparse.Namespace) -> dict[str, Any]:
     data, body = _asked(given.data, "Data"), _asked(given.body, "Body")
+    if data is None and given.data_from_stdin:
+        data = "-"
     found: dict[str, Any] = {
         "data": None if data is None else _text(data),
         "parts": tuple(_parts(given.parts or ())),

@@ -66,8 +66,9 @@ def hold(order: Order) -> int:
     client = SmtpClient(
         identity=order.identity or own_name(),
         timeouts=_timeouts(order.timeout),
-        tls=TlsPolicy("require" if order.verify == "require" else "report"),
-        lax=order.lax,
+        tls=_policy(order),
+        # A PROXY header that was typed is raw octets, and has no reply.
+        lax=order.lax or ({"replies"} if order.early else False),
     )
     with client, Printer(client, order) as printer:
         session = Session(order, client, printer)
@@ -81,6 +82,12 @@ def hold(order: Order) -> int:
     if order.json:
         sys.stdout.write(_as_json(client, code, session.error) + "\n")
     return code
+
+
+def _policy(order: Order) -> TlsPolicy:
+    if order.context is not None:
+        return TlsPolicy(context=order.context)
+    return TlsPolicy("require" if order.verify == "require" else "report")
 
 
 def own_name() -> str | None:
@@ -205,7 +212,7 @@ class Session:
         order = self._order
         given: dict[str, Any] = {"prdr": True} if order.prdr else {}
         delivery = self._client.send(
-            MailObject(self._sender, order.recipients, self._octets, **given),
+            MailObject(self._sender, self._recipients, self._octets, **given),
             control=Control(drop_after_send=order.drop_after_send),
         )
         return delivery.outcome != "refused"
@@ -213,7 +220,8 @@ class Session:
     def _steps(self) -> Iterator[_Step]:
         order = self._order
         yield _Step("greeting", 21, self._connect)
-        yield _Step("first-hello", 22, self._hello)
+        only = order.tls != "starttls" and order.drop_after_send == "hello"
+        yield _Step("hello" if only else "first-hello", 22, self._hello)
         if order.xclient_first:
             yield from self._xclient_steps()
         if order.tls == "starttls":
@@ -246,8 +254,9 @@ class Session:
                 None if order.host.startswith("unix:") else order.port,
                 implicit_tls=order.tls == "implicit",
                 server_hostname=order.server_hostname,
-                ca=order.ca,
+                ca=order.ca if order.context is None else None,
                 proxy=order.proxy,
+                early=order.early,
                 protocol="lmtp" if order.hello == "LHLO" else "smtp",
             )
         )
@@ -311,11 +320,16 @@ class Session:
             return self._order.sender
         return f"{getpass.getuser()}@{own_name() or address_literal('127.0.0.1')}"
 
+    @property
+    def _recipients(self) -> tuple[str, ...]:
+        # A message has one; where the session ends with MAIL, it is not said.
+        return self._order.recipients or ("postmaster",)
+
     def _message(self) -> bool:
         """Make the message, and look whether this server could bear it."""
         order, offered = self._order, self._client.capabilities
         octets = content(order, self._sender)
-        mail = MailObject(self._sender, order.recipients, octets)
+        mail = MailObject(self._sender, self._recipients, octets)
         objection = "" if order.lax else objection_to(mail, offered)
         if objection and order.convert:
             octets, remarks = in_seven_bits(octets)

@@ -86,6 +86,11 @@ def _add_tls(add: Callable[..., Any]) -> None:
     add("--tls-verify", help="give up where the certificate does not verify", **yes)
     add("--tls-ca-path", metavar="PATH", help="the CA to trust: a file or a folder")
     add("--tls-sni", metavar="NAME", help="the name that the certificate must carry")
+    add("--tls-cert", metavar="FILE", help="our certificate, PEM")
+    add("--tls-key", metavar="FILE", help="its key, PEM")
+    versions = "tlsv1_2,tlsv1_3, or no_tlsv1_3"
+    add("-tlsp", "--tls-protocol", metavar="VERSION[,VERSION...]", help=versions)
+    add("--tls-cipher", metavar="CIPHERS", help="in OpenSSL's words")
 
 
 def _add_auth(add: Callable[..., Any]) -> None:
@@ -99,6 +104,8 @@ def _add_auth(add: Callable[..., Any]) -> None:
     add(*password, nargs="?", const=ASK, metavar="@FILE", help="alone: it is asked")
     add("--auth-password-env", metavar="VARIABLE", help="the variable that holds it")
     add("--auth-password-keyring", metavar="SERVICE", help="the keyring holds it")
+    hide = "always, whatever stands in its place"
+    add("-ahp", "--auth-hide-password", nargs="?", const="", metavar="TEXT", help=hide)
     clear = ("--allow-cleartext-auth",)
     add(*clear, action="store_true", help="send a password without TLS")
 
@@ -143,7 +150,9 @@ def _add_before(add: Callable[..., Any]) -> None:
     add("--xclient-optional-strict", **yes)
     add("--xclient-no-verify", help="also what was not announced", **yes)
     add("--xclient-before-starttls", **yes)
+    add("--proxy", metavar="TEXT", help="what follows PROXY, as it is")
     add("--proxy-family", metavar="FAMILY", help="that of the addresses, always")
+    add("--proxy-protocol", choices=("STREAM",), help="of version 2")
     for word in ("source", "source-port", "dest", "dest-port"):
         add(f"--proxy-{word}", metavar=word.upper())
     add("--proxy-version", choices=("1", "2"), default="1")
@@ -153,6 +162,7 @@ def _add_before(add: Callable[..., Any]) -> None:
 def _add_message(add: Callable[..., Any]) -> None:
     file = "TEXT, @FILE or -"
     add("-d", "--data", nargs="?", const=ASK, metavar=file)
+    add("-g", action="store_true", dest="data_from_stdin", help="as --data -")
     add("--body", nargs="?", const=ASK, metavar=file)
     part = {"action": _InOrder, "dest": "parts"}
     add("--attach", metavar="attach", help=file, **part)

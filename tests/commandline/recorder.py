@@ -44,7 +44,7 @@ class Recorder:
     Args:
         implicit_tls: TLS from the first octet.
         path: Of the unix-domain socket; None for TCP.
-        proxy: Whether the session begins with a PROXY line of version 1.
+        proxy: Whether the session begins with a header of the PROXY protocol.
         refuse: What a line begins with, and the reply to it.
 
     Attributes:
@@ -101,8 +101,7 @@ class Recorder:
             return open_ones.enter_context(wrapped)
 
         if self._proxy:
-            while not self.octets.endswith(b"\n"):
-                self.octets += connection.recv(1)
+            self._read_header(connection)
         if self._implicit:
             connection = in_tls()
         connection.sendall(b"220 recorder.example ESMTP\r\n")
@@ -118,6 +117,17 @@ class Recorder:
                     dialogue.begins_tls = False
                     connection = in_tls()
         self.said_quit = dialogue.ended
+
+    def _read_header(self, connection: socket.socket) -> None:
+        """Read a header of the PROXY protocol, of either version."""
+        self.octets = connection.recv(16, socket.MSG_WAITALL)
+        if self.octets.startswith(b"\r\n\r\n"):
+            size = int.from_bytes(self.octets[14:16])
+            if size:
+                self.octets += connection.recv(size, socket.MSG_WAITALL)
+            return
+        while not self.octets.endswith(b"\n"):
+            self.octets += connection.recv(1)
 
 
 class _Dialogue:

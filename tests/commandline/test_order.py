@@ -153,3 +153,36 @@ def test_parts_make_a_message_of_mime(tmp_path: Path) -> None:
     assert b"multipart/mixed" in made
     assert b'filename="a.bin"' in made
     assert b"AP8=" in made
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--tls-cert", "x"], "are said together"),
+        (["--tls-protocol", "tlsv9"], "--tls-protocol is of tlsv1, "),
+        (["--tls-protocol", "tlsv1_2,no_tlsv1"], "--tls-protocol is of"),
+        (["--tls-protocol", "tlsv1,tlsv1_3"], "versions that follow each other"),
+        (["--tls-protocol", "sslv3"], "versions that follow each other"),
+        (["--tls-cipher", "NONSENSE"], "OpenSSL knows no cipher 'NONSENSE'"),
+        (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "No such file"),
+    ],
+)
+def test_tls_that_cannot_be_had_is_told(
+    words: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        read([*WHERE, *words])
+    assert why in capsys.readouterr().err
+
+
+def test_versions_of_tls_are_read() -> None:
+    context = read([*WHERE, "--tls-protocol", "no_tlsv1,no_tlsv1_1,no_sslv3"]).context
+    assert context is not None
+    assert context.minimum_version.name == "TLSv1_2"
+    assert context.maximum_version.name == "TLSv1_3"
+    assert read(WHERE).context is None
+
+
+@pytest.mark.parametrize("option", ["-q EHLO", "-da TLS", "-das MAIL", "-q FROM"])
+def test_who_stops_before_rcpt_needs_no_recipient(option: str) -> None:
+    assert read(["--server", "mx", *option.split()]).recipients == ()

@@ -1,4 +1,4 @@
-"""Fifty lines in swaks's language: swaks and smtpnb leave the same octets.
+"""Ninety lines in swaks's language: swaks and smtpnb leave the same octets.
 
 Masked are what differs from run to run (Date, Message-Id, the boundary of MIME) and the
 name of the program. A line that says neither its own name nor a sender is given both,
@@ -112,6 +112,69 @@ LINES: Final = [
     ),
 ]
 
+PROXIED: Final = (
+    "--proxy-source 192.0.2.1 --proxy-source-port 1025 --proxy-dest 192.0.2.2 "
+    "--proxy-dest-port 25"
+)
+BY_PYTHON: Final = "the parts of MIME are made by Python's email package"
+MORE: Final = [
+    Line(f"{TO} --header-X-A one --header-X-A two"),
+    Line(f"{TO} --h-Subject one --h-Subject two"),
+    Line(f"{TO} --h-From someone@example.net"),
+    Line(f"{TO} --h-To other@example.net"),
+    Line(rf"{TO} --data Subject:\sa\n\nhello"),
+    Line(rf"{TO} --data From\sx\nSubject:\sy\n\nz"),
+    Line(rf"{TO} --data From\sx\nSubject:\sy\n\nz -nsf"),
+    Line(rf"{TO} --body %TO_ADDRESS%\s%FROM_ADDRESS%"),
+    Line(f"{TO} -g", stdin=b"Subject: g\n\nhello\n", differs="as --data -, above"),
+    Line(
+        f"{TO} --body @{{body}} --attach-type text/html --attach @{{body}}",
+        differs=BY_PYTHON,
+    ),
+    Line(f"{TO} --attach-name x.txt --attach @{{body}}", differs=BY_PYTHON),
+    Line(f"{TO} -n -stl"),
+    Line(f"{TO} --silent 2"),
+    Line(f"{TO} -nth -hi"),
+    Line(f"{TO} --timeout 30s"),
+    Line("-t user@example.com -f <> -h localhost"),
+    Line("--to Postmaster"),
+    Line("-t one@example.com,two@example.com,three@example.com -q RCPT"),
+    Line("-t user@example.com -q FIRST-HELO --protocol SMTP"),
+    Line("-q FROM"),
+    Line("-t user@example.com -q TO"),
+    Line("-q BANNER"),
+    Line("--da BANNER"),
+    Line("--da EHLO"),
+    Line("--da TLS -tls"),
+    Line("--das EHLO"),
+    Line("--das EHLO -tls"),
+    Line("--da MAIL"),
+    Line("--das MAIL"),
+    Line("-t user@example.com --das DATA"),
+    Line("-t user@example.com -tlsos"),
+    Line("-t user@example.com --protocol ESMTPS"),
+    Line("-t user@example.com --protocol SMTPS", "tls"),
+    Line("-t user@example.com --tls-sni mx.example.com -tls"),
+    Line("-t user@example.com -tls --tls-protocol tlsv1_2"),
+    Line("-t user@example.com -tlsc -tlsp no_tlsv1_3 --tls-cipher HIGH", "tls"),
+    Line("-t user@example.com -tls --tls-cert {cert} --tls-key {key}"),
+    Line("-t user@example.com --pipeline --prdr"),
+    Line(f"{TO} {AUTH} --auth PLAIN,LOGIN --tls-ca-path {{ca}}"),
+    Line(f"{TO} {AUTH} -aos PLAIN --tls-ca-path {{ca}} -ahp"),
+    Line(f"{TO} --xclient-addr 2001:db8::1 --xclient-name n --xclient-no-verify"),
+    Line(
+        f"{TO} --proxy-version 2 --proxy-family AF_INET --proxy-protocol STREAM "
+        f"--proxy-command PROXY {PROXIED}",
+        "proxy",
+    ),
+    Line(rf"{TO} --proxy TCP4\s192.0.2.1\s192.0.2.2\s1\s2", "proxy"),
+    Line(
+        f"{TO} --proxy-family TCP6 {PROXIED}".replace("192.0.2.", "2001:db8::"),
+        "proxy",
+        differs="the hexadecimal digits of an address are in lower case",
+    ),
+]
+
 MASKS: Final = (
     (rb"Date: [^\r]*", b"Date: (masked)"),
     (rb"Subject: test \w{3}, [^\r]*", b"Subject: test (masked)"),
@@ -121,10 +184,13 @@ MASKS: Final = (
 
 
 def _words(line: Line, tmp_path: Path, where: list[str]) -> list[str]:
-    body, ca = tmp_path / "body", tmp_path / "ca.pem"
-    body.write_bytes(b"a line\n.a dot\n")
-    CA.cert_pem.write_to_path(str(ca))
-    given = line.words.format(body=body, ca=ca).split()
+    files = {name: tmp_path / name for name in ("body", "ca", "cert", "key")}
+    files["body"].write_bytes(b"a line\n.a dot\n")
+    CA.cert_pem.write_to_path(str(files["ca"]))
+    ours = CA.issue_cert("client.example.com")
+    ours.cert_chain_pems[0].write_to_path(str(files["cert"]))
+    ours.private_key_pem.write_to_path(str(files["key"]))
+    given = line.words.format(**files).split()
     words = [word.replace(r"\s", " ") for word in given]
     if not {"-f", "--from"} & set(words):
         words += ["--from", "me@example.com"]
@@ -150,7 +216,7 @@ def _recorded(line: Line, tmp_path: Path, run: Callable[[list[str]], int]) -> by
     return octets
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line.kind + line.words)
+@pytest.mark.parametrize("line", LINES + MORE, ids=lambda line: line.kind + line.words)
 def test_both_leave_the_same(
     line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,3 +244,5 @@ def test_both_leave_the_same(
 def test_most_lines_are_equal() -> None:
     assert len(LINES) == 50
     assert sum(not line.differs for line in LINES) >= 45
+    assert len(MORE) >= 40
+    assert sum(not line.differs for line in MORE) >= 39
