@@ -162,6 +162,12 @@ def test_of_a_dialogue_the_cause_is_found_with_its_step(
     assert found.text.startswith(words)
 
 
+def test_of_a_dialogue_the_other_refusals_are_named_behind_the_cause() -> None:
+    said = explain(ECHO)
+    assert "(550 5.1.1)" in said.headline
+    assert said.evidence[-1] == "told besides: 503 5.5.1 No recipients"
+
+
 BOUNCE = (
     "<b@c.example>: host mx.c.example[192.0.2.7] said: 550 5.1.1\n"
     "    <b@c.example>: Gone away (in reply to RCPT\n    TO command)"

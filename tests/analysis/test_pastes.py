@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
+from smtpnb import Transcript
 from smtpnb.analysis import explain
 from smtpnb.analysis.explain import cases
 from smtpnb.analysis.replies.pasted import pasted
+from tests.transcript.logs import pipelined, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from smtpnb.wire.record import Record
 
 _FILE: Final = Path(__file__).parent / "data" / "pastes.txt"
 
@@ -98,3 +106,14 @@ def test_an_acceptance_before_a_refusal_does_not_hide_it() -> None:
 def test_numbers_of_other_protocols_are_no_replies(code: str) -> None:
     assert pasted(f'{{"code": {code}, "message": "no"}}') is None
     assert pasted(f"Error: connect to a:{code}: {code} at x:1:2") is None
+
+
+@pytest.mark.parametrize("times", [False, True])
+@pytest.mark.parametrize("record", [plain, pipelined])
+def test_our_own_text_of_a_session_is_explained_like_the_session(
+    record: Callable[[], Record], times: bool
+) -> None:
+    transcript = Transcript([record()])
+    said, read = explain(transcript), explain(transcript.text(times=times))
+    codes = re.findall(r"\d{3} \d\.\d\.\d", said.headline)
+    assert re.findall(r"\d{3} \d\.\d\.\d", read.headline) == codes

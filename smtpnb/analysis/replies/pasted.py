@@ -152,10 +152,10 @@ def pasted(text: str) -> Pasted | None:
     text = unwrap(as_fields(text[:MOST]) or text)
     dialogue = decisive_reply(text)
     if dialogue is not None:
-        said, host = dialogue
+        said, host, others = dialogue
         found = _reply("\n".join(f"{said.code} {line}" for line in said.lines))
         if found is not None:
-            return found._replace(step=said.step, host=host)
+            return found._replace(step=said.step, host=host, others=others)
     text = unfold(text)
     every = _replies_in(text)
     if not every:

@@ -37,13 +37,18 @@ _DOT: Final = re.compile(
     rf"^ ?{_STAMP}(?:{_OURS}[ \t]{{0,4}})?(?:b?['\"])?\.(?:\\r|['\"]|$)"
 )
 _HOST: Final = re.compile(
-    r"(?:\bConnected to |-connect |while talking to )([\w.-]{1,255}?)\.?(?=[\s:]|$)"
+    r"(?:\bConnected to |\bconnected to host \"|-connect |while talking to )"
+    r"(?:smtps?://)?([\w.-]{1,255}?)\.?(?=[\s:\"]|$)"
 )
 # Logs of servers put more before the line: hMailServer, Exchange, MDaemon.
 _LOGGED: Final = re.compile(
     r"(?:\"[^\n]{0,160}?\"(?=RECEIVED|SENT)|[^<>\n]{0,160}?(?=,[<>],)"
     r"|[A-Z][a-z]{2} [\d: -]{19}: (?:\[[\d:]{1,20}\] )?(?=<--|-->))"
     r"(RECEIVED: |SENT: |,[<>],|<-- |--> )(.*)"
+)
+# The times of our own texts, and the object that Net::SMTP names.
+_PREFIX: Final = re.compile(
+    r"^(?: {0,12}\d{1,9}\.\d{3} (?=[ <=])|Net::\w{1,20}=[\w()]{1,40}(?=<<<|>>>))"
 )
 _END_OF_QUOTE: Final = re.compile(r"(?:\\r)?(?:\\n)?['\"]$")
 
@@ -78,8 +83,22 @@ class Said(NamedTuple):
     path: str | None
 
 
-def decisive_reply(text: str) -> tuple[Said, str | None] | None:
-    """Return the reply that decided a dialogue, and the host; None: it is none."""
+class Decided(NamedTuple):
+    """What decided a dialogue.
+
+    Attributes:
+        said: The reply that did.
+        host: Who said it, if the dialogue tells.
+        others: The other refusals, each code once.
+    """
+
+    said: Said
+    host: str | None
+    others: tuple[str, ...]
+
+
+def decisive_reply(text: str) -> Decided | None:
+    """Return the reply that decided a dialogue; None: it is none."""
     read = _Reader(text)
     said = read.said
     if not read.commands or len(said) < (1 if read.signed else 2):
@@ -90,7 +109,13 @@ def decisive_reply(text: str) -> tuple[Said, str | None] | None:
     before_quit = [one for one in said if one.step != "quit"] or said
     decided = next((one for one in refused if one.step in _DECISIVE), None)
     chosen = decided or (refused[0] if refused else before_quit[-1])
-    return chosen, host[1] if host else None
+    besides = {
+        one.code: f"{one.code} {one.lines[0]}".rstrip()
+        for one in reversed(refused)
+        if one.code != chosen.code
+    }
+    others = tuple(reversed(besides.values()))
+    return Decided(chosen, host[1] if host else None, others)
 
 
 def _of_one_group(said: list[Said]) -> list[Said]:
@@ -118,11 +143,13 @@ class _Reader:
         self.signed = False
         self._waiting: list[tuple[str, str | None]] = [("", None)]  # the greeting
         self._lines: list[str] = []
-        self._in_content = False
+        self._in_content = self._lmtp = False
+        self._accepted = 0  # recipients
         for before, line in pairwise(["", *text.split("\n")]):
             self._read(before, line)
 
     def _read(self, before: str, line: str) -> None:
+        line = _PREFIX.sub("", line)
         logged = _LOGGED.match(line)
         if logged is not None:
             sign = "<-" if "<" in logged[1] or logged[1] == "RECEIVED: " else "->"
@@ -132,7 +159,9 @@ class _Reader:
             self._in_content = not _ends_content(line, reply, before)
             if self._in_content:
                 return
-            self._waiting.append((".", None))
+            # LMTP has a reply for each recipient (RFC 2033 section 4.2).
+            n = self._accepted if self._lmtp else 1
+            self._waiting += [(".", None)] * max(n, 1)
         if reply is not None:
             self._take(reply)
         elif (command := _COMMAND.match(line)) is not None:
@@ -141,6 +170,9 @@ class _Reader:
             self.commands += 1
             verb = next(word for word in command.group(1, 2, 3, 5) if word)
             self._waiting.append((verb.upper(), command[4]))
+            self._lmtp = self._lmtp or verb.upper() == "LHLO"
+            if verb.upper() == "MAIL FROM":
+                self._accepted = 0
 
     def _take(self, reply: re.Match[str]) -> None:
         """Take a line of a reply; with the last, the reply has its command."""
@@ -155,6 +187,7 @@ class _Reader:
         if step == "greeting" and reply[2] not in _GREETINGS:
             step = ""  # what it answered was not pasted
         self.said.append(Said(int(reply[2]), self._lines, step, path))
+        self._accepted += step == "rcpt" and reply[2] < "400"
         self._lines = []
         self._in_content = reply[2] == "354"
         if reply[2] == "334":  # AUTH goes on; its answers are no commands

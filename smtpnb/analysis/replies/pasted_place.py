@@ -80,7 +80,7 @@ _WHO: Final = re.compile(
     r"(?:\bhost (?=[\w.-]{1,255}(?: ?\[|: | said\b| refused\b))(?!said)"
     r"|\brelay=(?!none|local)|\bH=|\bRemote-MTA: {0,8}(?:dns|smtp); {0,8}"
     rf"|<(?={_NAME} #[245]\.)|Remote Server at |Remote Server returned '?< ?"
-    r"|LastAttemptedServerName=|\bFQDN=|while talking to |\bConnected to "
+    r"|LastAttemptedServerName=|\bFQDN=|while talking to |\bConnected to (?:smtps?://)?"
     r"|\bhostname = \"|-connect |(?:connection with|conversation with|timed out with"
     r"|Couldn't connect to host, port:) "
     r"|connect to (?=[\w-]{1,63}(?:\.[\w-]|\[|:\d)))"
