@@ -72,6 +72,7 @@ _HELLOS: Final = {
         for verb in ("EHLO", "HELO")
     },
 }
+_BEHIND_A_BARRIER: Final = (State.CONNECTED, State.CLOSING)
 # Events of our own making: nobody can be told to say them.
 _NOT_SAID: Final = frozenset({"greeting", "tls"})
 # RFC 2920 section 3.1 and RFC 3030 section 4.2; every other command ends its group.
@@ -150,6 +151,8 @@ class Session:
         answers_each: The end of a message may have more replies than one: LHLO was
             granted, or PRDR was said.
         greeting: The greeting; None before it.
+        barrier: What the server said instead of going on, or None: it refused the
+            greeting or the hello, or is closing.
         refused_hello: EHLO, HELO or LHLO, if the server said that it does not know it.
         lifted: Why the last command was only sent because a guard was lifted; "" if
             none objected.
@@ -180,6 +183,7 @@ class Session:
         self.begun_by_verb = False
         self.answers_each = False
         self.greeting: Reply | None = None
+        self.barrier: Reply | None = None
         self.refused_hello = ""
         self._assumed: Command | None = None  # the MAIL inside a group that is checked
 
@@ -344,8 +348,13 @@ class Session:
         allowed = ", ".join(self.allowed()) or "nothing"
         return (
             f"{name} is out of order: the session is {self.state} "
-            f"({self.state.value}); allowed now: {allowed}"
+            f"({self.state.value}){self._barrier()}; allowed now: {allowed}"
         )
+
+    def _barrier(self) -> str:
+        """The server's own words, where it would go no further."""
+        known = self.barrier is not None and self.state in _BEHIND_A_BARRIER
+        return f"; the server had said: {self.barrier}" if known else ""
 
     def _not_offered(self, verb: str, keyword: str) -> str:
         if not self.capabilities.known:
@@ -527,6 +536,7 @@ class Session:
         if decisive is not None:
             self._move(event, decisive)
         if event in _HELLOS:
+            self.barrier = reply if refused(reply.octets) else None
             self.refused_hello = event if reply.code in {500, 502} else ""
         if reply_class(reply) != 2:
             return event
@@ -614,6 +624,7 @@ class Session:
         self.follower = Follower()
         self.counted = Counted()
         self.answers_each = False
+        self.barrier = None
         self.refused_hello = ""
 
     def closed(self) -> None:
@@ -626,6 +637,8 @@ class Session:
 
     def _move(self, event: str, reply: Reply) -> None:
         self.state = after(self.table, self.state, event, reply)
+        if self.state is State.CLOSING:
+            self.barrier = reply
 
     def _received_to_raw(self, reply: Reply) -> None:
         # Nobody knows what raw octets asked; these two replies speak for themselves.

@@ -48,7 +48,7 @@ def worst(outcomes: Iterable[str]) -> str | None:
     >>> worst(["accepted", "unknown", "aborted"])
     'unknown'
     """
-    order = (UNKNOWN, ABORTED, REFUSED, ACCEPTED)
+    order = (UNKNOWN, ABORTED, REFUSED, ACCEPTED, NOT_TRIED)
     return min(filter(order.__contains__, outcomes), key=order.index, default=None)
 
 
@@ -326,12 +326,20 @@ class Transaction:
     @property
     def later(self) -> tuple[bytes, ...]:
         """What was said no to behind the reason: echoes, and a 421."""
+        return tuple(filter(refused, self._behind_the_reason))
+
+    @property
+    def is_contradictory(self) -> bool:
+        """Whether something behind the reason was granted all the same."""
+        return not all(map(refused, self._behind_the_reason))
+
+    @property
+    def _behind_the_reason(self) -> tuple[bytes, ...]:
         reason = self.reason
         if reason is None:
             return ()
         replies = self.replies
-        behind = replies[next(n for n, o in enumerate(replies) if o is reason) + 1 :]
-        return tuple(filter(refused, behind))
+        return replies[next(n for n, o in enumerate(replies) if o is reason) + 1 :]
 
     @property
     def replies(self) -> tuple[bytes, ...]:

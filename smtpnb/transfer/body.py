@@ -103,7 +103,7 @@ class Body:
         self._encoder = encoder
         self._progress = progress
         self._sent = 0
-        self._ended = False
+        self._ended = self._noted = False
 
     def is_due_in(self, engine: Engine) -> bool:
         """Tell whether this is the message whose content is due in `engine`."""
@@ -144,11 +144,14 @@ class Body:
                 if self._progress is not None:
                     yield Call(self._progress, self._sent)
         finally:
-            # The content belongs to the exchange of its end, the next one.
             octets, lines = encoder.n_octets - octets, encoder.n_lines - lines
-            number = exchange.number + 1
-            self.engine.log.add(record.CONTENT, started, clock(), number, octets, lines)
+            self._note(started, octets, lines)
         return (yield from self.early_reply(limit)) if interrupted else None
+
+    def _note(self, started: int, octets: int, lines: int) -> None:
+        """Record content; it belongs to the exchange of its end, the next one."""
+        self._noted, number = True, self.engine.exchange.number + 1
+        self.engine.log.add(record.CONTENT, started, clock(), number, octets, lines)
 
     def end(self, limit: float | None, group: Group | None = None) -> Steps[Reply]:
         """Send the end of data and return the final reply.
@@ -192,6 +195,8 @@ class Body:
         """Read the reply that came before the end; it is the final one."""
         exchange, session = self.engine.exchange, self.engine.session
         deadline = exchange.deadline("block", limit)
+        if not self._noted:  # the reply is one to the end of data all the same
+            self._note(clock(), 0, 0)
         exchange.number += 1
         (octets,) = yield from exchange.replies(1, deadline)
         reply = Reply(octets)

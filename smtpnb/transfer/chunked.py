@@ -8,13 +8,15 @@ RSET stands before each MAIL but the first. After a refused chunk nobody knows w
 server holds, nor whether it read the chunk at all: a widely used server library does
 not, and takes its octets for commands. So behind a refusal nothing is believed until a
 RSET, said alone, was granted and nothing is left over; else all that was sent since is
-unknown.
+unknown. The same holds where something is left over when nothing is owed any more: a
+reply too many was taken for that of a later command, and nobody knows where.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from smtpnb.protocol.errors import RemoteProtocolError
 from smtpnb.protocol.group import Group, chunk
 from smtpnb.protocol.session import State
 from smtpnb.protocol.transaction import ACCEPTED
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 # Enough octets a write to be worth it, few enough to keep the server busy meanwhile.
 _BATCH_OCTETS: Final = 64 * 1024
+_DOUBT: Final = "what seemed to answer it may have answered something else"
 
 
 class Window(Pipelined):
@@ -78,6 +81,7 @@ class Window(Pipelined):
             yield from self._read()
         if self.over() or not n:
             return
+        batch.number(self.exchange.number + 1)
         self._departed += n
         departures = batch.departures
         batch.clear()
@@ -97,42 +101,68 @@ class Window(Pipelined):
         yield from self._verify()
 
     def _read(self) -> Steps[None]:
-        yield from self.read()
+        yield from self.exchange.read()
+        self._look_behind()
+        self.close_if_closing()
         self._settle_answered()
         if self._doubted is not None and self.engine.connected:
             yield from self._verify()
         yield from self.hand_out()
 
+    def _look_behind(self) -> None:
+        """Look for a reply too many, before what was answered is believed."""
+        departed = self.unsettled[: self._departed]
+        if departed and not self.session.queue:
+            try:
+                self.exchange.refuse_unread()
+            except RemoteProtocolError:
+                self._doubted = self._doubted or departed[0]
+                raise
+
     def _settle_answered(self) -> None:
         """Settle what was answered to its end, up to the first refused chunk."""
         for job in self.unsettled[: self._departed]:
-            if job.transaction.owes_more or self._doubted is not None:
+            transaction = job.transaction
+            if transaction.owes_more or self._doubted is not None:
+                return
+            refusal = transaction.outcome != ACCEPTED
+            odd = refusal and transaction.is_contradictory
+            if odd or (refusal and not self.exchange.said_421):
+                self._doubted = job
+            if odd:  # its refusal, too, may be a reply to something else
                 return
             job.settled = True
             self._departed -= 1
-            taken = job.transaction.outcome == ACCEPTED
-            if not taken and not self.exchange.said_421:
-                self._doubted = job
 
     def _verify(self) -> Steps[None]:
         """Behind a refused chunk: find out whether replies still match commands."""
         if self._doubted is None:
             return
         yield from self.read_all()
+        departed = self.unsettled[: self._departed]
         if self.engine.connected and self.session.state is not State.CLOSING:
             yield from self.say_reset(doubted=True)
+        elif any(job.transaction.is_contradictory for job in departed):
+            raise RemoteProtocolError(
+                "a message was refused, and what followed in it was granted: commands "
+                "and replies do not match"
+            )
         self._doubted = None
-        for job in self.unsettled[: self._departed]:
+        for job in departed:
             job.settled = not job.transaction.owes_more
         self._departed = 0
 
     def _disbelieve(self) -> None:
         """What seemed to answer what stood behind a refused chunk proves nothing."""
-        if self._doubted is None:
+        departed = self.unsettled[: self._departed]
+        if self._doubted is None or not departed:
             return
         self.session.queue.clear()
-        for job in self.unsettled[: self._departed]:
+        number = departed[0].exchange
+        self.engine.log.note("doubt", f"from exchange {number} on: {_DOUBT}")
+        for job in departed:
             job.transaction.disbelieve()
+            job.transaction.settle(left=self.exchange.has_left(job.transaction))
 
 
 class _Batch:
@@ -140,11 +170,12 @@ class _Batch:
 
     Attributes:
         departures: Their groups, with RSET before each but the first.
+        jobs: Whose each of them is; None for RSET.
         n_messages: How many they are.
         octets: Of all of it.
     """
 
-    __slots__ = ("departures", "n_messages", "octets")
+    __slots__ = ("departures", "jobs", "n_messages", "octets")
 
     def __init__(self) -> None:
         self.clear()
@@ -152,15 +183,25 @@ class _Batch:
     def clear(self) -> None:
         """Begin anew."""
         self.departures: list[Departure] = []
+        self.jobs: list[Job | None] = []
         self.n_messages = 0
         self.octets = 0
+
+    def number(self, first: int) -> None:
+        """Tell each message the number of its first exchange."""
+        for departure, job in zip(self.departures, self.jobs, strict=False):
+            if job is not None:
+                job.exchange = first
+            first += len(departure.group.events)
 
     def add(self, job: Job, *, reset: bool) -> None:
         """Add a message, with RSET before it or not."""
         if reset or self.n_messages:
             self.departures.append(Departure(RSET))
+            self.jobs.append(None)
         group = _in_one(job)
         self.departures.append(Departure(group, job.transaction))
+        self.jobs.append(job)
         self.n_messages += 1
         self.octets += len(group.wire)
 

@@ -134,14 +134,16 @@ class Job:
         mail: What to send.
         envelope: MAIL, RCPT and perhaps DATA.
         whole: All of the content if it is small, else None.
+        exchange: In a window, the number of the first exchange of its group.
         settled: Nothing will change its outcome any more.
     """
 
-    __slots__ = ("delivery", "envelope", "mail", "settled", "whole")
+    __slots__ = ("delivery", "envelope", "exchange", "mail", "settled", "whole")
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
         self.settled = False
+        self.exchange = 0
         self.whole: Whole | None = None
         self.mail: MailObject
         self.envelope: Group
@@ -430,6 +432,10 @@ class Way(ABC):
     def read(self) -> Steps[None]:
         """Read what comes next; after a 421 wait only for what matters."""
         yield from self.exchange.read()
+        self.close_if_closing()
+
+    def close_if_closing(self) -> None:
+        """Close behind a 421, but where the end of a message may still be answered."""
         closing = self.session.state is State.CLOSING and self.exchange.said_421
         if closing and self.engine.connected and not self.exchange.owes_an_end:
             self.engine.log.note("421", "the server is closing: no more is sent")

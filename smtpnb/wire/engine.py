@@ -39,6 +39,7 @@ from smtpnb.protocol.errors import (
     ConnectionLost,
     DeadlineExceeded,
     LocalProtocolError,
+    RemoteProtocolError,
     SmtpError,
 )
 from smtpnb.protocol.group import chunk, of_lines
@@ -551,6 +552,9 @@ class Engine:
         outcomes = []
         for transaction in under_way:
             left = exchange.has_left(transaction)
+            mismatch = isinstance(error, RemoteProtocolError)
+            if mismatch and transaction.is_contradictory:
+                transaction.disbelieve()  # its refusal was one of something else
             transaction.settle(left=left, turned_away=silent and (lost or not left))
             if not transaction.told:
                 unsure = transaction.leaves_unknown

@@ -25,6 +25,7 @@ _DOING: Final = {
 }
 _BECAME: Final = {
     "aborted": "the message was not sent: its end never left",
+    "not tried": "the message was not tried: the server had said that it is closing",
     "unknown": "the outcome is unknown: the end of data left, and no reply came back",
     "accepted": "the server had already accepted the message",
     "refused": "the server had already refused the message",

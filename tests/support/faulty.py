@@ -10,6 +10,7 @@ does not depend on the machine.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -31,8 +32,9 @@ class Plan:
     """What goes wrong, and where.
 
     Attributes:
-        at: The verb: MAIL, RCPT, DATA, end, BDAT or RSET; in LMTP "end" is the first
-            reply to the end, "final" the second; "" for nowhere.
+        at: The verb: MAIL, RCPT, DATA, end, BDAT or RSET; "body" for the middle of the
+            content; in LMTP "end" is the first reply to the end, "final" the second;
+            "" for nowhere.
         message: Of which message, 1.. in the order of MAIL.
         say: What is answered there in place of the right reply.
         then: What becomes of the connection: "on", "close", "reset", "half-close",
@@ -164,7 +166,7 @@ class _Session:
         self.output = bytearray()
         self.n_mails = 0
         self.message: Kept | None = None
-        self.lmtp = False
+        self.lmtp = self.said_early = False
 
     def serve(self) -> None:
         self.output += b"220 faulty ESMTP\r\n"
@@ -202,7 +204,7 @@ class _Session:
         here = plan.at == verb and plan.message == max(self.n_mails, 1)
         if here and not self.books.reached:
             self.books.reached = True
-            if kept is not None and plan.say[:1] in (b"4", b"5"):
+            if kept is not None and _says_no(plan.say):
                 kept.said_no = True
             if plan.then != "on":
                 if verb == "end" and kept is not None:
@@ -214,6 +216,14 @@ class _Session:
             kept.said_no = True
         self.output += reply + b"\r\n"
         return reply
+
+    def in_content(self, octets: int) -> None:
+        """Where so much of the content is here, speak in the middle of it."""
+        plan = self.plan
+        here = plan.at == "body" and plan.message == self.n_mails
+        if here and not self.books.reached and octets > 2000:
+            self.said_early = True
+            self.answer("body", b"")
 
     def fail(self) -> None:
         """End the connection as planned."""
@@ -227,7 +237,11 @@ class _Session:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         if plan.then == "half-close":
             socket.socket.shutdown(self.connection, socket.SHUT_WR)
-        if plan.then in ("half-close", "stall"):
+        if plan.then == "stall" and plan.at == "body":  # its writes block
+            gone = select.poll()
+            gone.register(self.connection, select.POLLRDHUP)
+            gone.poll(30_000)
+        elif plan.then in ("half-close", "stall"):
             while self.connection.recv(65536):
                 pass
         pause = threading.Event()
@@ -273,8 +287,12 @@ class _Session:
             return
         if not self.answer("DATA", b"354 go on").startswith(b"354"):
             return
-        while not (b"\r\n" + self.input).count(b"\r\n.\r\n"):
+        at, self.input[:0] = 0, b"\r\n"
+        while self.input.find(b"\r\n.\r\n", at) < 0:
+            at = max(len(self.input) - 4, 0)
+            self.in_content(len(self.input))
             self.fill()
+        del self.input[:2]
         content, _, rest = (b"\r\n" + bytes(self.input)).partition(b"\r\n.\r\n")
         kept.content = content[2:] + b"\r\n"
         self.input = bytearray(rest)
@@ -283,6 +301,7 @@ class _Session:
     def bdat_(self, argument: bytes) -> None:
         size, *last = argument.split()
         while len(self.input) < int(size):
+            self.in_content(len(self.input))
             self.fill()
         octets = bytes(self.input[: int(size)])
         del self.input[: int(size)]
@@ -294,13 +313,18 @@ class _Session:
         kept.content += octets
         if last:
             self.end(kept)
+        elif self.said_early:
+            self.said_early = False
+            self.message = None if _says_no(self.plan.say) else kept
         elif self.answer("BDAT", b"250 2.0.0 ok")[:1] in (b"4", b"5"):
             self.message = None
 
     def end(self, kept: Kept) -> None:
         kept.ended = True
         self.books.n_behind += len(self.input)
-        if self.lmtp:
+        if self.said_early:
+            pass  # there is one reply to the end, and it was given
+        elif self.lmtp:
             self.end_for_each(kept)
         else:
             reply = self.answer("end", b"250 2.0.0 taken")
@@ -327,6 +351,10 @@ class _Session:
     def quit_(self, _: bytes) -> None:
         self.connection.sendall(bytes(self.output) + b"221 2.0.0 bye\r\n")
         raise EOFError
+
+
+def _says_no(octets: bytes) -> bool:
+    return any(line[:1] in (b"4", b"5") for line in octets.split(b"\r\n"))
 
 
 def kept_in_order(books: Books, senders: Sequence[str]) -> list[Kept]:

@@ -33,3 +33,29 @@ def test_a_refused_reset_ends_all_trust(
         assert server.books.reached
         told = [delivery.outcome for delivery in caught.value.deliveries]
         assert told == outcomes
+
+
+@pytest.mark.parametrize("at", ["MAIL", "RCPT", "end", "RSET"])
+@pytest.mark.parametrize("more", [b"250 more", b"550 more", b"421 more"], ids=repr)
+def test_a_reply_too_many_in_a_window_ends_the_trust_in_it(
+    at: str, more: bytes
+) -> None:
+    with FaultyServer() as server:
+        books = server.follow(Plan(at, 1, b"250 ok\r\n" + more + b"\r\n"))
+        client = SmtpClient(identity="c.example")
+        client.connect(server.host, server.port)
+        client.ehlo()
+        mails = [(f"m{n}@a.example", [f"r{n}@b.example"], CONTENT) for n in range(4)]
+        try:
+            told = client.send_all(mails, overlap="window")
+        except RemoteProtocolError as error:
+            told = list(error.deliveries)
+        client.disconnect()
+        server.wait_until_served()
+        table = client.transcript.transactions()["outcome"].tolist()
+    words = {"accepted": "delivered", "refused": "rejected"}
+    assert table == [words.get(each.outcome, each.outcome) for each in told]
+    for n, delivery in enumerate(told):
+        kept = books.messages[f"m{n}@a.example".encode()]
+        taken = kept.ended and kept.said_yes
+        assert delivery.outcome in ("unknown", "accepted" if taken else "refused")

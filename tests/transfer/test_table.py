@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 CA: Final = trustme.CA(key_type=trustme.KeyType.ECDSA)
 CONTENT: Final = b"Subject: x\r\n\r\n" + MARK + b" of a small message\r\n"
+# More than the socket buffers hold: a write blocks where the server does not read.
+LARGE: Final = CONTENT + (b"x" * 998 + b"\r\n") * 4000
 PATIENT: Final = Timeouts(
     **dict.fromkeys(("command", "data", "block", "eod", "group"), 20.0)
 )
@@ -73,6 +75,7 @@ FAULTS: Final = {
     "half-close": Fault(b"", "half-close", _LOST),
     "reset": Fault(b"", "reset", _LOST),
     "flood": Fault(b"250-x\r\n", "flood", _WRONG),
+    "flood of replies": Fault(b"250 x\r\n", "flood", _WRONG),
 }
 # What each command may never be answered (RFC 5321 section 4.3.2, RFC 3030).
 IMPOSSIBLE: Final = {
@@ -82,10 +85,11 @@ IMPOSSIBLE: Final = {
     "end": (b"354 go", b"334 go", b"150 go"),
     "BDAT": (b"354 go", b"334 go", b"150 go"),
     "RSET": (b"354 go", b"334 go", b"150 go"),
+    "body": (b"354 go", b"150 go"),
 }
 # Of an error that says something else than its deliveries.
 OTHER: Final = "another outcome"
-N_CELLS: Final = 1414
+N_CELLS: Final = 1940
 YES: Final = {"DATA": b"354 go on"}
 
 
@@ -94,8 +98,18 @@ def faults(command: str) -> dict[str, Fault]:
     found = dict(FAULTS)
     for reply in IMPOSSIBLE[command]:
         found[f"impossible {reply[:3].decode()}"] = Fault(reply + b"\r\n", "on", _WRONG)
+    if command == "body":
+        # It is a lie but of a chunk that is not the last one.
+        found["a yes"] = Fault(b"250 ok\r\n", "on", (RemoteProtocolError, None))
+        return found
     yes = YES.get(command, b"250 ok") + b"\r\n"
     found["surplus"] = Fault(yes + b"250 once more\r\n", "on", _WRONG)
+    # Behind a 354 it is an early reply to the end of data.
+    raises = (None,) if command == "DATA" else _WRONG
+    found["surplus no"] = Fault(yes + b"550 once more\r\n", "on", raises)
+    found["surplus 421"] = Fault(
+        yes + b"421 bye\r\n", "on", (*_GOODBYE, RemoteProtocolError)
+    )
     return found
 
 
@@ -114,11 +128,11 @@ class Way:
         return "DATA" in self.commands
 
 
-_DATA = ("MAIL", "RCPT", "DATA", "end", "RSET")
-_BDAT = ("MAIL", "RCPT", "end", "RSET")
+_DATA = ("MAIL", "RCPT", "DATA", "body", "end", "RSET")
+_BDAT = ("MAIL", "RCPT", "body", "end", "RSET")
 WAYS: Final = (
     Way("verbs", _DATA),
-    Way("verbs with BDAT", ("MAIL", "RCPT", "BDAT", "end", "RSET")),
+    Way("verbs with BDAT", ("MAIL", "RCPT", "BDAT", "body", "end", "RSET")),
     Way("lock-step by DATA", _DATA, pipelining=False, chunking=False),
     Way("lock-step by BDAT", _BDAT, pipelining=False),
     Way("pipelined DATA", _DATA, chunking=False),
@@ -182,9 +196,9 @@ def verbs(client: SmtpClient, way: Way, command: str) -> Iterator[bool]:
         return
     yield bool(client.rcpt_to("r1@b.example"))
     if way.by_data:
-        yield bool(client.data(CONTENT))
+        yield bool(client.data(LARGE if command == "body" else CONTENT))
         return
-    yield bool(client.bdat(CONTENT))
+    yield bool(client.bdat(LARGE if command == "body" else CONTENT))
     yield bool(client.bdat(CONTENT, last=True))
 
 
@@ -196,6 +210,8 @@ def as_messages(client: SmtpClient, way: Way, command: str) -> Said:
     mails = [
         (f"m{n}@a.example", [path], CONTENT) for n, path in enumerate(paths, start=1)
     ]
+    if command == "body":
+        mails[1] = *mails[1][:2], LARGE
     told: list[Delivery] = []
     stream = client.stream(mails, overlap=way.overlap)
     try:
@@ -209,15 +225,19 @@ def as_messages(client: SmtpClient, way: Way, command: str) -> Said:
     return Said([delivery.outcome for delivery in told], None, told)
 
 
-def disagreements(way: Way, fault: Fault, said: Said, books: Books) -> str:
+def disagreements(
+    way: Way, fault: Fault, said: Said, books: Books, *, is_large: bool
+) -> str:
     """Compare what the client said with the books; return what is wrong, or ''."""
     strict = way.overlap is None
+    # Some chunks of a large content may be under way when the first is refused.
+    ahead = way.overlap == "window" or (way.name == "pipelined BDAT" and is_large)
     kind = None if said.error is None else type(said.error)
     n_sent = 1 if way.name.startswith("verbs") else 3
     wrong = {
         "the fault was never reached": not books.reached,
         f"raised {said.error!r}": kind not in fault.raises,
-        "content came too early": books.too_early and way.overlap != "window",
+        "content came too early": books.too_early and not ahead,
         "octets stood behind an end of data": books.n_behind and strict,
         "deliveries are missing": kind is None and len(said.outcomes) != n_sent,
     }
@@ -238,7 +258,7 @@ IN_TABLE: Final[dict[str | None, set[object]]] = {
     "accepted": {"delivered"},
     "refused": {"rejected", "deferred"},
     "not tried": {None, "not tried"},
-    None: {None, "aborted", "delivered"},
+    None: {None, "aborted", "delivered", "deferred"},
 }
 
 
@@ -278,7 +298,7 @@ def misread(thing: object, outcome: str | None) -> list[str]:
 def lies(outcome: str | None, kept: Kept, *, strict: bool) -> list[str]:
     """Return what the server knows better about one message."""
     taken = kept.ended and kept.said_yes
-    right_octets = kept.content in (CONTENT, CONTENT + CONTENT)
+    right_octets = kept.content.replace(LARGE, CONTENT) in (CONTENT, CONTENT + CONTENT)
     wrong = {
         "has a different error beside it": outcome == OTHER,
         "did not take it": outcome == "accepted" and not taken,
@@ -286,7 +306,7 @@ def lies(outcome: str | None, kept: Kept, *, strict: bool) -> list[str]:
         "saw its end": outcome == "aborted" and kept.ended,
         "never said no": outcome == "refused" and not kept.said_no,
         "never saw its end": outcome == "unknown" and strict and not kept.ended,
-        f"has {kept.content!r}": taken and not right_octets,
+        f"has {kept.content[:200]!r}": taken and not right_octets,
     }
     return [words for words, is_so in wrong.items() if is_so]
 
@@ -302,14 +322,17 @@ def run_cell(
     server, encrypted = place
     single = way.name.startswith("verbs")
     number = 1 if single else 2
-    books = server.follow(Plan(command, number, fault.say, fault.then))
+    buffer = 65536 if command == "body" else 0
+    plan = Plan(command, number, fault.say, fault.then, receive_buffer=buffer)
+    books = server.follow(plan)
     client.connect(server.host, server.port, implicit_tls=encrypted)
     client.ehlo()
     client.pipelining, client.chunking = way.pipelining, way.chunking
     said = (by_verbs if single else as_messages)(client, way, command)
     client.disconnect()
     server.wait_until_served()
-    wrong = [disagreements(way, fault, said, books)]
+    large = command == "body"
+    wrong = [disagreements(way, fault, said, books, is_large=large)]
     # Of the verb RSET no message was refused; and behind a refused chunk the wire
     # doubts replies that the table can only read.
     if not (command == "RSET" and (single or way.overlap == "window")):

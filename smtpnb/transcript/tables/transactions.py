@@ -14,6 +14,7 @@ courses of replies, and each course is judged once.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,7 +89,8 @@ class _Transactions:
         self._places()
         self._take_endings(events, sessions)
         self._take_manners(exchanges.frame, names)
-        self._course = self._believed(self._courses())
+        doubted = self._doubted(events, sessions)
+        self._course = self._believed(self._courses(), doubted)
 
     def _places(self) -> None:
         """Find what each transaction has of each kind."""
@@ -281,12 +283,29 @@ class _Transactions:
         final = np.array(finals, np.int64)
         return np.array(outcomes, np.int64), np.append(order, -1)[final]
 
-    def _believed(self, courses: Any) -> Any:
+    def _doubted(self, events: pd.DataFrame, sessions: Any) -> Any:
+        """For each exchange, whether its driver did not believe the reply to it.
+
+        A note says from which one on commands and replies did not match.
+        """
+        details = events["detail"].array
+        kinds = [n for n, each in enumerate(details.categories) if '"doubt"' in each]
+        notes = (events["event"] == "note").to_numpy()
+        first = np.full(sessions.max(initial=-1) + 1, np.iinfo(np.int64).max)
+        for place in np.flatnonzero(notes & np.isin(details.codes, kinds)):
+            number = re.search(r"\d+", str(events["text"].array[place]))
+            if number:
+                first[sessions[place]] = int(number[0])
+        number = self._rows["exchange_no"].to_numpy(np.int64)
+        return number >= first[self._keys.session(self._key)][self._which]
+
+    def _believed(self, courses: Any, doubted: Any) -> Any:
         """Take away the answers behind one that answers nothing, in its session.
 
         Commands and replies no longer match there (RFC 5321 section 4.3.2); of the
         transaction that it stands in `_judge` sees it.
         """
+        courses = np.where(doubted, courses & ~np.uint8(7), courses)
         wrong = np.flatnonzero(_IMPOSSIBLE[courses])
         if not len(wrong):
             return courses
@@ -355,13 +374,17 @@ def _judge(course: bytes, lmtp: bool, turned_away: bool) -> list[tuple[int, int]
     said = [(_EVENTS[each // 8], each % 8) for each in course]
     n_recipients = sum(event == "RCPT" for event, _ in said)
     judged = Transaction(None, [""] * n_recipients, lmtp=lmtp, prdr=not lmtp)
+    mismatch = False
     for place, (event, answer) in enumerate(said):
         begins = answer == _PRELUDE and event in ENDS and judged.may_begin_finals
         if event and answer and not (begins or may_answer(event, _ANSWERS[answer])):
+            mismatch = True
             break  # behind it nothing is believed
         if answer:
             # A reply whose text says which one it is.
             judged.answered(event, b"%d %d" % (_ANSWERS[answer], place))
+    if mismatch and judged.is_contradictory:
+        judged.disbelieve()
     left = any(event in ENDS for event, _ in said)
     judged.settle(left=left, turned_away=turned_away)
     if not n_recipients:
