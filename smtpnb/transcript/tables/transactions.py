@@ -293,9 +293,9 @@ class _Transactions:
         notes = (events["event"] == "note").to_numpy()
         first = np.full(sessions.max(initial=-1) + 1, np.iinfo(np.int64).max)
         for place in np.flatnonzero(notes & np.isin(details.codes, kinds)):
-            number = re.search(r"\d+", str(events["text"].array[place]))
-            if number:
-                first[sessions[place]] = int(number[0])
+            said = re.search(r"\d+", str(events["text"].array[place]))
+            if said:
+                first[sessions[place]] = int(said[0])
         number = self._rows["exchange_no"].to_numpy(np.int64)
         return number >= first[self._keys.session(self._key)][self._which]
 
