@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # Enough octets a write to be worth it, few enough to keep the server busy meanwhile.
 _BATCH_OCTETS: Final = 64 * 1024
-_DOUBT: Final = "what seemed to answer it may have answered something else"
 
 
 class Window(Pipelined):
@@ -104,6 +103,8 @@ class Window(Pipelined):
         yield from self.exchange.read()
         self._look_behind()
         self.close_if_closing()
+        if self.session.queue and self.exchange.incoming.unread:
+            return  # more has come: it is judged together
         self._settle_answered()
         if self._doubted is not None and self.engine.connected:
             yield from self._verify()
@@ -158,8 +159,7 @@ class Window(Pipelined):
         if self._doubted is None or not departed:
             return
         self.session.queue.clear()
-        number = departed[0].exchange
-        self.engine.log.note("doubt", f"from exchange {number} on: {_DOUBT}")
+        self.exchange.note_doubt(departed[0].exchange)
         for job in departed:
             job.transaction.disbelieve()
             job.transaction.settle(left=self.exchange.has_left(job.transaction))

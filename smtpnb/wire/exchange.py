@@ -463,6 +463,33 @@ class Exchange:
         if same and owed.has_begun_to_end and not owed.is_limited:
             self.pause(now() - before)
 
+    def _doubt_finals(self, owed: Owed) -> None:
+        """Where one of many replies to an end was too many, believe none of them.
+
+        Raises:
+            RemoteProtocolError: Nothing is owed any more, and something is left over.
+        """
+        transaction = owed.transaction
+        if transaction is None or len(transaction.finals) < 2 or self.session.queue:
+            return
+        if self.incoming.unread and self.incoming.pending(3) != b"421":
+            transaction.finals, transaction.prelude = [], None
+            self.session.owe(Owed(owed.events[-1:], transaction))
+            self.note_doubt(self.number)
+            surplus, _ = self.incoming.surplus()
+            raise RemoteProtocolError(
+                "the server said something nobody asked for behind the last reply to "
+                f"the end of a message: {surplus[:200]!r}"
+            )
+
+    def note_doubt(self, number: int) -> None:
+        """Note that no reply is believed, from an exchange on; the tables read it."""
+        self.log.note(
+            "doubt",
+            f"from exchange {number} on: what seemed to answer it may have answered "
+            "something else",
+        )
+
     def read_all(self) -> Steps[None]:
         """Read until no reply is owed, or nothing more may leave."""
         while self.session.queue and not self.stopped:
@@ -533,12 +560,15 @@ class Exchange:
 
     def _match(self, replies: tuple[bytes, ...]) -> None:
         session = self.session
+        owed = session.queue[0] if session.queue else None
         if not self._writing:
             session.received_all(replies)
         else:
             for octets in replies:
                 self._heed_early(octets)
                 session.received(Reply(octets))
+        if owed is not None and session.answers_each:
+            self._doubt_finals(owed)
         if session.remarks:
             for remark in session.remarks:
                 self.log.note("ehlo", remark)

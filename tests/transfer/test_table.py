@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CA: Final = trustme.CA(key_type=trustme.KeyType.ECDSA)
 CONTENT: Final = b"Subject: x\r\n\r\n" + MARK + b" of a small message\r\n"
 # More than the socket buffers hold: a write blocks where the server does not read.
-LARGE: Final = CONTENT + (b"x" * 998 + b"\r\n") * 4000
+LARGE: Final = CONTENT + (b"x" * 998 + b"\r\n") * 6000
 PATIENT: Final = Timeouts(
     **dict.fromkeys(("command", "data", "block", "eod", "group"), 20.0)
 )

