@@ -18,25 +18,24 @@ sockets.
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
-from os import SEEK_END
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json
 import pyarrow.parquet as pq
 
 from smtpnb.edges import files
 from smtpnb.transcript import door, schema
+from smtpnb.transcript.store import jsonl
 from smtpnb.transcript.tables.renumber import renumbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    Keep = Callable[[pa.Table], pa.Table]
 
 SUFFIXES: Final = (".parquet", ".jsonl")
 # `scan` reads groups in which something is wanted. In smaller ones texts stand oftener.
@@ -49,7 +48,6 @@ _VERSION: Final = b"smtpnb.schema"
 _TABLE: Final = b"smtpnb.table"
 _READ: Final = (b"1", b"2")
 _NAMES: Final = tuple(column.name for column in schema.EVENTS)
-_MAX_LINE: Final = 4 * MAX_CELL
 
 # As Parquet has them: each text once.
 TEXTS: Final = [c.name for c in schema.EVENTS if c.dtype in {"text", "category"}]
@@ -78,7 +76,7 @@ def save(events: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> 
         ValueError: Another suffix, or a column is missing.
     """
     path = Path(path)
-    write = {".parquet": _write_parquet, ".jsonl": _write_jsonl}.get(path.suffix)
+    write = {".parquet": _write_parquet, ".jsonl": jsonl.write}.get(path.suffix)
     if write is None:
         raise _unknown(path)
     table = arrow_of(events)
@@ -100,8 +98,8 @@ def append(events: pd.DataFrame, path: str | Path) -> Path:
     table = arrow_of(events)
     with files.append(path) as file:
         # Who wrote last may have died within a line.
-        file.truncate(_complete(path))
-        _write_jsonl(table, file)
+        file.truncate(jsonl.complete(path))
+        jsonl.write(table, file)
     return path
 
 
@@ -130,12 +128,13 @@ def load(path: str | Path) -> pd.DataFrame:
         return schema.shown(frame, "events")
 
 
-def read(path: Path, *, whole: bool = True) -> pa.Table:
-    """Return what a file holds, as the file has it; it is within the limits.
+def read(path: Path, *, whole: bool = True, keep: Keep | None = None) -> pa.Table:
+    """Return what a file holds, each text once; it is within the limits.
 
     Args:
         path: A ".parquet" or ".jsonl" file.
         whole: False: somebody may be adding to it, so its last line may be cut.
+        keep: Takes a part of the table, and returns what is wanted of it.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -145,9 +144,11 @@ def read(path: Path, *, whole: bool = True) -> pa.Table:
     if path.suffix not in SUFFIXES:
         raise _unknown(path)
     files.require_regular(path, MAX_OCTETS)
-    table = _read_jsonl(path, whole) if path.suffix == ".jsonl" else _read_parquet(path)
+    if path.suffix == ".jsonl":
+        return _read_jsonl(path, whole, keep)
+    table = _read_parquet(path)
     check_cells(table)
-    return table
+    return table if keep is None else keep(table)
 
 
 @contextmanager
@@ -272,67 +273,38 @@ def _check_version(path: Path, table: bytes | None, version: bytes | None) -> No
 # JSONL
 
 
-def _write_jsonl(table: pa.Table, file: Any) -> None:
-    # Column by column: a text that occurs often is quoted once for each batch.
-    head = f'{{"v":{schema.VERSION},"table":"events",'
-    for batch in table.to_batches(max_chunksize=50_000):
-        columns = [
-            _members(name, column)
-            for name, column in zip(batch.schema.names, batch.columns, strict=True)
-        ]
-        lines = [
-            f"{head}{','.join(filter(None, row))}}}\n"
-            for row in zip(*columns, strict=True)
-        ]
-        file.write("".join(lines).encode())
-
-
-def _members(name: str, column: pa.Array) -> list[str]:
-    """Return `"name":value` for each row, as JSON has it; "" for null."""
-    if pa.types.is_timestamp(column.type):
-        column = pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
-    encoded = column.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    members = [f'"{name}":{json.dumps(value)}' for value in values]
-    which = encoded.indices.fill_null(len(members)).to_pylist()
-    return list(map([*members, ""].__getitem__, which))
-
-
-def _read_jsonl(path: Path, whole: bool) -> pa.Table:
-    end = path.stat().st_size if whole else _complete(path)
-    if not end:
-        return schema.arrow(schema.EVENTS).empty_table()
-    fields = [pa.field("v", pa.int64()), pa.field("table", pa.string())]
-    fields += schema.arrow(schema.EVENTS)
-    options = pyarrow.json.ParseOptions(
-        explicit_schema=pa.schema(fields), unexpected_field_behavior="ignore"
-    )
-    # A line must fit into a block, so this bounds a line too.
-    blocks = pyarrow.json.ReadOptions(block_size=_MAX_LINE)
-    with pa.memory_map(str(path)) as octets:
-        lines = pa.BufferReader(octets.read_buffer(end))
-        table = pyarrow.json.read_json(lines, blocks, options)
-    if not len(table):
-        raise ValueError(f"{path.name} is not a transcript that smtpnb wrote")
-    versions = table["v"].unique()
-    _check_lines(path, table["table"].unique(), versions)
-    oldest = str(min(version.as_py() for version in versions)).encode()
-    return table.replace_schema_metadata({_VERSION: oldest})
-
-
-def _complete(path: Path) -> int:
-    """Return where the last complete line of a file ends."""
-    with path.open("rb") as file:
-        start = max(file.seek(0, SEEK_END) - _MAX_LINE, 0)
-        file.seek(start)
-        return start + file.read().rfind(b"\n") + 1
-
-
-def _check_lines(path: Path, tables: Iterable[Any], versions: Iterable[Any]) -> None:
-    for table in tables:
-        for version in versions:
-            said = None if version.as_py() is None else str(version).encode()
+def _read_jsonl(path: Path, whole: bool, keep: Keep | None) -> pa.Table:
+    end = path.stat().st_size if whole else jsonl.complete(path)
+    nothing = ENCODED.empty_table()
+    found = [nothing if keep is None else keep(nothing)]
+    oldest, n_rows = schema.VERSION, 0
+    for block in jsonl.blocks(path, end):
+        for table, version in _said(block):
+            said = None if version is None else str(version).encode()
             _check_version(path, str(table).encode(), said)
+            oldest = min(oldest, version)
+        n_rows += len(block)
+        _check_rows(path, n_rows)
+        small = encoded(block)
+        check_cells(small)
+        found.append(small if keep is None else keep(small))
+    if end and not n_rows:
+        raise ValueError(f"{path.name} is not a transcript that smtpnb wrote")
+    table = pa.concat_tables(found)
+    return table.replace_schema_metadata({_VERSION: str(oldest).encode()})
+
+
+def _said(block: pa.Table) -> set[tuple[Any, Any]]:
+    """The tables and versions of which lines say they are."""
+    pairs = block.select(["table", "v"]).group_by(["table", "v"]).aggregate([])
+    return {(row["table"], row["v"]) for row in pairs.to_pylist()}
+
+
+def _check_rows(path: Path, n_rows: int) -> None:
+    if n_rows > MAX_ROWS:
+        raise ValueError(
+            f"{path.name} holds too much: at most {MAX_ROWS} rows are read"
+        )
 
 
 def check_cells(table: pa.Table) -> None:

@@ -202,13 +202,14 @@ def _matching(
 
 
 def _lines(file: Path, columns: list[str], wanted: Any) -> pa.Table:
+    condition = _condition(wanted, files.ENCODED)
+    there = [name for name in columns if name in files.ENCODED.names]
+
+    def keep(table: pa.Table) -> pa.Table:
+        return (table if condition is None else table.filter(condition)).select(there)
+
     # Of what is being written the last line may be half there.
-    table = files.encoded(files.read(file, whole=file.name != runs.LIVE))
-    condition = _condition(wanted, table.schema)
-    if condition is not None:
-        table = table.filter(condition)
-    there = [name for name in columns if name in table.column_names]
-    return pa.table({name: table[name] for name in there})
+    return files.read(file, whole=file.name != runs.LIVE, keep=keep)
 
 
 def _once(table: pa.Table) -> pa.Array:
