@@ -52,8 +52,20 @@ def as_frame(source: Any) -> pd.DataFrame:
         kind = type(source).__name__
         raise TypeError(f"a transcript or a table is wanted, not {kind}")
     table = pa.RecordBatchReader.from_stream(source).read_all()
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    kinds = [field.with_type(_without_views(field.type)) for field in table.schema]
+    frame: pd.DataFrame = table.cast(pa.schema(kinds)).to_pandas(
+        types_mapper=pd.ArrowDtype
+    )
     return frame
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    """Text as polars has it, which little of Arrow can handle, as all others have it."""
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.large_list(_without_views(kind.value_type))
+    return kind
 
 
 def kind_of(frame: pd.DataFrame) -> str | None:

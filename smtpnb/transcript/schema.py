@@ -532,7 +532,9 @@ def _values(array: Any) -> tuple[list[str], Any]:
     import numpy as np  # loaded only when used
 
     encoded = array if hasattr(array, "dictionary") else array.dictionary_encode()
-    which = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    # polars and DuckDB count without a sign.
+    indices = encoded.indices.cast("int64")
+    which = indices.fill_null(-1).to_numpy(zero_copy_only=False)
     # A part of a table may not use all of its dictionary.
     used = np.flatnonzero(np.bincount(which + 1, minlength=1)[1:])
     place = np.full(len(encoded.dictionary) + 1, -1)

@@ -56,6 +56,17 @@ def _by_parquet(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.read_parquet(path / "t.parquet")
 
 
+def _by_polars(_: Path, frame: pd.DataFrame) -> Any:
+    polars = pytest.importorskip("polars", reason="it is not in the short legs")
+    return polars.DataFrame(Foreign(frame))
+
+
+def _by_duckdb(_: Path, frame: pd.DataFrame) -> Any:
+    duckdb = pytest.importorskip("duckdb", reason="it is not in the short legs")
+    held = pa.table(Foreign(frame))
+    return duckdb.connect().from_arrow(held).project("*")
+
+
 HOLDERS: dict[str, Callable[[Path, pd.DataFrame], Any]] = {
     "pandas concat": lambda _, frame: pd.concat([frame[:9], frame[9:]]),
     "objects": lambda _, frame: pd.DataFrame(frame).astype(object),
@@ -64,6 +75,8 @@ HOLDERS: dict[str, Callable[[Path, pd.DataFrame], Any]] = {
     "inert csv": _by_our_csv,
     "parquet": _by_parquet,
     "arrow stream": lambda _, frame: Foreign(frame),
+    "polars": _by_polars,
+    "duckdb": _by_duckdb,
     "wide arrow stream": lambda _, frame: _wide(frame),
 }
 

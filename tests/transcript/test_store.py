@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from smtpnb import Transcript, load
+from smtpnb import Transcript, load, scan
 from smtpnb.edges.text import for_terminal
 from smtpnb.transcript import schema
 from smtpnb.transcript.store import files as store
+from smtpnb.transcript.store import jsonl
 from tests.transcript.logs import EHLO, Log, opened, plain
 
 if TYPE_CHECKING:
@@ -237,6 +238,27 @@ def test_what_is_larger_than_any_transcript_is_not_read(
     path = transcript.save(tmp_path / "t.parquet")
     monkeypatch.setattr(store, limit, 10)
     with pytest.raises(ValueError, match="10"):
+        load(path)
+
+
+def test_lines_are_read_a_block_at_a_time(
+    tmp_path: Path, transcript: Transcript, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = transcript.save(tmp_path / "t.jsonl")
+    longest = max(map(len, path.read_bytes().splitlines(keepends=True)))
+    whole, found = load(path).events(), scan(path, step="rcpt")
+    monkeypatch.setattr(jsonl, "_BLOCK", longest)
+    pd.testing.assert_frame_equal(load(path).events(), whole)
+    pd.testing.assert_frame_equal(scan(path, step="rcpt"), found)
+    monkeypatch.setattr(store, "MAX_ROWS", len(whole) - 1)
+    with pytest.raises(ValueError, match="at most"):
+        load(path)
+
+
+def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b"\t" * (3 * jsonl.MAX_LINE))
+    with pytest.raises(ValueError, match=f"more than {jsonl.MAX_LINE} octets"):
         load(path)
 
 

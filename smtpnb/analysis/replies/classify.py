@@ -11,6 +11,7 @@ accepted later was greylisted, whatever it said. This module knows nothing of pi
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.frames import plain_rows, table
@@ -217,20 +218,32 @@ def _table(source: Any) -> pd.DataFrame:
 
 def _of_texts(texts: pd.Series[Any]) -> pd.DataFrame:
     """Return the code, enhanced status code and words of replies as texts."""
-    import pandas as pd  # loaded only when used
-
-    found: list[tuple[int | None, str | None, str | None]] = []
-    for text in texts:
-        if not isinstance(text, str):
-            if pd.isna(text):
-                found.append((None, None, None))
-                continue
-            raise TypeError(f"a text is wanted, not {type(text).__name__}")
-        reply = pasted(text)
-        found.append((reply.code, reply.enhanced, reply.text) if reply else
-                     (None, None, text))  # fmt: skip
+    # A log says the same again and again: each text is read once.
+    read = lru_cache(maxsize=65_536)(_read)
+    found = [read(text) if isinstance(text, str) else _no_text(text) for text in texts]
     frame = table(found, {"code": "Int16", "enhanced": "text", "text": "text"})
     return frame.set_axis(texts.index)
+
+
+_Read = tuple[int | None, str | None, str | None]
+
+
+def _read(text: str) -> _Read:
+    reply = pasted(text)
+    return (reply.code, reply.enhanced, reply.text) if reply else (None, None, text)
+
+
+def _no_text(value: Any) -> _Read:
+    """A null is a row without a reply.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    import pandas as pd  # loaded only when used
+
+    if pd.isna(value):
+        return None, None, None
+    raise TypeError(f"a text is wanted, not {type(value).__name__}")
 
 
 def _replies(frame: pd.DataFrame, prefix: str) -> pd.DataFrame:
