@@ -60,7 +60,7 @@ def as_frame(source: Any) -> pd.DataFrame:
 
 
 def _without_views(kind: pa.DataType) -> pa.DataType:
-    """Text as polars has it, which little of Arrow can handle, as all others have it."""
+    """Text as all have it, and not as polars: little of Arrow handles views."""
     if pa.types.is_string_view(kind):
         return pa.large_string()
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
