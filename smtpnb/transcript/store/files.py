@@ -296,7 +296,7 @@ def _read_jsonl(path: Path, whole: bool, keep: Keep | None) -> pa.Table:
 
 def _said(block: pa.Table) -> set[tuple[Any, Any]]:
     """The tables and versions of which lines say they are."""
-    pairs = block.select(["table", "v"]).group_by(["table", "v"]).aggregate([])
+    pairs = block.group_by(["table", "v"]).aggregate([])
     return {(row["table"], row["v"]) for row in pairs.to_pylist()}
 
 

@@ -206,7 +206,8 @@ def _lines(file: Path, columns: list[str], wanted: Any) -> pa.Table:
     there = [name for name in columns if name in files.ENCODED.names]
 
     def keep(table: pa.Table) -> pa.Table:
-        return (table if condition is None else table.filter(condition)).select(there)
+        some = table if condition is None else table.filter(condition)
+        return pa.table({name: some[name] for name in there})
 
     # Of what is being written the last line may be half there.
     return files.read(file, whole=file.name != runs.LIVE, keep=keep)
