@@ -174,7 +174,7 @@ _REPLIES: Final = (
         find="ANY_self.refuse_surplus()",
         put="",
         tests="tests/transfer/test_table.py",
-        expression="clear",
+        expression="clear and pipelined",
     ),
     Mutant(
         "surplus is not looked for behind the last reply",
@@ -464,7 +464,7 @@ _MESSAGES: Final = (
     Mutant(
         "after a 421 the connection stays",
         "after a 421 the connection is closed if no end is owed behind it",
-        within="Way.read",
+        within="Way.close_if_closing",
         find="self.engine.end(ANY_how)",
         put="",
         tests="tests/servers/test_two_hundred.py",
@@ -675,4 +675,84 @@ _NAMES: Final = (
     ),
 )
 
-MUTANTS: Final = (*_TLS, *_SASL, *_REPLIES, *_CONTENT, *_MESSAGES, *_EDGES, *_NAMES)
+_DOUBT: Final = (
+    Mutant(
+        "nobody looks behind the replies of a window",
+        "what is left over when nothing is owed ends the trust in a window",
+        within="transfer:Window._read",
+        find="ANY_self._look_behind()",
+        put="",
+        tests="tests/transfer/test_doubt.py",
+    ),
+    Mutant(
+        "a window believes a refusal that was contradicted",
+        "what was granted behind a refusal shows that replies do not match",
+        within="transfer:Window._settle_answered",
+        find="ANY_refusal and ANY_transaction.is_contradictory",
+        put="False",
+        tests="tests/transfer/test_doubt.py",
+    ),
+    Mutant(
+        "a contradicted refusal is believed behind a mismatch",
+        "an impossible reply takes a contradicted refusal back (RFC 5321 4.3.2)",
+        within="wire:Engine._settle",
+        find="ANY_mismatch and ANY_transaction.is_contradictory",
+        put="False",
+        tests="tests/transfer/test_table.py",
+        expression="clear and turn",
+    ),
+    Mutant(
+        "the tables believe what the wire does not",
+        "a note of doubt is read by transactions()",
+        within="transcript:_Transactions._believed",
+        find="ANY_courses = np.where(ANY_d, ANY_courses & ~np.uint8(7), ANY_courses)",
+        put="",
+        tests="tests/transfer/test_doubt.py",
+    ),
+    Mutant(
+        "many replies to one end are believed, whatever is left over",
+        "among the replies to one end one too many may be any (RFC 2033 4.2)",
+        within="wire:Exchange._match",
+        find="ANY_self._doubt_finals(ANY_owed)",
+        put="pass",
+        tests="tests/transfer/test_table_lmtp.py",
+        expression="pipelined",
+    ),
+    Mutant(
+        "a refusal before the first octet answers nothing",
+        "a reply behind 354 is one to the end of data (RFC 5321 section 4.2.5)",
+        within="transfer:Body.early_reply",
+        find="not ANY_self._noted",
+        put="False",
+        tests="tests/transfer/test_table.py",
+        expression="clear and lock-step",
+    ),
+    Mutant(
+        "a refused greeting is not quoted",
+        "the server's words are told where it would go no further",
+        within="protocol:Session._barrier",
+        find="ANY_self.barrier is not None and ANY_self.state in ANY_states",
+        put="False",
+        tests="tests/sending/test_hello.py",
+    ),
+    Mutant(
+        "a message before which the server said 421 is aborted",
+        "behind a 421 nobody asked for nothing was looked at (RFC 5321 section 3.8)",
+        within="protocol:worst",
+        find="(UNKNOWN, ABORTED, REFUSED, ACCEPTED, NOT_TRIED)",
+        put="(UNKNOWN, ABORTED, REFUSED, ACCEPTED)",
+        tests="tests/transfer/test_table.py",
+        expression="clear and lock-step",
+    ),
+)
+
+MUTANTS: Final = (
+    *_TLS,
+    *_SASL,
+    *_REPLIES,
+    *_CONTENT,
+    *_DOUBT,
+    *_MESSAGES,
+    *_EDGES,
+    *_NAMES,
+)

@@ -6,6 +6,7 @@ import pytest
 
 from smtpnb import RemoteProtocolError, SmtpClient
 from tests.support.faulty import FaultyServer, Plan
+from tests.support.scripted import GREETING, Hear, Hold, Say, ScriptedServer
 
 CONTENT = b"Subject: x\r\n\r\nhello\r\n"
 
@@ -60,3 +61,19 @@ def test_a_reply_too_many_in_a_window_ends_the_trust_in_it(
         kept = books.messages[f"m{n}@a.example".encode()]
         taken = kept.ended and kept.said_yes
         assert delivery.outcome in ("unknown", "accepted" if taken else "refused")
+
+
+def test_a_refusal_that_was_contradicted_is_not_believed() -> None:
+    offers = Say(b"250-me\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    # One no too many before the right replies; the last of them comes late.
+    early, late = b"550 no\r\n250 ok\r\n250 ok\r\n", b"250 taken\r\n250 reset\r\n"
+    envelope = (Hear(b"hello\r\n"), Say(early), Hear(b"RSET\r\n"), Say(late), Hold())
+    with ScriptedServer((GREETING, Hear(), offers, *envelope)) as server:
+        client = SmtpClient(identity="c.example")
+        client.connect("127.0.0.1", server.port)
+        mail = ("m@a.example", ["r@b.example"], CONTENT)
+        with pytest.raises(RemoteProtocolError) as caught:
+            client.send_all([mail], overlap="window")
+        (delivery,) = caught.value.deliveries
+        assert delivery.outcome == caught.value.outcome == "unknown"
+        assert client.transcript.transactions()["outcome"].tolist() == ["unknown"]
