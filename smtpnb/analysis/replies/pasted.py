@@ -150,6 +150,8 @@ def pasted(text: str) -> Pasted | None:
         Pasted(code=550, enhanced='5.1.1', text='Gone', step='rcpt', ...)
     """
     text = unwrap(as_fields(text[:MOST]) or text)
+    if "\n" not in text and (plain := _plain(text)) is not None:
+        return plain
     dialogue = decisive_reply(text)
     if dialogue is not None:
         said, host, others = dialogue
@@ -161,15 +163,27 @@ def pasted(text: str) -> Pasted | None:
     if not every:
         return None
     start, found = next((at for at in every if at.reply.refused), every[0])
-    around = _around(text, start)
-    alone = len({at.reply[:3] for at in every}) == 1
-    host, peer_ip = place_told(around)
-    if alone and host is None:
-        host, peer_ip = place_told(text)
-    step = step_told(around) or (step_told(text) if alone else "")
+    step, (host, peer_ip) = "", (None, None)
+    for around in _around(text, start, alone=len({at.reply[:3] for at in every}) == 1):
+        step = step or step_told(around)
+        if host is None:
+            host, peer_ip = place_told(around)
+        if step and host:
+            break
     return found._replace(
         step=step, host=host, peer_ip=peer_ip, others=_others(found, every)
     )
+
+
+def _plain(text: str) -> Pasted | None:
+    """Return a line that is nothing but a reply, as most are; None: it is more."""
+    found = _reply(text)
+    if found is None or found.code is None or _INNER.search(text):
+        return None
+    if "[LastAttempted" in text:  # Exchange names the host behind the reply
+        return None
+    told = text.find("(in reply to ")
+    return found._replace(step=step_told(text[told:])) if told >= 0 else found
 
 
 def _others(found: Pasted, every: list[_At]) -> tuple[str, ...]:
@@ -186,24 +200,24 @@ def _others(found: Pasted, every: list[_At]) -> tuple[str, ...]:
     )
 
 
-def _around(text: str, start: int) -> str:
-    """Return the line in which a reply stands if it tells a step, or its paragraph."""
+def _around(text: str, start: int, *, alone: bool) -> list[str]:
+    """Return what tells of a reply, the nearest first: its line, its paragraph.
+
+    Of one reply alone the whole text does.
+    """
     line = text[text.rfind("\n", 0, start) + 1 :].partition("\n")[0]
-    if step_told(line) and place_told(line)[0]:
-        return line
-    before = text.rfind("\n\n", 0, start)
-    end = text.find("\n\n", start)
-    return text[before + 1 : len(text) if end < 0 else end]
+    before, end = text.rfind("\n\n", 0, start), text.find("\n\n", start)
+    paragraph = text[before + 1 : len(text) if end < 0 else end]
+    return list(dict.fromkeys([line, paragraph, *([text] if alone else [])]))
 
 
 def _replies_in(text: str) -> list[_At]:
     """Return the replies of a text: those with the surest sign, as they stand."""
     bare = text.lstrip(" \t\"'`[{*#-<>=")
     if (first := _reply(bare)) is not None:
-        better = [at for at in _signed(text) if at.reply.code]
-        if better and (first.code is None or _INNER.search(first.text)):
-            return better
-        return _at_line_starts(text, first)
+        vague = first.code is None or _INNER.search(first.text) is not None
+        better = [at for at in _signed(text) if at.reply.code] if vague else []
+        return better or _at_line_starts(text, first)
     for find in (_in_fields, _in_phpmailer, _in_tuples):
         if found := find(text):
             return found
