@@ -86,6 +86,10 @@ FUZZ_SECONDS ?= 600
 fuzz: $(VENV)/.test
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --folder .fuzz
 
+# The pages that are made: of the checklist, and of the grammar of the magics.
+reference: $(VENV)/.test
+	$(BIN)/python -m tests.reference
+
 # What a person sees, at three widths and in both themes, to be looked at in .pictures;
 # the README keeps one of them, and a plot.
 PICTURES := .pictures

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smtpnb.notebook.grammar import COMMANDS, parse
+from tests.reference import commands
 from tests.support.pages import PAGES, README, ROOT, links, magics
 
 if TYPE_CHECKING:
@@ -54,3 +55,14 @@ def test_the_cheat_sheet_has_most_commands_and_fits_a_page() -> None:
 
 def test_the_readme_is_a_screen_and_a_half() -> None:
     assert len(README.read_text().splitlines()) <= 120
+
+
+def test_the_page_of_commands_is_that_of_the_grammar() -> None:
+    made = commands.page()
+    assert commands.PATH.read_text() == made, "make reference"
+    for name, row in COMMANDS.items():
+        part = made.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert row.arguments in part
+        for option, what in row.options.items():
+            assert f"`{option}" in part
+            assert all(f"`{one}`" in part for one in what.choices)
