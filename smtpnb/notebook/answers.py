@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 # Of many messages, so many that were not accepted are shown one by one.
 MOST_TOLD: Final = 20
 _COLOURS: Final = {2: GREEN, 3: BLUE, 4: AMBER, 5: RED}
+# In a narrow table a reply keeps its words whole, and the table scrolls.
+_PRE: Final = (
+    "padding-left:6px;background:transparent;min-width:13em;word-break:normal;"
+    "overflow-wrap:anywhere"
+)
 _LEFT: Final = "text-align:left;vertical-align:top"
 
 # Of each keyword: what it is for, and where that is written.
@@ -235,7 +240,7 @@ def _reply_html(
     words = " &middot; ".join(filter(None, (for_html(meaning), time)))
     edge = "solid" if reply.ok else "double"
     return (
-        f'<pre style="margin:0;padding-left:6px;border-left:4px {edge} {ink(colour)}">'
+        f'<pre style="margin:0;{_PRE};border-left:4px {edge} {ink(colour)}">'
         f'<b style="{words_in(colour)}">{reply.code}</b> {shown}</pre>'
         f'<div style="padding-left:10px;font-size:90%">{words}</div>'
     )
@@ -249,10 +254,12 @@ def _offer_html(offer: Capabilities) -> str:
         if keyword in KEYWORDS:
             words, rfc = KEYWORDS[keyword]
             name, where = f"RFC {rfc}", f"https://www.rfc-editor.org/rfc/rfc{rfc}"
-        said = for_html(" ".join(parameters))
-        link = f'<a href="{where}">{name}</a>' if where else ""
-        rows.append((for_html(keyword), said, words, link))
-    return _table(rows, ("offered", "with", "what it is", "where"))
+        said = for_html(" ".join([keyword, *parameters]))
+        link = (
+            f'<a href="{where}" style="white-space:nowrap">{name}</a>' if where else ""
+        )
+        rows.append((said, words, link))
+    return _table(rows, ("offered", "what it is", "where"))
 
 
 def _escaped(rows: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
@@ -263,7 +270,9 @@ def _table(rows: Iterable[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
     """Return a table; the cells are HTML already."""
     top = "".join(f'<th style="{_LEFT}">{name}</th>' for name in head)
     body = "".join(
-        "<tr>" + "".join(f'<td style="{_LEFT}">{cell}</td>' for cell in row) + "</tr>"
+        f'<tr><td style="{_LEFT};overflow-wrap:anywhere">{row[0]}</td>'
+        + "".join(f'<td style="{_LEFT}">{cell}</td>' for cell in row[1:])
+        + "</tr>"
         for row in rows
     )
     return f"<table>{f'<tr>{top}</tr>' if head else ''}{body}</table>"

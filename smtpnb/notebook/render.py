@@ -70,7 +70,8 @@ class Dialogue(Shown):
 
     def _repr_html_(self) -> str:
         lines = "\n".join(map(_coloured_line, str(self).splitlines()))
-        style = f"margin:0;{MONO};white-space:pre-wrap;overflow-wrap:anywhere"
+        wrap = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
+        style = f"margin:0;{MONO};{wrap}"
         return f'<pre class="smtpnb-dialogue {NO_LATEX}" style="{style}">{lines}</pre>'
 
 

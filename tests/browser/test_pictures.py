@@ -31,6 +31,20 @@ REFUSED = """\
 SEND = """\
 %smtp rset;
 %smtp send {'Subject: x'} --from ann@a.example --to nobody@b.example,bob@b.example"""
+PASTED = """\
+%%smtp
+S: 250-mx.example
+C: NOOP
+C: MAIL FROM:<ann@client.example>
+S: 250 2.1.0 Ok
+C: RCPT TO:<nobody@sandbox.example>
+C: RCPT TO:<bob@sandbox.example>
+C: DATA
+S: 354 go on
+C: Subject: pasted
+C:
+C: from a ticket
+C: ."""
 # By name: a cell, and what its output says.
 CELLS = {
     "start": (f"%load_ext smtpnb\n{FAULT}\n%smtp connect sandbox", "220 sandbox"),
@@ -38,6 +52,7 @@ CELLS = {
     "starttls": ("%smtp starttls", "TLSv1.3"),
     "refusal": (REFUSED, "550"),
     "send": (SEND, "1 of 2"),
+    "pasted": (PASTED, "taken responsibility"),
     "frame": ("%smtp transcript exchanges", "client.example"),
     "explain": ("%smtp explain", "550"),
     "help": ("%smtp --help", "connect and read the greeting"),

@@ -74,7 +74,7 @@ body[data-jp-theme-light="false"] .smtpnb-panel, body.vscode-dark .smtpnb-panel 
 .smtpnb-panel .smtpnb-words {{ color: var(--smtpnb-aside); }}
 .smtpnb-panel progress {{ width: 12em; vertical-align: middle; }}
 .smtpnb-panel pre {{ margin: 0; line-height: 1.4; white-space: pre-wrap;
-  overflow-wrap: anywhere; color: inherit;
+  word-break: normal; overflow-wrap: anywhere; color: inherit;
   font-family: var(--jp-code-font-family, monospace);
   font-size: var(--jp-code-font-size, 13px); }}
 .smtpnb-panel .smtpnb-frame {{ border: 1px solid var(--smtpnb-line); }}
