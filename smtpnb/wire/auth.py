@@ -141,10 +141,12 @@ def authenticate(
     if held:
         command = Auth(mechanism.name)
     reply = yield from engine.execute(command, limit)
+    # An initial response that left is the answer to the first prompt.
+    answered = 0 if said is None or held else 1
     for number in range(MAX_CHALLENGES):
         if engine.session.state is not State.AUTH:
             return (yield from talk.over(reply))
-        challenge = talk.challenge(reply, number)
+        challenge = talk.challenge(reply, number + answered)
         command = AuthCancel()
         if challenge is not None:
             answer = initial if held else (yield from talk.reply_to(challenge))

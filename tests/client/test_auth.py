@@ -340,3 +340,56 @@ def test_an_interrupt_in_a_mechanism_closes_the_session() -> None:
         assert client.state is State.CLOSED
         server.wait_until_gone()
         assert after_ehlo(server) == [b"AUTH PLAIN"]
+
+
+def line(text: bytes) -> Say:
+    return Say(b"334 " + text + b"\r\n")
+
+
+HOSTILE = {
+    "not base64": line(b"!!!"),
+    "a pad in the middle": line(b"AAA=BBB"),
+    "8 bit": line(b"\xff\xfe"),
+    "nothing": line(b""),
+    "no space": Say(b"334\r\n"),
+    "large": line(b"A" * 12_000),
+    "too large": line(b"A" * 70_000),
+    "NUL": ask(b"\0\0"),
+    "two lines": Say(b"334-AAAA\r\n334 BBBB\r\n"),
+    "a yes": YES,
+    "not its reply": Say(b"250 ok\r\n"),
+}
+MECHANISMS = (
+    *("plain", "login", "cram-md5", "digest-md5", "scram-sha-256"),
+    *("xoauth2", "oauthbearer"),
+)
+
+
+@pytest.mark.parametrize("challenge", HOSTILE)
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_a_hostile_challenge_leaves_the_session_usable_or_closed(
+    name: str, challenge: str
+) -> None:
+    given: dict[str, Any] = {"token" if "auth" in name else "password": "hunter2x"}
+    # Whatever is said next is refused, "*" included.
+    fine = Say(b"250 ok\r\n")
+    script = (Hear(), HOSTILE[challenge], Hear(), NO, Hear(), fine)
+    with greeted(*script) as (client, _):
+        try:
+            reply = client.auth(name, "ann", **given, **CLEAR)
+        except RemoteProtocolError:
+            assert client.state is State.CLOSED
+        else:
+            assert reply.code in {235, 535}
+            assert client.state is State.READY
+            assert client.noop().code in {250, 535}
+        text = client.transcript.text()
+    assert "hunter2x" not in text
+    assert base64.b64encode(b"hunter2x").decode() not in text
+
+
+def test_scram_says_that_a_challenge_is_not_base64() -> None:
+    with greeted(Hear(), line(b"!!!"), Hear(), NO) as (client, server):
+        assert client.auth(scram(), **CLEAR).code == 535
+        assert after_ehlo(server)[-1] == b"*"
+        assert "not base64 (RFC 4954 section 4): AUTH is" in client.transcript.text()

@@ -340,9 +340,15 @@ BAD: dict[str, tuple[Mechanism, tuple[bytes | None, ...], str]] = {
     ),
     "endless iterations": (
         Scram("u", "p", nonce="N"),
-        (b"r=NM,s=QSXC,i=999999999",),
-        "iterations",
+        (b"r=NM,s=QSXC,i=2000001",),
+        "2000001 iterations; 4096 to 2000000 are answered",
     ),
+    "a count of many digits": (
+        Scram("u", "p", nonce="N"),
+        (b"r=NM,s=QSXC,i=99999999999999999999",),
+        "99999999999999999999 iterations",
+    ),
+    "no iterations": (Scram("u", "p", nonce="N"), (b"r=NM,s=QSXC,i=0",), "no count"),
     "a mandatory extension": (
         Scram("u", "p", nonce="N"),
         (b"m=x," + _QUESTION,),

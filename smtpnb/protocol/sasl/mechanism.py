@@ -119,7 +119,8 @@ class Mechanism(ABC):
     Attributes:
         name: As AUTH says it.
         prompts: How many of the first challenges are mere prompts, whose text is never
-            read ("Username:" and "User Name" are both real, and mean nothing).
+            read ("Username:" and "User Name" are both real, and mean nothing). Where
+            an initial response leaves with AUTH, it has answered the first.
         mutual: The server must prove itself, too. Once it says that it is done (235),
             the steps are sent None, and raise if it has not.
     """
