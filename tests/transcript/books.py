@@ -38,12 +38,26 @@ class Letter:
         self.by_421 = False  # to one RCPT; some servers go on after it
         self.by_data = False  # by a refused DATA, which an accepted RCPT or BDAT undoes
         self.finals: list[tuple[str, str | None]] = []
+        self.is_separate = False  # PRDR: each accepted recipient has a final
+        self.promises: list[bytes | None] = []  # these, but for the last; None: yes
+        self.went_on = False  # what DATA was refused for did not matter
         self.end_left = False
 
     def goes_on(self, no: bytes | None) -> None:
         """A command was answered: who takes it has not been stopped by that DATA."""
         if no is None and self.by_data:
-            self.all, self.by_data = None, False
+            self.all, self.by_data, self.went_on = None, False, True
+
+    def cut(self, heard: int) -> None:
+        """Only so many of the replies to its end have come."""
+        self.end_left = True
+        if not self.is_separate:
+            self.finals = self.finals[:heard]
+            return
+        unknown: tuple[str, str | None] = "unknown", None
+        self.finals = [
+            (_word(no), None) if no else unknown for no in self.promises[: heard - 1]
+        ]
 
     def lines(self, lmtp: bool) -> list[Line]:
         rest = "unknown" if self.end_left else "aborted"
@@ -57,7 +71,7 @@ class Letter:
             own = self.verdicts[number] if number < len(self.verdicts) else None
             outcome, queue_id = own or self.all or rest, None
             if own is None and not self.all and self.finals:
-                place = accepted if lmtp else 0
+                place = accepted if lmtp or self.is_separate else 0
                 if place < len(self.finals):
                     outcome, queue_id = self.finals[place]
             if own is None and number < len(self.verdicts):
@@ -69,9 +83,10 @@ class Letter:
 class Server:
     """Answers commands, and writes down what it does."""
 
-    def __init__(self, random: Random, *, lmtp: bool) -> None:
+    def __init__(self, random: Random, *, lmtp: bool, prdr: bool) -> None:
         self.random = random
         self.lmtp = lmtp
+        self.prdr = prdr
         self.books: list[Letter] = []
         self.open: Letter | None = None
         self.spoilt: Letter | None = None  # MAIL was refused: what follows goes with it
@@ -173,16 +188,33 @@ class Server:
                 self.bad_chunk = True
                 letter.all = letter.all or _word(no)  # the first refusal is the reason
             return [no or b"250 chunk\r\n"]
-        answers = []
-        for _ in range(letter.verdicts.count(None) if self.lmtp else 1):
-            no = self._no(0.3)
-            letter.goes_on(no)
-            self.count += 1
-            name = f"Q{id(self) % 9973}N{self.count}"
-            letter.finals.append((_word(no), None) if no else ("delivered", name))
-            answers.append(no or b"250 2.0.0 Ok: queued as %b\r\n" % name.encode())
+        if self.prdr and self.random.random() < 0.8:
+            answers = self._promised(letter)
+        else:
+            n = letter.verdicts.count(None) if self.lmtp else 1
+            answers = [self._final(letter) for _ in range(n)]
         self._forget()
         return answers
+
+    def _final(self, letter: Letter) -> bytes:
+        no = self._no(0.3)
+        letter.goes_on(no)
+        self.count += 1
+        name = f"Q{id(self) % 9973}N{self.count}"
+        letter.finals.append((_word(no), None) if no else ("delivered", name))
+        return no or b"250 2.0.0 Ok: queued as %b\r\n" % name.encode()
+
+    def _promised(self, letter: Letter) -> list[bytes]:
+        """PRDR: one word an accepted recipient, and a last one which takes it or not."""
+        own = [self._no(0.3) for _ in range(letter.verdicts.count(None))]
+        for no in own:
+            letter.goes_on(no)
+        last = self._final(letter)
+        (verdict,) = letter.finals
+        letter.finals = [(_word(no), None) if no else verdict for no in own]
+        letter.is_separate, letter.promises = True, own
+        yes = b"250 this one\r\n"
+        return [b"353 each of them\r\n", *(no or yes for no in own), last]
 
 
 def _word(reply: bytes) -> str:
@@ -205,8 +237,8 @@ class Dialogue:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
-        lmtp = self.random.random() < 0.2
-        self.server = Server(self.random, lmtp=lmtp)
+        lmtp, prdr = self.random.random() < 0.2, self.random.random() < 0.2
+        self.server = Server(self.random, lmtp=lmtp, prdr=prdr and not lmtp)
         self.wire = opened(f"mx{seed}.example.test") if not lmtp else Log("lmtp.test")
         if lmtp:
             self.wire.connect()
@@ -279,15 +311,24 @@ class Dialogue:
     def _together(self, verbs: list[str], cut: int) -> None:
         sent = [self._line(verb) for verb in verbs]
         first = self._log_sent(verbs, sent)
-        for place, (verb, (_, _, path)) in enumerate(zip(verbs, sent, strict=True)):
-            if place >= cut or self.server.closing:
-                self._lost(
-                    verbs[place:], [each[2] for each in sent[place:]], sent[place]
-                )
+        server, paths = self.server, [each[2] for each in sent]
+        for place, (verb, path) in enumerate(zip(verbs, paths, strict=True)):
+            if place >= cut or server.closing:
+                self._lost(verbs[place:], paths[place:], sent[place])
                 return
-            for octets in self.server.answer(verb, path):
+            letter = server.open
+            answers = server.answer(verb, path)
+            heard = len(answers)
+            if letter and heard > 1 and not letter.went_on:
+                heard = self.random.randint(1, 3 * heard)
+            for octets in answers[:heard]:
                 self.wire.reply(octets, first + place)
-        if self.server.closing:
+            if letter and heard < len(answers):
+                letter.cut(heard)
+                server.closing = answers[heard - 1].startswith(b"421")
+                self._lost(verbs[place + 1 :], paths[place + 1 :], sent[place])
+                return
+        if server.closing:
             self._lost([], [], None)
 
     def _log_sent(self, verbs: list[str], sent: list[tuple[str, bytes, str]]) -> int:
