@@ -205,7 +205,7 @@ class Server:
         return no or b"250 2.0.0 Ok: queued as %b\r\n" % name.encode()
 
     def _promised(self, letter: Letter) -> list[bytes]:
-        """PRDR: one word an accepted recipient, and a last one which takes it or not."""
+        """PRDR: a word for each accepted recipient, and one that takes it or not."""
         own = [self._no(0.3) for _ in range(letter.verdicts.count(None))]
         for no in own:
             letter.goes_on(no)
