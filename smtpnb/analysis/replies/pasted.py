@@ -231,8 +231,10 @@ def _at_line_starts(text: str, first: Pasted) -> list[_At]:
     """Return a reply that begins the text, and those that begin a line behind it."""
     every = [_At(0, first)]
     for line in _LINE_START.finditer(text):
-        one = _reply(text[line.end() :])
-        if one is not None and one.code != first.code and one.code != every[-1][1].code:
+        if text[line.end() : line.end() + 3] == f"{every[-1].reply.code}":
+            continue  # a line more of the same
+        one = _reply(text[line.end() : line.end() + _LONGEST_LINE * 2])
+        if one is not None and one.code != first.code:
             every.append(_At(line.end(), one))
         if len(every) > _MOST_FOUND:
             break
