@@ -173,18 +173,25 @@ def _private(books: Books) -> str:
         refused = books.count("MAIL *", 503)
         said = "; MAIL was refused: TLS begins a new session, so EHLO is due again"
         return f"no message 'private' arrived{said if refused else ''}"
-    return "" if found[-1].tls else "the message 'private' came in clear"
+    if all(row.tls for row in found):
+        return ""
+    return (
+        "a message 'private' came in clear, and whoever listened has it. Begin again "
+        "with course.task(6)"
+    )
 
 
 def _who(books: Books) -> str:
-    steps = ("AUTH *", 535), ("AUTH *", 235)
+    steps = ("AUTH *", 535), ("AUTH *", 235), ("MAIL *", 250)
     done = books.done(*steps)
     if done < len(steps):
         if books.count("AUTH *", 538):
             return "AUTH was refused in clear (538): STARTTLS first"
-        return ("no wrong password was tried (535)", "now the right one, once more")[
-            done
-        ]
+        return (
+            "no wrong password was tried (535)",
+            "now the right one, in the same session",
+            f"{ACCOUNT[0]} is logged in; now her message, in the same session",
+        )[done]
     if any(row.user == ACCOUNT[0] for row in books.inbox):
         return ""
     return f"{ACCOUNT[0]} is logged in; no message of hers arrived"
@@ -220,6 +227,11 @@ def _once(books: Books) -> str:
             return f"nobody wrote to {name}@sandbox.example"
         if not found:
             return f"{name}'s order did not arrive"
+        if len(found[0].rcpt_to) > 1:
+            return (
+                "one message went to both: two are wanted. Begin again with "
+                "course.task(10)"
+            )
     return ""
 
 

@@ -134,7 +134,7 @@ WRONG: list[tuple[int, tuple[str, ...], str]] = [
             MAIL + _to("bob"),
             LETTER.format("x", "x"),
         ),
-        "no message of hers",
+        "now her message",
     ),
     (8, (MAIL + _to("carol"), LETTER.format("x", "x")), "no RCPT to dave"),
     (8, (MAIL + _to("dave") + "%smtp quit",), "nobody came back"),
@@ -160,6 +160,32 @@ WRONG: list[tuple[int, tuple[str, ...], str]] = [
         10,
         (MAIL + _to("erin"), LETTER.format("x", "x")) * 2,
         "erin's order arrived 2 times",
+    ),
+    (
+        10,
+        (MAIL + _to("erin", "frank"), LETTER.format("x", "x")) * 2,
+        "one message went to both",
+    ),
+    (
+        6,  # first for everybody to read, then once more
+        (
+            MAIL + _to("bob"),
+            LETTER.format("private", "x"),
+            "%smtp starttls\n%smtp ehlo client.example\n"
+            "%smtp mail from:<ann@client.example>\n" + _to("bob"),
+            LETTER.format("private", "x"),
+        ),
+        "came in clear",
+    ),
+    (
+        7,  # the message in another session
+        (
+            LOG_IN + "%smtp auth ann {course.password}",
+            "%smtp connect {sandbox} --tls starttls\n%smtp auth ann {course.password}\n"
+            "%smtp mail from:<ann@client.example>\n" + _to("bob"),
+            LETTER.format("x", "x"),
+        ),
+        "in the same session",
     ),
 ]
 
