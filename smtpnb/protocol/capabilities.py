@@ -58,6 +58,7 @@ class Capabilities(Mapping[str, tuple[str, ...]]):
         self.remarks: tuple[str, ...] = ()
 
     @classmethod
+    @lru_cache(maxsize=64)  # most connections are to a server that was seen before
     def from_reply(
         cls, reply: Reply, *, without: frozenset[str] = frozenset()
     ) -> Capabilities:
@@ -67,10 +68,6 @@ class Capabilities(Mapping[str, tuple[str, ...]]):
             reply: The reply.
             without: Keywords to leave out, in upper case.
         """
-        return _read(reply, without)
-
-    @classmethod
-    def _read(cls, reply: Reply, without: frozenset[str]) -> Capabilities:
         first, *rest = reply.lines
         # Inner dicts keep order, merge repeated keywords and stay linear however
         # many parameters a hostile server thinks up.
@@ -160,12 +157,6 @@ class Capabilities(Mapping[str, tuple[str, ...]]):
     def __repr__(self) -> str:
         words = (" ".join([keyword, *self[keyword]]) for keyword in self)
         return f"<Capabilities {for_terminal(', '.join(words)) or 'none'}>"
-
-
-# The same server says the same each time; what is read of it does not change.
-@lru_cache(maxsize=64)
-def _read(reply: Reply, without: frozenset[str]) -> Capabilities:
-    return Capabilities._read(reply, without)  # noqa: SLF001  # as `from_reply`
 
 
 def _number(word: str) -> int | None:
