@@ -1,6 +1,6 @@
 """What the servers of the world say, in their own words: a class for each.
 
-Some 780 replies in the words of Postfix, Exim, sendmail, qmail, Exchange and the large
+Some 920 replies in the words of Postfix, Exim, sendmail, qmail, Exchange and the large
 providers, from their sources and help pages and from logs that people have published.
 Where a reply can be read in several ways, several classes are right. The rules were
 mended by the disagreements, so this holds them where they are; how well they do on
@@ -17,7 +17,7 @@ from smtpnb.analysis.replies.classify import RETRY_CLASSES, classify
 
 DATA = Path(__file__).parent / "data" / "wordings.tsv"
 # Measured; may rise, must not fall.
-FLOOR = 0.975
+FLOOR = 0.98
 MOST_UNDEFINED = 0.02
 
 

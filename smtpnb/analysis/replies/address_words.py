@@ -52,8 +52,8 @@ ADDRESS_WORDS: Final = (
             r"(?<!sending )(?<!message )over.?(the )?(disk |mail"
             r"|storage )?(box )?quota",
             r"(mail ?box|in ?box|mail ?folder|account|storage|mail ?drop|user)('s)?"
-            r"(?!.{0,24}(policy|sending|daily|hourly|relay|smtp)).{0,40}\b(is full"
-            r"|full\b|quota|over.?limit|exhausted)",
+            r"(?!.{0,24}(policy|send\b|sending|daily|hourly|relay|smtp)).{0,40}"
+            r"\b(is full|full\b|quota|over.?limit|exhausted)",
             r"\bfull mail ?box|quota (is )?(full|exceeded \()|\bquota:? full",
             r"(out of|exceed\w*|exhausted|insufficient|not enough|no) .{0,20}"
             r"(storage|mail ?box)(?! for).{0,12}(space|alloc|quota|limit|size|$)",
@@ -71,6 +71,8 @@ ADDRESS_WORDS: Final = (
             r"bo[iî]te.{0,30}pleine|buz[oó]n.{0,20}lleno|postfach.{0,20}voll"
             r"|casella.{0,20}piena|caixa.{0,20}cheia|quota d[eé]pass"
             r"|postbus.{0,12}\bvol\b|skrzynka.{0,16}pe[lł]na|ящик.{0,20}переполнен",
+            r"(mail ?box|account|user|storage).{0,12}\b(capacity|storage limit"
+            r"|allocation)",
             r"quota exceed\w* the|\b(hard|soft) (quota|limit)",
             r"(mail ?box|in ?box|account).{0,12}exceed\w* (its|the|his|their)? ?(size"
             r"|storage|allocated|maximum|mail ?box)",
@@ -98,6 +100,7 @@ ADDRESS_WORDS: Final = (
             r"(size|limit|max|length|databytes)",
             r"larger than the (current )?(system |maximum )?(limit|size)",
             r"(maximum|max|fixed) (message |e-?mail |mail |allowed |attachment )?size",
+            r"\b(attachment|message)s? exceeds?\b(?!.{0,24}(number|rate|quota))",
             r"\bsize limit (is |was )?(exceed|reach)|length of .{0,24}(maximum|exceed)",
         ),
     ),
@@ -121,6 +124,7 @@ ADDRESS_WORDS: Final = (
             r"too many rec(ip|e?p)\w*|recipients? limit|\d+ recipients (max|at most)",
             r"(maximum|max|number of|limit of) .{0,16}recipients?\b",
             r"recipient count exceed|recipients per (message|transaction|session)",
+            r"recipients? (over|above|exceed)\w* ",
             r"(number|total|count) of (rcpt|recipient)s?\b.{0,24}(maximum|over|exceed"
             r"|limit|threshold)",
         ),
@@ -132,14 +136,16 @@ ADDRESS_WORDS: Final = (
         "speeding",
         words(
             r"rate.?limit|throttl|ratelimit|flood",
-            r"too (many|much(?! (mail )?data)|fast|frequent|quick)(?! (hops|received))"
+            r"too (many|much(?! (mail )?data)|fast|frequent|quick)"
+            r"(?! (hops|received|complain))"
             r"(?!.{0,28}(error|command))|out of allow",
             r"excessive|(?<!\w)slow(er|ing)? (it |things )?down|again slower|at a rate",
             r"unusual (rate|volume|traffic)|unexpected(ly)? (high )?volume"
             r"|high volume|volume of (mail|e-?mail|messages)",
             r"(message|sending|daily|hourly|outbound|mail send) (quota|limit)"
             r"|quota for sending|submission quota",
-            r"(frequency|rate) (is |are |was |has been )?(limited|exceed|too high)"
+            r"(frequency|rate)( of \w+)? (is |are |was |has been )?(limited|exceed"
+            r"|too high)"
             r"|(sending|message|mail|receiving) rate\b",
             r"per[ -](hour|minute|day|second)\b"
             r"|(?<!back )(?<!again )(?<!retry )(?<!try )in \d+ (minute|hour|second)s"
@@ -149,6 +155,8 @@ ADDRESS_WORDS: Final = (
             r"(for|limit|quota|rate)",
             r"limit (for|on) (the )?(number of )?(messages|mail)|receive limit",
             r"limits? (for|on|to) how (many|much)|(has|have) limits? (for|on)",
+            r"exceed\w* .{0,16}(number|count) of (messages|e?-?mails|connections)"
+            r"|\bsend (quota|limit)",
             # NetEase's (163.com): connections, their rate, messages, recipients.
             r"\b(hl:i[cf]c|mi:(dmc|sfq|stc|ccl|cel)|rp:(drc|qrc|trc|ccl|cel))\b",
         ),
@@ -261,7 +269,8 @@ ADDRESS_WORDS: Final = (
             rf"(unavailable|not an?|not) (mail )?{_MAILBOX} (of|on|at|in|here)"
             rf"|unavailable mail (user|address)|don'?t exists?|invalid rcpt"
             rf"|{_MAILBOX} verif\w+ (failed|failure)",
-            r"mail ?box name (is )?not (allowed|valid)|mail ?box syntax",
+            rf"mail ?box name (is )?not (allowed|valid)|mail ?box syntax"
+            rf"|{_MAILBOX} (is )?undefined",
             r"recip(ient)?_?not_?found|(no_?such|unknown_?)(user|recipient)|nosuchuser",
             r"(no|not)( one|body)? (here )?by that name|bad destination",
             r"(unknown|illegal) or (unknown|illegal) (alias|user)",
@@ -298,7 +307,7 @@ ADDRESS_WORDS: Final = (
             r"|unresolvable)[- ](mail |recipient |destination )?(host|domain)(?! name "
             r"in (helo|ehlo))",
             r"(unable|failed|cannot|could not) (to )?resolve.{0,12}(host|domain|name)",
-            r"nxdomain|no mx (record|host)|bad destination (host|system)",
+            r"nxdomain|\bno mx\b|bad destination (host|system)",
         ),
         r"[45]\.1\.2$",
     ),

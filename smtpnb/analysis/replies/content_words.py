@@ -23,6 +23,7 @@ _NOT_THIS: Final = words(
     r"(message |mail )?content (was |is )?(not )?(rejected|refused|denied|accepted)",
     r"(banned|prohibited|rejected|objectionable|unacceptable) content",
     r"(due to|because of) (its |the |message )?content|content restriction",
+    r"(invalid|bad) (message )?content",
 )
 
 CONTENT_WORDS: Final = (
@@ -37,6 +38,8 @@ CONTENT_WORDS: Final = (
             r"content filter|rejected by (the )?(content|filter)|filter(ed|s)? (by|as)",
             r"(url|link|uri)s? in (the |your )?(message|body)|blacklisted (url|link)",
             r"(body|content) of (the )?message (generated|contain)",
+            r"(subject|body|message|content)\b.{0,8}contain\w* .{0,16}\b(words?"
+            r"|phrases?)",
         ),
     ),
     Rule(

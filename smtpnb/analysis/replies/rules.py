@@ -69,6 +69,7 @@ VAGUE_WORDS: Final = (
         words(
             r"(time|retry|attempts).{0,16}(expired|exceeded)",
             r"in (the )?queue too long|giving up|gave up|too old",
+            r"deliver\w* .{0,16}\b(in time|within)\b",
             r"message (has |was )?(expired|timed? ?-?out)|(days|hours) in (the )?queue",
         ),
     ),
@@ -134,8 +135,9 @@ VAGUE_WORDS: Final = (
             r"time?d? ?-?out|no route|connection (lost|dropped|reset|died|closed by"
             r"|expired|timed)",
             r"connection refused|(failed|unable|could not|cannot|can'?t) (to )?connect",
-            r"(not|un) ?reachable|no answer from|remote (host|server) (said|error"
-            r"|clos)",
+            r"(unable to|could not|cannot|can'?t) (contact|reach)|(socket|read) error"
+            r"|host (is )?down|(not|un) ?reachable|no answer from"
+            r"|remote (host|server) (said|error|clos)",
         ),
     ),
     Rule(
@@ -175,7 +177,8 @@ VAGUE_WORDS: Final = (
         "policy",
         "policyviolation",
         words(
-            r"polic(y|ies)|by (the |an )?(administrator|postmaster)\b"
+            r"not .{0,12}authori[sz]ed sender|polic(y|ies)"
+            r"|by (the |an )?(administrator|postmaster)\b"
             r"|access (is )?denied|not (authori[sz]ed|permitted|allowed"
             r"|wanted|welcome)|forbidden|prohibited|restricted|administrative"
             r"|disallowed|denied by",

@@ -80,7 +80,7 @@ SENDER_WORDS: Final = (
             r"(restricted|not allowed) to (send|post) to (this|the) (group|list|mailbox"
             r"|recipient)",
             r"allowed[ -]senders? list",
-            r"only accepts? (messages|mail) from",
+            r"only accepts? (messages|mail) from|external (senders?|users?|mail)\b",
             r"only .{0,24}(members|subscribers|users|senders|employees|owners?)"
             r".{0,16}(may|can|are) |(members?|subscribers?|(local|internal) users?)"
             r" only|resolver\.rst\.notauthori[sz]ed",
@@ -195,7 +195,7 @@ SENDER_WORDS: Final = (
             r"\b(helo|ehlo)(host)?\b.{0,40}\b(error|invalid|reject|denied|mismatch|bogus|must"
             r"|fully|forged|does ?n[o']t|not (valid|allowed|accepted|resolve|a )|bad)",
             r"(invalid|bad|bogus|forged|unacceptable|illegal) (helo|ehlo)",
-            r"fully.?qualified (host|domain)",
+            r"fully.?qualified (host|domain)|(not|n't) match .{0,20}\b(helo|ehlo)\b",
         ),
     ),
     # What sendmail says of a name in HELO that is none.
@@ -253,7 +253,8 @@ SENDER_WORDS: Final = (
             r"|exchange|cancell?ed|succe)",
             r"(turn on|enable|use) (smtp )?auth|(must|please|not|to"
             r"|and) authenticate\b",
-            r"must be authenticated|auth(entication)? (first|error|type)|authrequired",
+            r"must be authenticated|\bauthenticate (first|before|yourself)",
+            r"auth(entication)? (first|error|type)|authrequired",
             r"(can'?t|cannot|could not|unable to) auth|(was|is|are"
             r"|be) not authenticate",
             r"(not|must|need).{0,12} logged[ -]in|(please|must|you) log ?in\b",
