@@ -4,6 +4,7 @@ import re
 import time
 import unicodedata
 from base64 import b64encode, urlsafe_b64encode
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -432,6 +433,11 @@ def _outside(markdown: str) -> list[str]:
     return outside
 
 
+@cache
+def _usual(pseudonymous: bool) -> list[str]:
+    return _outside(report(Transcript([plain()]), pseudonymise=pseudonymous))
+
+
 @pytest.mark.parametrize("pseudonymous", [True, False])
 @given(
     texts=st.lists(
@@ -450,8 +456,7 @@ def test_nothing_a_server_says_stands_outside_a_fence(
         answer = f"{first}250 {lines[-1]}\r\n".encode()
         session.say("noop", b"NOOP ```\r\n", answer)
     written = report(Transcript([session.close()]), pseudonymise=pseudonymous)
-    usual = report(Transcript([plain()]), pseudonymise=pseudonymous)
-    assert _outside(written) == _outside(usual)
+    assert _outside(written) == _usual(pseudonymous)
     assert "\u202e" not in written
 
 
