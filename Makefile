@@ -91,13 +91,13 @@ reference: $(VENV)/.test
 	$(BIN)/python -m tests.reference
 
 # What a person sees, at three widths and in both themes, to be looked at in .pictures;
-# the README keeps one of them, and a plot.
+# the README keeps one of them and a plot, notebooks/pictures.md a dozen.
 PICTURES := .pictures
 pictures: $(VENV)/.test
 	mkdir -p $(PICTURES)
 	SMTPNB_PICTURES=$(PICTURES) $(BIN)/pytest -q tests/browser/test_panel.py tests/browser/test_pictures.py
 	cp $(PICTURES)/panel.png notebooks/img
-	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.pictures $(PICTURES)
 
 # The transcripts in notebooks/data: wants postfix, dovecot, smtp-sink, and root.
 capture: $(VENV)/.test
