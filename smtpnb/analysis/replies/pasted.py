@@ -33,7 +33,7 @@ _CODE: Final = r"[2-5][0-9]{2}"
 _USUAL: Final = r"(?:2[1-5][0-9]|3[35][0-9]|421|4[35][0-9]|5[0-5][0-9])"
 _ENHANCED: Final = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}"
 _START: Final = re.compile(
-    rf"({_CODE})(?:[ ;:-]{{1,3}}|[/_](?=[245]\.)|(?![\w.:/@-]))"
+    rf"({_CODE})(?:[ ;:|-]{{1,3}}|[/_](?=[245]\.)|(?![\w.:/@-]))"
     rf"(?:({_ENHANCED})(?![\w.]))?"
     rf"|({_ENHANCED})(?![\w.])"
 )
@@ -50,7 +50,8 @@ _SIGNS: Final = re.compile(
     r"|code from server|command failed|stat=[\w ,.()-]{0,80}|\bstat|returned|result"
     r"|reply(?: was| from [\w.\[\]-]{1,255}| with)?|message|data|smtp|remote host"
     r"|LED|reject|LastError)"
-    r"[:=;,]|: |\(|\berror(?: code)?(?= )|\breturned(?= )) {0,3}[\"'b({\[]{0,4}"
+    r"[:=;,]|: |\(|\bwith(?= \d{3}:)|\berror(?: code)?(?= )|\breturned(?= ))"
+    r" {0,3}[\"'b({\[]{0,4}"
     rf"(?={_USUAL}(?:[ ;:,\-\"')]|$))",
     re.IGNORECASE,
 )
@@ -67,6 +68,14 @@ _WORDS_FIELD: Final = re.compile(
 _TUPLE: Final = re.compile(
     rf"\(({_CODE}), {{0,2}}b?([\"'])((?:\\.|(?!\2)[^\\]){{0,{_LONGEST_LINE}}})\2"
 )
+_BEHIND_WORDS: Final = re.compile(
+    rf"([^\n\[(:=]{{3,300}}?) ?[\[(]({_USUAL}(?: {_ENHANCED})?)[\])]\.?"
+)
+# The last part of a bounce (RFC 6522 section 3).
+_ORIGINAL: Final = re.compile(
+    r"^Content-Type: (?:message/(?:rfc822|global)|text/rfc822-headers)",
+    re.IGNORECASE | re.MULTILINE,
+)
 # PHPMailer puts the words before the code.
 _PHPMAILER: Final = re.compile(
     rf"Detail: ([^\n]{{0,{_LONGEST_LINE}}}?) SMTP code: ({_CODE})"
@@ -75,7 +84,8 @@ _PHPMAILER: Final = re.compile(
 # sendmail's words where it does not keep the reply.
 _STAT: Final = re.compile(r"\bstat=([^\n]{1,1000})")
 _STATUS: Final = re.compile(
-    rf"(?:^Status:|\bdsn=) {{0,8}}({_ENHANCED})\b", re.IGNORECASE | re.MULTILINE
+    rf"(?:^Status:|\bdsn=|\benhanced(?:_?code)?=) {{0,8}}({_ENHANCED})\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 _DIAGNOSTIC: Final = re.compile(
     r"^Diagnostic-Code:[ \t]{0,8}(?:[\w.-]{1,40};)?([^\n]*(?:\n[ \t][^\n]*){0,50})",
@@ -213,12 +223,12 @@ def _around(text: str, start: int, *, alone: bool) -> list[str]:
 
 def _replies_in(text: str) -> list[_At]:
     """Return the replies of a text: those with the surest sign, as they stand."""
-    bare = text.lstrip(" \t\"'`[{*#-<>=")
+    bare = text.lstrip(" \t\"'`[{*#-<>=|")
     if (first := _reply(bare)) is not None:
         vague = first.code is None or _INNER.search(first.text) is not None
         better = [at for at in _signed(text) if at.reply.code] if vague else []
         return better or _at_line_starts(text, first)
-    for find in (_in_fields, _in_phpmailer, _in_tuples):
+    for find in (_in_fields, _in_phpmailer, _in_tuples, _behind_words):
         if found := find(text):
             return found
     for find in (_within, _code_told, _lone, _without_code, _asked):
@@ -244,7 +254,10 @@ def _at_line_starts(text: str, first: Pasted) -> list[_At]:
 def _in_fields(text: str) -> list[_At]:
     """Return what stands in Diagnostic-Code fields (RFC 3464 section 2.3.6)."""
     every: list[_At] = []
+    original = _ORIGINAL.search(text)
     for field in _DIAGNOSTIC.finditer(text):
+        if every and original is not None and field.start() > original.start():
+            break  # of the message that is returned, not of its return
         lines = [line.strip() for line in field[1].split("\n")]
         told = re.sub(rf"\n(?!{_CODE}[ -])", " ", "\n".join(lines)).strip()
         every += [_At(field.start(), at.reply) for at in _within(told)[:1]]
@@ -258,6 +271,13 @@ def _in_phpmailer(text: str) -> list[_At]:
     said = " ".join(part for part in (told[2], told[3], told[1].strip()) if part)
     one = _reply(said)
     return [_At(told.start(), one)] if one else []
+
+
+def _behind_words(text: str) -> list[_At]:
+    """Return a reply whose code stands behind its words: "User unknown (550 5.1.1)"."""
+    told = _BEHIND_WORDS.fullmatch(text)
+    one = _reply(f"{told[2]} {told[1]}") if told else None
+    return [_At(0, one)] if one else []
 
 
 def _in_tuples(text: str) -> list[_At]:
@@ -357,8 +377,12 @@ def _reply(text: str) -> Pasted | None:
     for line in lines[1:_MOST_LINES]:
         more = again.match(line)
         if code and more is None and line.strip():
+            if not "".join(words):  # broken behind the code
+                words.append(_words(line, code))
             break
         words.append(_words(more[1] if more else line, code))
+    if code is None and (behind := re.match(rf"({enhanced[0]}\d\d) ", words[0])):
+        return _reply(f"{behind[1]} {enhanced} {words[0][4:]}")  # the other way round
     if code and enhanced is None and (inner := re.match(_ENHANCED, words[0])):
         enhanced = inner[0]
     bare = [w.removeprefix(enhanced).lstrip(" -:") if enhanced else w for w in words]
@@ -368,10 +392,10 @@ def _reply(text: str) -> Pasted | None:
 
 def _words(line: str, code: str | None) -> str:
     """Take off a code said twice, and what the mail system says behind the reply."""
-    line = line[:_LONGEST_LINE].lstrip(" ;:,-)]}")
+    line = line[:_LONGEST_LINE].strip().strip("|").lstrip(" ;:,-)]}|")
     if code and line.startswith((f"{code} ", f"{code}-")):
         line = line[4:].lstrip()
-    line = re.sub(r" ?\(in reply to [^()]{1,60}\)\)?$", "", line.rstrip())
+    line = re.sub(r" ?\(in reply to [^()]{1,60}(?:\)\)?)?$", "", line.rstrip())
     return _without_closers(_within_quotes(line))
 
 
