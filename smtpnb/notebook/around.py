@@ -39,10 +39,10 @@ def _fault(sessions: Sessions, request: Request) -> Any:
     if len(request.words) == 1:
         raise UsageError("sandbox fault wants a STEP, such as rcpt")
     step, *pattern = (word.text for word in request.words[1:])
-    times = request.number("--times")
+    times, skip = request.number("--times"), request.number("--skip")
     settings = {
         name: request.number(f"--{name}")
-        for name in ("delay", "drip", "probability")
+        for name in ("delay", "drip", "probability", "per")
         if f"--{name}" in request.options
     }
     try:
@@ -54,6 +54,8 @@ def _fault(sessions: Sessions, request: Request) -> Any:
             stall="--stall" in request.options,
             eight_bit="--eight-bit" in request.options,
             times=None if times is None else int(times),
+            skip=int(skip or 0),
+            each="--each" in request.options,
             **settings,  # type: ignore[arg-type]  # numbers, all of them
         )
     except ValueError as error:

@@ -69,6 +69,9 @@ FAULT: Final = {
     "--eight-bit": Option("", "answer with 8-bit octets"),
     "--times": Option("N", "the first N times only"),
     "--probability": Option("P", "now and then: 0.5 is every other time"),
+    "--skip": Option("N", "let N go by first"),
+    "--per": Option("SECONDS", "and N more after so many seconds"),
+    "--each": Option("", "count --times and --skip for each address by itself"),
 }
 PHASES: Final = ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot")
 SANDBOX_WORDS: Final = ("stop", "inbox", "fault", "clear")

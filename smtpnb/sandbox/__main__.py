@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KINDS = {"reply": str, "delay": float, "drip": float, "times": int}
-_KINDS["probability"] = float
+_KINDS |= {"probability": float, "skip": int, "per": float}
 # Options that are an argument of `Sandbox` by the same name.
 _SAME = (
     *("port", "unix", "tls", "protocol", "prdr", "size", "seed"),
@@ -33,7 +33,7 @@ _REPEATED = {
     "extension": ("extensions", "a line for EHLO, such as 'LIMITS RCPTMAX=3'"),
     "without": ("without", "a keyword not to announce, such as DSN"),
 }
-_FLAGS = ("drop", "eight_bit", "stall")
+_FLAGS = ("drop", "eight_bit", "stall", "each")
 
 
 def read_fault(words: str) -> Fault:

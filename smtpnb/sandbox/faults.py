@@ -18,6 +18,7 @@ import math
 import random
 import re
 import threading
+import time
 from dataclasses import KW_ONLY, dataclass, fields
 from fnmatch import fnmatchcase
 
@@ -65,6 +66,11 @@ class Fault:
             goes on; at "body" the server stops reading.
         times: The fault is spent after so many uses; None is for ever.
         probability: Of acting each time it applies, above 0 and up to 1.
+        skip: Let so many go by before it acts.
+        per: Seconds after which `skip` begins anew: so many go by in that time, and
+            the rest meet the fault.
+        each: Count `times` and `skip` for each argument by itself. With `times=1` that
+            is greylisting: each address is refused once.
 
     Raises:
         ValueError: An argument is out of range, or the fault would do nothing.
@@ -73,6 +79,10 @@ class Fault:
         >>> with Sandbox(faults=[Fault("greeting", reply="554 No service")]) as closed:
         ...     SmtpClient().connect(closed).code
         554
+        >>> Fault("rcpt", reply="450 4.7.1 Greylisted", times=1, each=True)
+        Fault('rcpt', reply='450 4.7.1 Greylisted', times=1, each=True)
+        >>> Fault("mail", reply="421 4.7.0 Too fast", skip=10, per=60)
+        Fault('mail', reply='421 4.7.0 Too fast', skip=10, per=60)
     """
 
     step: str
@@ -86,6 +96,9 @@ class Fault:
     stall: bool = False
     times: int | None = None
     probability: float = 1.0
+    skip: int = 0
+    per: float | None = None
+    each: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "step", _ALIASES.get(self.step, self.step))
@@ -112,6 +125,14 @@ class Fault:
                 raise ValueError(f"{name} is in seconds, 0 or more, not {seconds!r}.")
         if self.times is not None and self.times < 1:
             raise ValueError(f"times is 1 or more, or None, not {self.times!r}.")
+        if self.skip < 0:
+            raise ValueError(f"skip is 0 or more, not {self.skip!r}.")
+        if self.per is not None and not (
+            self.skip and math.isfinite(self.per) and self.per > 0
+        ):
+            raise ValueError(
+                f"per is in seconds, above 0, and goes with skip, not {self.per!r}."
+            )
         if not 0 < self.probability <= 1:
             raise ValueError(
                 f"probability is above 0 and up to 1, not {self.probability!r}."
@@ -130,6 +151,8 @@ class Fault:
                 "The fault would do nothing; give at least one of reply, delay, drop, "
                 "drip, eight_bit, stall."
             )
+        if self.each and self.times is None and not self.skip:
+            raise ValueError("each counts times or skip; give one of them.")
         if self.stall and (self.drop or speaks or self.reply is not None):
             raise ValueError(
                 "stall never replies; it goes with delay, but not with reply, drop, "
@@ -161,17 +184,18 @@ class Fault:
         """Whether the command has no effect: its reply is a 4yz or 5yz."""
         return self.reply is not None and self.reply[0] in "45"
 
-    def applies(self, step: str, subjects: tuple[str, ...]) -> bool:
-        """Tell whether this fault is meant for a step and its argument.
+    def applies(self, step: str, subjects: tuple[str, ...]) -> str | None:
+        """Return the argument that this fault is meant for, in lower case, or None.
 
         Args:
             step: The step that the session has come to.
             subjects: The argument, or the addresses of which any one may match.
         """
         if self.step != step and (self.step != "*" or step in _MOMENTS):
-            return False
+            return None
         pattern = self.pattern.lower()
-        return any(fnmatchcase(subject.lower(), pattern) for subject in subjects)
+        lower = map(str.lower, subjects)
+        return next((each for each in lower if fnmatchcase(each, pattern)), None)
 
 
 def lines_of(reply: str) -> list[str]:
@@ -189,6 +213,27 @@ def lines_of(reply: str) -> list[str]:
     return [f"{code}-{text}" for text in texts[:-1]] + [f"{code} {texts[-1]}".rstrip()]
 
 
+class _Count:
+    """How often a fault applied: to anything, or to one argument."""
+
+    __slots__ = ("begun", "seen", "used")
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.seen = self.used = 0
+
+    def lets_by(self, fault: Fault) -> bool:
+        """Whether this time is among those that go by."""
+        if fault.per is not None and time.monotonic() - self.begun >= fault.per:
+            self.begun, self.seen = time.monotonic(), 0
+        self.seen += 1
+        return self.seen <= fault.skip
+
+    def is_spent(self, fault: Fault) -> bool:
+        """Whether it has acted as often as it was to."""
+        return fault.times is not None and self.used >= fault.times
+
+
 class FaultBook:
     """The active faults of one sandbox, in the order in which they were added.
 
@@ -201,7 +246,7 @@ class FaultBook:
     def __init__(self, faults: tuple[Fault, ...] = (), seed: int = 0) -> None:
         self._lock = threading.Lock()
         self._dice = random.Random(seed)  # noqa: S311  # repeatable, not secret
-        self._left: list[tuple[Fault, float]] = []
+        self._counts: list[tuple[Fault, dict[str, _Count]]] = []
         for fault in faults:
             self.add(fault)
 
@@ -209,17 +254,17 @@ class FaultBook:
     def active(self) -> tuple[Fault, ...]:
         """The faults that are not spent."""
         with self._lock:
-            return tuple(fault for fault, _ in self._left)
+            return tuple(fault for fault, _ in self._counts)
 
     def add(self, fault: Fault) -> None:
         """Put a fault behind those that are there."""
         with self._lock:
-            self._left.append((fault, math.inf if fault.times is None else fault.times))
+            self._counts.append((fault, {}))
 
     def clear(self) -> None:
         """Behave from now on."""
         with self._lock:
-            self._left.clear()
+            self._counts.clear()
 
     def pick(self, step: str, *subjects: str) -> Fault | None:
         """Return the first fault that applies and acts, and count its use.
@@ -229,14 +274,17 @@ class FaultBook:
             subjects: See `Fault.applies`.
         """
         with self._lock:
-            for index, (fault, left) in enumerate(self._left):
-                if not fault.applies(step, subjects or ("",)):
+            for index, (fault, counts) in enumerate(self._counts):
+                subject = fault.applies(step, subjects or ("",))
+                if subject is None:
                     continue
                 if fault.probability < 1 and self._dice.random() >= fault.probability:
                     continue
-                if left <= 1:
-                    del self._left[index]
-                else:
-                    self._left[index] = (fault, left - 1)
+                count = counts.setdefault(subject if fault.each else "", _Count())
+                if count.is_spent(fault) or count.lets_by(fault):
+                    continue
+                count.used += 1
+                if count.is_spent(fault) and not fault.each:
+                    del self._counts[index]
                 return fault
         return None

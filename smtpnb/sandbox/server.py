@@ -250,6 +250,9 @@ class Sandbox(Stopping):
         stall: bool = False,
         times: int | None = None,
         probability: float = 1.0,
+        skip: int = 0,
+        per: float | None = None,
+        each: bool = False,
     ) -> Fault:
         """Misbehave from now on; the arguments are those of `Fault`.
 
@@ -270,6 +273,9 @@ class Sandbox(Stopping):
             stall=stall,
             times=times,
             probability=probability,
+            skip=skip,
+            per=per,
+            each=each,
         )
         self._setup.faults.add(fault)
         return fault

@@ -24,6 +24,7 @@ from smtpnb import (
     TlsError,
 )
 from smtpnb.sandbox.__main__ import _parser, _start
+from smtpnb.sandbox.faults import FaultBook
 from tests.support.leaks import no_leaks
 from tests.support.patience import AT_ONCE
 
@@ -158,6 +159,35 @@ def test_a_fault_is_spent_after_its_times() -> None:
         assert [client.noop().code for _ in range(3)] == [450, 450, 250]
 
 
+def test_each_address_is_greylisted_by_itself() -> None:
+    with Sandbox() as sandbox, _client(sandbox) as client:
+        sandbox.fault("rcpt", reply="450 4.7.1 Greylisted", times=1, each=True)
+        client.ehlo()
+        client.mail_from("ann@client.example")
+        said = ("a@x.example", "b@x.example", "A@x.example", "b@x.example")
+        assert [client.rcpt_to(one).code for one in said] == [450, 450, 250, 250]
+        assert len(sandbox.faults) == 1  # somebody new may come
+
+
+def test_some_go_by_before_a_fault_acts() -> None:
+    with Sandbox() as sandbox, _client(sandbox) as client:
+        sandbox.fault("noop", reply="450 later", skip=2, times=1)
+        client.ehlo()
+        assert [client.noop().code for _ in range(4)] == [250, 250, 450, 250]
+        assert sandbox.faults == ()
+
+
+def test_so_many_go_by_in_so_many_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("smtpnb.sandbox.faults.time.monotonic", lambda: now[0])
+    book = FaultBook((Fault("mail", reply="421 4.7.0 Too fast", skip=2, per=60),))
+    acted = []
+    for seconds in (0, 1, 1, 50, 10, 1, 1):
+        now[0] += seconds
+        acted.append(book.pick("mail", "a@b") is not None)
+    assert acted == [False, False, True, True, False, False, True]
+
+
 def test_the_same_seed_throws_the_same_dice() -> None:
     def codes(seed: int) -> list[int]:
         fault = Fault("noop", reply="450 later", probability=0.5)
@@ -272,6 +302,10 @@ def test_a_failed_handshake_is_a_fault_of_tls() -> None:
         {"step": "mail", "delay": -1},
         {"step": "mail", "drop": True, "times": 0},
         {"step": "mail", "drop": True, "probability": 0},
+        {"step": "mail", "drop": True, "skip": -1},
+        {"step": "mail", "drop": True, "per": 5},
+        {"step": "mail", "drop": True, "skip": 1, "per": 0},
+        {"step": "mail", "drop": True, "each": True},
     ],
     ids=str,
 )
