@@ -491,6 +491,17 @@ def test_the_fields_say_how_the_session_was_connected(
         by_itself.close()
 
 
+def test_what_is_not_offered_is_no_way_on(panel: Panel) -> None:
+    _press(panel, "Connect", "EHLO")
+    table, now = TABLE, panel.client.state
+    drawn = diagram.svg(table, now, actions.may(panel.client))
+    assert "smtpnb-from-here" in panel.diagram.value
+    assert panel.diagram.value == drawn
+    ways = drawn.count('<path class="smtpnb-from-here')
+    assert ways < diagram.svg(table, now).count('<path class="smtpnb-from-here')
+    assert ways > 1
+
+
 @pytest.mark.parametrize(
     ("seconds", "octets", "total", "told"),
     [

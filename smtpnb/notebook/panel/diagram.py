@@ -14,7 +14,7 @@ from smtpnb.edges.text import for_html
 from smtpnb.protocol.session import NOT_VERBS, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     Table = Mapping[State, Mapping[str, Mapping[int, State]]]
 
@@ -52,19 +52,27 @@ def rows(table: Table) -> list[list[State]]:
     return [*found, rest] if rest else found
 
 
-def svg(table: Table, now: State) -> str:
-    """Return the diagram as SVG, with the state of now marked in it."""
+def svg(table: Table, now: State, may: Iterable[str] | None = None) -> str:
+    """Return the diagram as SVG, with the state of now marked in it.
+
+    Args:
+        table: Of the protocol.
+        now: Where the session is.
+        may: What may be sent now, of what is in order; None: all of it.
+    """
     places = _places(rows(table))
     width = max(x for x, _ in places.values()) + _COLUMN // 2
     height = max(y for _, y in places.values()) + _HEIGHT
     edges = [
-        _edge(places, state, target, verbs, now)
+        _edge(places, state, target, verbs, is_now=state is now and _any(verbs, may))
         for state in table
         for target, verbs in moves(table, state).items()
         if target is not State.CLOSING  # QUIT leads there from everywhere
     ]
     # To connect is no verb, so the table does not have it.
-    edges.append(_edge(places, State.CLOSED, State.GREETING, ["connect"], now))
+    is_now = now is State.CLOSED
+    connect = _edge(places, State.CLOSED, State.GREETING, ["connect"], is_now=is_now)
+    edges.append(connect)
     # What leads on from here lies above what is only hinted at, and words above lines.
     edges.sort(key=lambda edge: "smtpnb-from-here" in edge[0])
     drawn = [path for path, _ in edges] + [label for _, label in edges]
@@ -84,6 +92,14 @@ def svg(table: Table, now: State) -> str:
     )
 
 
+def _any(verbs: list[str], may: Iterable[str] | None) -> bool:
+    """Tell whether one of the verbs of an edge may be sent, as far as is known."""
+    if may is None:
+        return True
+    allowed = {NOT_VERBS.get(verb, verb) for verb in may}
+    return any(verb in allowed or not verb.isupper() for verb in verbs)
+
+
 def _places(lines: list[list[State]]) -> dict[State, tuple[int, int]]:
     widest = max(map(len, lines))
     return {
@@ -101,11 +117,12 @@ def _edge(
     start: State,
     end: State,
     verbs: list[str],
-    now: State,
+    *,
+    is_now: bool,
 ) -> tuple[str, str]:
     """Return an edge as its line and its label."""
     (x1, y1), (x2, y2) = places[start], places[end]
-    kind = "smtpnb-from-here" if start is now else "smtpnb-edge"
+    kind = "smtpnb-from-here" if is_now else "smtpnb-edge"
     down = y2 > y1
     if down:
         y1, y2 = y1 + _HEIGHT // 2, y2 - _HEIGHT // 2

@@ -313,7 +313,7 @@ class Panel(Controls, w.VBox):
             self.transcript.value = self._viewed(feed)
             state, may = feed.client.state, actions.may(feed.client)
             table = LMTP_TABLE if feed.client.protocol == "lmtp" else TABLE
-            self.diagram.value = diagram.svg(table, state)
+            self.diagram.value = diagram.svg(table, state, may)
             self.may_be_sent.value = diagram.next_moves(table, state, may)
             if not look.running:
                 self._empty_the_box()
