@@ -68,5 +68,8 @@ def made() -> Any:
 def write() -> None:
     """Run it and write it down."""
     notebook = made()
-    NotebookClient(notebook, timeout=60, record_timing=False).execute()
+    # Where a busy machine cuts what a cell prints is nothing to read.
+    run = NotebookClient(notebook, timeout=60, record_timing=False)
+    run.coalesce_streams = True
+    run.execute()
     nbformat.write(notebook, PATH)
