@@ -53,8 +53,8 @@ class Window(Pipelined):
         try:
             yield from self._send_batches()
             yield from self._settle_all()
-        except BaseException:
-            self._disbelieve()
+        except BaseException as error:
+            self._disbelieve(mismatch=isinstance(error, RemoteProtocolError))
             raise
 
     def _send_batches(self) -> Steps[None]:
@@ -153,10 +153,15 @@ class Window(Pipelined):
             job.settled = not job.transaction.owes_more
         self._departed = 0
 
-    def _disbelieve(self) -> None:
-        """What seemed to answer what stood behind a refused chunk proves nothing."""
+    def _disbelieve(self, *, mismatch: bool) -> None:
+        """What seems to answer what stood behind a refused chunk proves nothing.
+
+        Nor does what comes behind a reply that nothing could be answered by.
+        """
         departed = self.unsettled[: self._departed]
-        if self._doubted is None or not departed:
+        if self._doubted is None:
+            departed = [job for job in departed if not job.transaction.replies]
+        if not departed or not (mismatch or self._doubted is not None):
             return
         self.session.queue.clear()
         self.exchange.note_doubt(departed[0].exchange)
