@@ -207,8 +207,7 @@ class Server:
     def _promised(self, letter: Letter) -> list[bytes]:
         """PRDR: a word for each accepted recipient, and one that takes it or not."""
         own = [self._no(0.3) for _ in range(letter.verdicts.count(None))]
-        for no in own:
-            letter.goes_on(no)
+        letter.goes_on(None)  # 353 says that the end was taken in
         last = self._final(letter)
         (verdict,) = letter.finals
         letter.finals = [(_word(no), None) if no else verdict for no in own]
