@@ -54,6 +54,7 @@ class Window(Pipelined):
             yield from self._send_batches()
             yield from self._settle_all()
         except BaseException as error:
+            self._settle_answered()  # a chunk may have been refused in the same receive
             self._disbelieve(mismatch=isinstance(error, RemoteProtocolError))
             raise
 
@@ -160,8 +161,11 @@ class Window(Pipelined):
         """
         departed = self.unsettled[: self._departed]
         if self._doubted is None:
-            departed = [job for job in departed if not job.transaction.replies]
-        if not departed or not (mismatch or self._doubted is not None):
+            untold = [job for job in departed if not job.transaction.replies]
+            if mismatch and untold:
+                self.exchange.note_doubt(untold[0].exchange)
+            return
+        if not departed:
             return
         self.session.queue.clear()
         self.exchange.note_doubt(departed[0].exchange)
