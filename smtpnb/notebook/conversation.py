@@ -16,6 +16,7 @@ from smtpnb.notebook import expect
 from smtpnb.notebook.answers import after_content, tls_facts
 from smtpnb.notebook.render import Dialogue, in_words_of_magics
 from smtpnb.notebook.verbs import send_cell
+from smtpnb.protocol.content import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ class Conversation:
             if step.is_content and (reply is None or reply.code != 354):
                 self.told.append(_SKIPPED)
                 continue
-            size = len(step.text.encode()) if step.is_content else None
+            size = _size(step.text) if step.is_content else None
             line.turn(step.verb or "content", size)
             reply = self._say(client, request, step)
             self._check(client, step, reply)
@@ -68,7 +69,7 @@ class Conversation:
     def _say(self, client: SmtpClient, request: Request, step: Step) -> Reply:
         timeout, tls = request.number("--timeout"), client.tls
         if step.is_content:
-            self.told.append(f" -> (content: {len(step.text.encode())} octets)")
+            self.told.append(f" -> (content: {_size(step.text)} octets)")
             reply = send_cell(client, request, step.text)
         else:
             self.told.append(f" -> {for_terminal(step.text)}")
@@ -94,6 +95,11 @@ class Conversation:
         if self._wanted is None or (step.verb == "DATA" and reply.ok):
             return
         expect.check_all([*finals], self._wanted, step.verb.lower() or "content")
+
+
+def _size(text: str) -> int:
+    """Return how many octets leave of a content: each line ends with CRLF."""
+    return len(normalised(text.encode())[0])
 
 
 def _lines_of(reply: Reply) -> list[str]:

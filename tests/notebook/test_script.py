@@ -44,6 +44,7 @@ def test_a_dialogue_from_a_ticket_runs(run: Callable[[str], Any]) -> None:
     (octets,) = run("%smtp sandbox inbox")["octets"]
     expected = b"Subject: {x}\r\n\r\n250 a line of the message\r\n.dot\r\n"
     assert octets == expected
+    assert f" -> (content: {len(octets)} octets)\n" in shown
 
 
 def test_content_leaves_only_after_354(run: Callable[[str], Any]) -> None:

@@ -246,7 +246,7 @@ _CANNOT: Final = {
 _BEARS: Final = [
     (name, way) for name in TWINS for way in WAYS if way not in _CANNOT.get(name, ())
 ]
-_BEARS_NOT: Final = [(name, way) for name in _CANNOT for way in _CANNOT[name]]
+_BEARS_NOT: Final = [(name, way) for name in _CANNOT for way in sorted(_CANNOT[name])]
 # Enough for a busy machine, and less than the throttling twins take for a group: its
 # limit is the sum of those of its commands.
 _LIMITS: Final = Timeouts(command=3.0)
