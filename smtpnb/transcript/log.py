@@ -107,8 +107,6 @@ class Derivation:
     Attributes:
         record: The record.
         rows: A `ROW` for each event so far.
-        settled: How many octets of rows will not change, and belong to exchanges
-            to which nothing will be added.
     """
 
     __slots__ = (
@@ -130,13 +128,11 @@ class Derivation:
         "_wide",
         "record",
         "rows",
-        "settled",
     )
 
     def __init__(self, record: Record, shapes: Shapes) -> None:
         self.record = record
         self.rows = bytearray()
-        self.settled = 0
         # Every entry makes one event, but for these: how many entries there were after
         # one, and how many more events.
         self._wide: list[tuple[int, int]] = []
@@ -164,6 +160,15 @@ class Derivation:
         """How many entries of the log were read."""
         return len(self.rows) // ROW.size - self._extra
 
+    @property
+    def first_open(self) -> int:
+        """The first exchange to which something may still be added."""
+        # The last that was answered, too: LMTP has a reply for each recipient.
+        may_change: list[int] = [self._last, *self._asked, *self._beside_of]
+        if self._content is not None:
+            may_change.append(self._content[0])
+        return max(0, min(may_change))
+
     def start(self, n_entries: int) -> int:
         """Return where the rows of all entries but the first `n_entries` begin."""
         at = bisect_right(self._wide, (n_entries, inf))
@@ -177,7 +182,7 @@ class Derivation:
             self._read(self.record.log[n_entries:])
             self._foresee()
 
-    def _read(self, entries: Iterable[Entry]) -> None:  # noqa: C901  # see below
+    def _read(self, entries: Iterable[Entry]) -> None:  # see below
         # Commands and replies, nearly all of a log, are read here and not by calls:
         # this loop is what a frame of a million events waits for.
         rows, asked, readers = self.rows, self._asked, self._readers
@@ -204,8 +209,6 @@ class Derivation:
                 rows += pack(shape, self._place, t1, since, exchange, transaction)
             elif kind in _SENT:
                 part = entry[4:] if kind == SEND else entry[4]
-                if not asked and self._content is None:
-                    self.settled = len(rows)
                 if part[1] == "" and part[0] == "other" and self._sent_raw(entry):
                     continue
                 known = alone.get(part) if kind == SEND else grouped.get(part)
@@ -448,7 +451,6 @@ class Derivation:
         self._beside_of.clear()
         self._follower.over()
         self._beside(paths[how,], t)
-        self.settled = len(self.rows)
 
     def _pending(self, step: str) -> tuple[str, int, int]:
         """What a fault during `step` ("": whatever it is) interrupted, and since when.

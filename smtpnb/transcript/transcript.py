@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from smtpnb.transcript.tables.growing import Mark
     from smtpnb.wire.record import Record
 
 __all__ = ["Event", "Excerpt", "SavedTranscript", "Transcript", "events", "load"]
@@ -321,7 +322,7 @@ class Transcript(Views):
         self._derived: list[Derivation] = []
         self._seen: list[int] = []  # of each record, how many entries were read
         self._n_events = 0
-        self._known: tuple[list[int], pd.DataFrame | None] = [], None
+        self._known: tuple[list[Mark], pd.DataFrame | None] = [], None
         self._shapes = Shapes()
         self._lock = Lock()  # two readers; writers need none
 
@@ -369,33 +370,27 @@ class Transcript(Views):
         by then are not made again. A frame that was handed out never changes.
         """
         from smtpnb.transcript import door  # loads pandas
+        from smtpnb.transcript.tables import growing
 
         with _no_collection(), self._lock:
             self._advance()
-            ends = [len(each.rows) for each in self._derived]
-            # Only the last session goes on: a client has one at a time.
-            settled = [*ends[:-1], *(each.settled for each in self._derived[-1:])]
             done, known = self._known
-            if known is None or done[:-1] != ends[: len(done)][:-1]:
-                done, known = [], self._exchanges([], [])
-            if settled != done:
-                more = self._exchanges(done, settled)
-                known = door.concat([known, more], "exchanges") if done else more
-                self._known = settled, known
-            rest = self._exchanges(settled, ends)
-            return door.concat([known, rest] if len(rest) else [known], "exchanges")
+            if known is None or not growing.holds(self._derived, done):
+                done, known = [], self._exchanges([])
+            now = growing.marks(self._derived, done)
+            if more := growing.between(self._derived, done, now):
+                new = self._exchanges(more)
+                known = door.concat([known, new], "exchanges") if len(known) else new
+            self._known = now, known
+            rest = growing.between(self._derived, now)
+            both = [known, self._exchanges(rest)] if rest else [known]
+            return door.concat(both, "exchanges")
 
-    def _exchanges(self, begin: list[int], end: list[int]) -> pd.DataFrame:
-        """Return the exchanges in a part of the rows of each session."""
+    def _exchanges(self, parts: Sequence[tuple[Record, bytes]]) -> pd.DataFrame:
+        """Return the exchanges of some rows of each session."""
         from smtpnb.transcript import tables  # loads pandas
         from smtpnb.transcript.tables import events
 
-        begin = [*begin, *[0] * (len(end) - len(begin))]
-        parts = [
-            (each.record, bytes(each.rows[start:stop]))
-            for each, start, stop in zip(self._derived, begin, end, strict=False)
-            if start < stop
-        ]
         return tables.make("exchanges", events.frame_of_records(parts, self._shapes))
 
     def session(self, which: int | str = -1) -> Excerpt:

@@ -45,9 +45,9 @@ def test_a_table_that_grew_is_the_table_of_the_whole(
             pd.testing.assert_frame_equal(before, copy)
 
 
-def test_only_what_is_new_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    session = logs.opened()
-    transcript = Transcript([logs.plain(), session.record])
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many exchanges were made, by each time that some were."""
     made: list[int] = []
     real: Any = exchanges.frame
 
@@ -57,6 +57,12 @@ def test_only_what_is_new_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         return frame
 
     monkeypatch.setattr(exchanges, "frame", counted)
+    return made
+
+
+def test_only_what_is_new_is_made_anew(made: list[int]) -> None:
+    session = logs.opened()
+    transcript = Transcript([logs.plain(), session.record])
     for _ in range(300):
         session.say("noop", b"NOOP\r\n", b"250 Ok\r\n")
     n_rows = len(transcript.exchanges())
@@ -68,6 +74,35 @@ def test_only_what_is_new_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(transcript.exchanges()) == n_rows
         # The new one, and the one before it: content could still have belonged to it.
         assert sum(made) == 2
+
+
+def test_what_waits_all_the_time_keeps_nothing_from_being_settled(
+    made: list[int],
+) -> None:
+    session = logs.opened()
+    transcript = Transcript([session.record])
+    waiting = session.send(("noop", "NOOP", b"NOOP\r\n"))
+    n_rows = len(transcript.exchanges())
+    for _ in range(200):
+        made.clear()
+        # As in a stream with overlap: the next leaves before the reply to the last.
+        waiting += session.send(("noop", "NOOP", b"NOOP\r\n"))
+        session.reply(b"250 Ok\r\n", waiting.pop(0))
+        n_rows += 1
+        assert len(transcript.exchanges()) == n_rows
+        # The one before the reply, the one with it, the one that waits.
+        assert sum(made) <= 3
+
+
+def test_a_reply_that_comes_too_late_is_in_the_table_all_the_same() -> None:
+    session = logs.opened()
+    transcript = Transcript([session.record])
+    for _ in range(5):
+        session.say("noop", b"NOOP\r\n", b"250 Ok\r\n")
+        transcript.exchanges()
+    session.reply(b"421 Bye\r\n", 2)
+    anew = Transcript([session.record]).exchanges()
+    pd.testing.assert_frame_equal(transcript.exchanges(), anew)
 
 
 def _long(n: int) -> Transcript:

@@ -1,12 +1,11 @@
 """From packed rows to the events frame, a column at a time.
 
-Rows say which shape an event has by number (`derive`, `shapes`). So a column of texts
+Rows say which shape an event has by number (`log`, `intern`). So a column of texts
 or words is worked out once for each shape and then spread by number, and what is
 numbers already needs arithmetic only. A million events take a second and no event is
 ever a Python object.
 
-The frame is the very one that `tables.events_frame` makes of the same events. This
-module knows nothing of log entries or of what a column means.
+This module knows nothing of log entries or of what a column means.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from smtpnb.transcript.intern import Shapes
     from smtpnb.wire.record import Record
 
-_ROW: Final = np.dtype(
+ROWS: Final = np.dtype(
     [
         ("shape", "<i4"),
         ("place", "<i4"),
@@ -54,7 +53,7 @@ def frame_of_records(
     records = [record for record, _ in some]
     packed = b"".join(rows for _, rows in some)
     counts = np.array([len(rows) for _, rows in some], np.int64) // ROW.size
-    rows = np.frombuffer(packed, _ROW)
+    rows = np.frombuffer(packed, ROWS)
     owner = np.repeat(np.arange(len(counts)), counts)
     kinds, shape = _used(rows["shape"], shapes.shapes)
     spots, place = _used(rows["place"], shapes.places)
