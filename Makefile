@@ -33,8 +33,10 @@ layers: $(VENV)/.test
 	$(BIN)/lint-imports
 
 # A file stays in one worker, and with it its servers; the browsers get the machine alone.
+# A worker more than there are cores: many a test waits for a deadline.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 unit: $(VENV)/.test
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile -m "not browser"
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not browser"
 	$(BIN)/pytest -m browser
 
 # The order of the cells is the notebook: pytest-randomly must keep away.
