@@ -57,6 +57,9 @@ class TableFrame(pd.DataFrame):
         shown, n_more = self._readable()
         if not n_more:
             return repr(shown)
+        if "text" in shown:  # of several lines; pandas 2 would break the row there
+            lines = shown["text"].str.replace("\n", r"\n", regex=False)
+            shown = shown.assign(text=lines)
         with pd.option_context(*_IN_A_LINE):
             return f"{shown!r}\n{_more(n_more)}"
 

@@ -274,7 +274,7 @@ def test_every_question_tells_the_same_of_it(way: tuple[Way, Excerpt]) -> None:
 
 def test_what_leaves_alone_is_not_called_grouped(transcript: Transcript) -> None:
     frame = transcript.exchanges()
-    numbers = frame.groupby(["session_id", "ts"])["exchange_no"]
+    numbers = frame.groupby(["session_id", "ts"], observed=True)["exchange_no"]
     together = numbers.transform("nunique") > 1
     assert (frame["pipelined"] == together).all()
 

@@ -61,7 +61,9 @@ def _through_parquet(events: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _put_together(events: pd.DataFrame, _: Path) -> pd.DataFrame:
-    parts = [part for _, part in events.groupby("session_id", sort=False)]
+    parts = [
+        part for _, part in events.groupby("session_id", sort=False, observed=True)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 

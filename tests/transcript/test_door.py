@@ -218,7 +218,7 @@ def test_places_may_be_many_and_ranges_are_half_open(
     tmp_path: Path, transcript: Transcript
 ) -> None:
     events = transcript.events()
-    for name, part in events.groupby("session_id", sort=False):
+    for name, part in events.groupby("session_id", sort=False, observed=True):
         smtpnb.transcript.store.files.save(part, tmp_path / f"{name}.parquet")
     smtpnb.transcript.store.files.save(events[:0], tmp_path / "z.jsonl")
     files = sorted(tmp_path.glob("*.parquet"))

@@ -82,7 +82,7 @@ def test_an_empty_transcript_can_be_saved(tmp_path: Path, suffix: str) -> None:
 
 def test_jsonl_is_added_to(tmp_path: Path, transcript: Transcript) -> None:
     frame = transcript.events()
-    for _, part in frame.groupby("session_id", sort=False):
+    for _, part in frame.groupby("session_id", sort=False, observed=True):
         store.append(part, tmp_path / "t.jsonl")
     _same(load(tmp_path / "t.jsonl").events(), frame)
     with pytest.raises(ValueError, match=r"only \.jsonl"):
