@@ -45,9 +45,10 @@ def holds(derived: Sequence[Derivation], marks: Sequence[Mark]) -> bool:
     if len(marks) > len(derived):
         return False
     for each, mark in zip(derived, marks, strict=False):
-        new = _numbers(each, mark.seen)
-        if ((new != NONE) & (new < mark.exchange)).any():
-            return False
+        if len(each.rows) > mark.seen:
+            new = _numbers(each, mark.seen)
+            if ((new != NONE) & (new < mark.exchange)).any():
+                return False
         if each is derived[-1] and each.first_open < mark.exchange:
             return False
     return True
@@ -63,6 +64,9 @@ def marks(derived: Sequence[Derivation], before: Sequence[Mark]) -> list[Mark]:
     found: list[Mark] = []
     for at, each in enumerate(derived):
         known = before[at] if at < len(before) else _NOTHING
+        if known == (_ALL, len(each.rows), len(each.rows)):  # nearly all of many
+            found.append(known)
+            continue
         first = each.first_open if each is derived[-1] else _ALL
         open_ = np.flatnonzero(_numbers(each, known.start) >= first)
         end = len(each.rows)
