@@ -137,7 +137,8 @@ class Answer(Reply):
     def _repr_html_(self) -> str:
         shows_offer = self.verb in ("ehlo", "lhlo") and self.ok
         lines = self.lines[:1] if shows_offer else self.lines
-        time = f"{1000 * self.seconds:.0f} ms"
+        ms = round(1000 * self.seconds)
+        time = f"{ms} ms" if ms else "under 1 ms"
         parts = [_reply_html(self, self.meaning, time, lines)]
         if shows_offer:
             parts.append(_offer_html(Capabilities.from_reply(self)))

@@ -216,6 +216,7 @@ def load(shell: Any) -> None:
     undo.callback(Answering(shell, magics.sessions).restore)
     shows = ShowEach(shell)
     shell.ast_transformers.append(shows)
+    shows.rest_of_cell()
     undo.callback(shell.ast_transformers.remove, shows)
     html, text = _formatter(shell, "text/html"), _formatter(shell, "text/plain")
     _format(undo, html, _FRAME, frame_html)

@@ -12,6 +12,7 @@ This module knows nothing of what is shown.
 from __future__ import annotations
 
 import ast
+from traceback import walk_stack
 from typing import Any, Final
 
 from IPython.display import display
@@ -49,6 +50,19 @@ class ShowEach(ast.NodeTransformer):
             for statement in module.body
         ]
         return ast.fix_missing_locations(module)
+
+    def rest_of_cell(self) -> None:
+        """Wrap what follows in the cell that runs now, such as after `%load_ext`.
+
+        IPython (7 to 9) compiles a cell a statement at a time, in `run_ast_nodes`: what
+        has not run yet can still be changed. Within `%%time` it is one piece: there,
+        and where nobody runs a cell, nothing happens.
+        """
+        for frame, _ in walk_stack(None):
+            if frame.f_code.co_name == "run_ast_nodes":
+                rest: list[ast.stmt] = frame.f_locals.get("nodelist", [])
+                self.visit(ast.Module(rest, type_ignores=[]))
+                return
 
     def _shown(self, body: list[ast.stmt]) -> list[ast.stmt] | None:
         """Return the statements that IPython shows; None: the user wants no output."""

@@ -21,6 +21,7 @@ def test_an_answer_is_its_reply_with_words() -> None:
     assert hash(answer) == hash(Reply(answer.octets))
     assert repr(answer).startswith("550 5.1.1 No such user  (refused: ")
     assert "500 ms" in answer._repr_html_()
+    assert "under 1 ms" in Answer(answer.octets, "rcpt", 0.0004)._repr_html_()
     again = pickle.loads(pickle.dumps(answer))
     assert (again, again.verb, again.seconds) == (answer, "rcpt", 0.5)
 

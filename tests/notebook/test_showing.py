@@ -100,6 +100,20 @@ def test_a_refusal_in_the_middle_is_seen(run: Callable[[str], Any]) -> None:
     assert ["550" in one for one in shown] == [True, False]
 
 
+def test_what_follows_load_ext_in_its_cell_is_shown_too(shell: Any) -> None:
+    """As in the first cell of the README: a person pastes it whole."""
+    unload(shell)
+    shell.extension_manager.loaded.discard("smtpnb")
+    with capture_output() as seen:
+        result = shell.run_cell(
+            "%load_ext smtpnb\n%smtp connect sandbox\n%smtp ehlo;\n"
+            "for _ in range(2):\n    %smtp noop\n"
+            "%smtp noop"
+        )
+    shown = [output.data["text/plain"] for output in seen.outputs]
+    assert [text[:3] for text in [*shown, repr(result.result)]] == ["220", *["250"] * 3]
+
+
 def test_the_transformer_goes_with_the_extension(shell: Any) -> None:
     transformers = list(shell.ast_transformers)
     unload(shell)
