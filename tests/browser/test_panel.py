@@ -293,6 +293,8 @@ def test_the_last_picture_stands_in_the_saved_notebook_and_is_hidden_while_it_li
     expect(picture).to_contain_text("nothing in it can be pressed")
     expect(picture).to_be_hidden()
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    # With its kernel the panel would come back to life, a moment later.
+    page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
     page.close()
     name = f"panel-{sandbox.port}-1300.ipynb"
     page = jupyter.look(browser, name)
