@@ -165,8 +165,8 @@ class Session:
             return 0 if self._client.quit() else code
         except (SmtpError, Cancelled) as error:
             return self._failed(error, code)
-        except KeyboardInterrupt:
-            self.error = "interrupted"
+        except KeyboardInterrupt as error:
+            self.error = ": ".join(filter(None, ("interrupted", str(error))))
             return _INTERRUPTED
 
     def _refused(self, code: int) -> int:

@@ -120,12 +120,6 @@ def status(name: str, client: SmtpClient, handle: Handle | None = None) -> Shown
     )
 
 
-_FATES: Final = {
-    "aborted": "; the message was not sent: its end never left",
-    "unknown": "; its end left and no reply came: the message may have been accepted",
-    "accepted": "; the message was accepted",
-    "refused": "; the message was refused",
-}
 _AS_LMTP: Final = 'connect(..., protocol="lmtp")'
 _WAY_OUT: Final = "%%smtp data (the message), %smtp end (its final dot)"
 _NAMES: Final = {
@@ -177,10 +171,8 @@ def in_one_line(error: BaseException) -> None:
 
 
 def _words_of(error: BaseException) -> str:
-    text = str(error) or "the command was stopped and the connection closed"
-    if isinstance(error, KeyboardInterrupt):
-        text += _FATES.get(getattr(error, "outcome", None) or "", "")
-    return for_terminal(text)
+    # An interrupt that stopped no verb has no words: at a prompt, say.
+    return for_terminal(str(error) or "interrupted; %smtp says where the session is")
 
 
 def _one_line(name: str, text: str) -> list[str]:

@@ -20,7 +20,7 @@ import select
 import signal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from smtpnb.protocol.errors import Cancelled, DeadlineExceeded
+from smtpnb.protocol.errors import Cancelled, DeadlineExceeded, SmtpError
 from smtpnb.wire.wait import LONGEST_PAUSE, READ, Call, Ready, Steps, Wait, now
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ TICK: Final = 0.1
 # 4 us for each verb: as much as all else a driver does.
 _set_handler: Final = _signal.signal
 _SIGINT: Final = int(signal.SIGINT)
-# What an error says of messages, for the KeyboardInterrupt that takes its place.
-_CONTEXT: Final = ("deliveries", "outcome", "transcript")
+# What an error tells, for the KeyboardInterrupt that takes its place.
+_CONTEXT: Final = ("deliveries", "outcome", "peer", "phase", "transcript")
 
 
 class Shield:
@@ -91,6 +91,8 @@ class Shield:
             for name in _CONTEXT:
                 if hasattr(error, name):
                     setattr(interrupt, name, getattr(error, name))
+            if isinstance(error, (Cancelled, SmtpError)) and not interrupt.args:
+                interrupt.args = (str(error),)
             raise
 
     def outside(self, call: Call) -> Any:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbclient import NotebookClient
 
 from smtpnb import MailObject, Sandbox, SmtpClient
 from smtpnb._connection import Waiting
@@ -101,3 +105,37 @@ def test_a_line_is_text_and_no_markup() -> None:
     assert "<b>" not in page["text/html"]
     assert "\x1b" not in page["text/plain"]
     assert as_page("") == {"text/plain": "", "text/html": ""}
+
+
+class Impatient(NotebookClient):
+    """Runs a notebook, and interrupts the kernel once, when content is on its way."""
+
+    km: Any
+    interrupt: Any = None
+
+    def process_message(self, msg: Any, *args: Any) -> Any:
+        said = msg["content"].get("data", {}).get("text/plain", "")
+        if " MB sent" in said and self.interrupt is None:
+            self.interrupt = asyncio.ensure_future(self.km.interrupt_kernel())
+        return super().process_message(msg, *args)
+
+
+def test_a_kernel_that_is_interrupted_in_mid_content_says_what_became_of_it() -> None:
+    cells = [
+        "%load_ext smtpnb",
+        "%smtp sandbox fault body --stall;\n%smtp connect sandbox;",
+        "big = 'Subject: x\\n\\n' + 'hello\\n' * 2_000_000",
+        "%smtp send {big} --from a@a.example --to b@b.example",
+        "%smtp",
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=list(map(nbformat.v4.new_code_cell, cells))
+    )
+    how: dict[str, Any] = {"timeout": 60, "kernel_name": "python3"}
+    Impatient(notebook, allow_errors=True, **how).execute()
+    error, status = notebook.cells[3].outputs[-1], notebook.cells[4].outputs[0]
+    assert error["ename"] == "KeyboardInterrupt"
+    assert "cancelled while sending the message" in error["evalue"]
+    assert "the message was not sent: its end never left" in error["evalue"]
+    assert len(error["traceback"]) == 1
+    assert "CLOSED" in status["data"]["text/plain"]

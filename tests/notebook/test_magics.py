@@ -247,7 +247,8 @@ def test_an_interrupt_cancels_closes_and_is_raised_again(
     client.on_tick = interrupt_once
     monkey = pytest.MonkeyPatch()
     monkey.setattr(LiveLine, "tick", lambda _: interrupt_once())
-    with monkey.context(), pytest.raises(KeyboardInterrupt):
+    phase = "phase: noop"
+    with monkey.context(), pytest.raises(KeyboardInterrupt, match=phase):
         run("%smtp noop")
     monkey.undo()
     assert interrupted.is_set()
