@@ -15,7 +15,7 @@ from smtpnb.commandline.secured import context_of
 from smtpnb.commandline.words import ASK, PROTOCOLS, parser_of_words
 from smtpnb.passwords import ask_password, password_from_env, password_from_keyring
 from smtpnb.protocol.errors import LocalProtocolError
-from smtpnb.protocol.names import host_and_port
+from smtpnb.protocol.names import host_and_port, port_of
 from smtpnb.protocol.proxy import ProxyHeader
 from smtpnb.protocol.secret import Secret
 
@@ -219,9 +219,7 @@ def _target(given: argparse.Namespace, port: int) -> tuple[str, int]:
         raise ValueError("say which server: --server HOST")
     server, port = host_and_port(server, port)
     said = _asked(given.port, "Port")
-    if said is not None and not said.isdecimal():
-        raise ValueError(f"--port is a number, not {said!r}")
-    return server, port if said is None else int(said)
+    return server, port if said is None else port_of(said)
 
 
 def _steps(given: argparse.Namespace) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def _group(parser: argparse.ArgumentParser, title: str) -> Callable[..., Any]:
 
 def _add_target(add: Callable[..., Any]) -> None:
     add("-s", "--server", nargs="?", const=ASK, metavar="HOST[:PORT]")
-    add("-p", "--port", nargs="?", const=ASK)
+    named = "a number, or smtp, lmtp, submission, submissions"
+    add("-p", "--port", nargs="?", const=ASK, help=named)
     add("--socket", metavar="PATH", help="a unix-domain socket instead of a server")
     add("--protocol", default="ESMTP", help=f"one of {', '.join(PROTOCOLS)}")
     add("--timeout", default="30", help="seconds, or 5s, 3m, 1h; 0 for no limit")

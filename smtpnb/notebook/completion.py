@@ -19,6 +19,7 @@ from smtpnb.notebook.commands import CELLS
 from smtpnb.notebook.grammar import BARE, COMMANDS, FAULT, known_options
 from smtpnb.notebook.possible import sendable
 from smtpnb.protocol.guards import GUARDS
+from smtpnb.protocol.names import SERVICES
 from smtpnb.protocol.session import LMTP_TABLE, TABLE, State
 
 if TYPE_CHECKING:
@@ -226,6 +227,8 @@ def _second(name: str, words: list[str]) -> list[str]:
         from smtpnb.sandbox.faults import STEPS  # the sandbox loads when it is used
 
         return [*STEPS]
+    if name == "connect" and len(words) == 1 and words[0].lower() != "sandbox":
+        return [*SERVICES]  # as for telnet: HOST PORT
     return []
 
 

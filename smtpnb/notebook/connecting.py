@@ -51,8 +51,7 @@ def connect(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
             dialled.disconnect()
             return greeting
         _end_old(client)
-        sessions.adopt_as(name, dialled)
-    sessions.targets[name] = last
+    sessions.connected(name, dialled, last)
     return greeting
 
 

@@ -112,7 +112,8 @@ _ATTRIBUTES: Final = "NAME=VALUE [ADDR=VALUE ...]"
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
         "[HOST[:PORT] | HOST PORT | unix:/PATH | sandbox | {sandbox}]",
-        "connect and read the greeting; without a word, to the last host",
+        "connect and read the greeting; PORT is a number or smtp, lmtp, submission, "
+        "submissions; without a word, to the last host",
         at_most=2,
         options={
             "--early": Option("{octets}", "send these before the greeting has come"),

@@ -135,9 +135,9 @@ class SmtpMagics(Magics):
         return None if request.silent else value
 
     def _client(self, request: Request) -> SmtpClient:
-        if request.command in ("connect", "sandbox"):
+        if request.command == "connect":
             return self.sessions.made(request.session)
-        if request.command == "sessions" or (
+        if request.command in ("sandbox", "sessions") or (
             request.command in ("use", "session") and request.words
         ):  # its word says which, and looking makes none
             return self.sessions.look(request.session) or SmtpClient()

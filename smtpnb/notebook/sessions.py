@@ -1,7 +1,9 @@
 """The named sessions of a notebook, and its one sandbox.
 
 A session is an `SmtpClient` with a name. `@NAME` means one for a single command; `use`
-changes which one is meant when no `@NAME` stands in a line.
+changes which one is meant when no `@NAME` stands in a line. A name is taken when a
+server has answered; what was recorded of an attempt in vain can be asked for all the
+same.
 """
 
 from __future__ import annotations
@@ -39,13 +41,15 @@ class Sessions:
         self.handles: dict[str, Handle] = {}
         self.dialling: dict[str, SmtpClient] = {}
         self._clients: dict[str, SmtpClient] = {}
+        self._unanswered: set[str] = set()  # names that `connect` made
         self._sandbox: Sandbox | None = None
 
     def __contains__(self, name: str) -> bool:
-        return name in self._clients
+        in_vain = name in self._unanswered and name not in self.dialling
+        return name in self._clients and not in_vain
 
     def __iter__(self) -> Any:
-        return iter(self._clients)
+        return (name for name in self._clients if name in self)
 
     def clients(self) -> list[SmtpClient]:
         """Return all clients, and those that connect beside them."""
@@ -55,26 +59,33 @@ class Sessions:
         """Return the client of a session; only the current one is made if need be.
 
         Raises:
-            UsageError: There is no session of that name.
+            UsageError: There is no session of that name, and none was tried.
         """
         name = name or self.current
         if name == self.current:
             return self._clients.setdefault(name, SmtpClient())
-        if name not in self._clients:
-            known = ", ".join(self._clients) or "none yet"
-            raise UsageError(
-                f"there is no session {name!r}; there are: {known} "
-                "(%smtp @NAME connect HOST makes one)"
-            )
-        return self._clients[name]
+        client = self._clients.get(name)
+        if client is None or (name not in self and not len(client.transcript)):
+            raise self._unknown(name)
+        return client
+
+    def _unknown(self, name: str) -> UsageError:
+        known = ", ".join(self) or "none yet"
+        return UsageError(
+            f"there is no session {name!r}; there are: {known} "
+            "(%smtp @NAME connect HOST makes one)"
+        )
 
     def look(self, name: str = "") -> SmtpClient | None:
         """Return the client of a session if there is one; nothing is made."""
         return self._clients.get(name or self.current)
 
     def made(self, name: str) -> SmtpClient:
-        """Return the client of a session, made if need be."""
-        return self._clients.setdefault(name or self.current, SmtpClient())
+        """Return the client of a session, made if need be, to connect it."""
+        name = name or self.current
+        if name not in self._clients and name != self.current:
+            self._unanswered.add(name)
+        return self._clients.setdefault(name, SmtpClient())
 
     def second(self, client: SmtpClient) -> SmtpClient:
         """Return a client like this one, for a second connection beside its own."""
@@ -86,9 +97,12 @@ class Sessions:
         """Cancel what runs in a session: a new connection alone, if one is made."""
         self.dialling.get(name, client).cancel()
 
-    def adopt_as(self, name: str, client: SmtpClient) -> None:
-        """Give the name of a session to a client."""
-        self._clients[name] = client
+    def connected(
+        self, name: str, client: SmtpClient, target: tuple[Any, dict[str, Any]]
+    ) -> None:
+        """Give a name to the client that connected, and keep what it connected to."""
+        self._clients[name], self.targets[name] = client, target
+        self._unanswered.discard(name)
 
     def use(self, name: str) -> SmtpClient:
         """Make a session the current one.
@@ -96,9 +110,10 @@ class Sessions:
         Raises:
             UsageError: There is no session of that name.
         """
-        client = self.client(name)
+        if name != self.current and name not in self:
+            raise self._unknown(name)
         self.current = name
-        return client
+        return self.client(name)
 
     def adopt(self, client: object, name: str = "") -> SmtpClient:
         """Take a client made in Python as a session, and make it current.
@@ -111,6 +126,7 @@ class Sessions:
         known = [key for key, value in self._clients.items() if value is client]
         self.current = name or (known[0] if known else self._free_name())
         self._clients[self.current] = client
+        self._unanswered.discard(self.current)
         return client
 
     def _free_name(self) -> str:
@@ -155,6 +171,7 @@ class Sessions:
                 name == self.current,
             )
             for name, client in self._clients.items()
+            if name in self
         ]
         columns = ["name", "peer", "state", "tls", "current"]
         return pd.DataFrame(rows, columns=columns)

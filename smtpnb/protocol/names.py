@@ -23,6 +23,14 @@ _LABEL: Final = r"[A-Za-z0-9_-]{1,63}"
 _NAME: Final = rf"{_LABEL}(?:\.{_LABEL})*"
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+# As the registry of IANA names them; "smtps" is what many systems still call 465.
+SERVICES: Final = {
+    "smtp": 25,
+    "lmtp": 24,
+    "submission": 587,
+    "submissions": 465,
+    "smtps": 465,
+}
 # UTS 46 section 4: the full stops of other scripts separate labels, too.
 _DOTS: Final = "[.\u3002\uff0e\uff61]"
 
@@ -89,18 +97,41 @@ def host_and_port(text: str, port: int = 25) -> tuple[str, int]:
         port: Where none is said.
 
     Raises:
-        LocalProtocolError: The port is no number.
+        LocalProtocolError: The port is no number, and no service of mail.
 
     Example:
-        >>> host_and_port("mx.example:26"), host_and_port("2001:db8::1")
-        (('mx.example', 26), ('2001:db8::1', 25))
+        >>> host_and_port("mx.example:submission"), host_and_port("2001:db8::1")
+        (('mx.example', 587), ('2001:db8::1', 25))
     """
     host, colon, said = text.rpartition(":")
     if not colon or (":" in host and not host.endswith("]")) or text.endswith("]"):
         return text, port
-    if not (said.isascii() and said.isdigit()):
-        raise LocalProtocolError(f"{said!r} in {text!r} is not a port")
-    return host, int(said)
+    return host, port_of(said)
+
+
+def port_of(text: str) -> int:
+    """Return a port that was written as a number or as the service it is for.
+
+    A name means a port and no more: TLS begins where it is asked for.
+
+    Args:
+        text: A number, smtp, lmtp, submission, submissions or smtps.
+
+    Raises:
+        LocalProtocolError: It is neither.
+
+    Example:
+        >>> port_of("submission"), port_of("2525")
+        (587, 2525)
+    """
+    if text.isascii() and text.isdigit():
+        return int(text)
+    if (port := SERVICES.get(text.lower())) is None:
+        services = ", ".join(SERVICES)
+        raise LocalProtocolError(
+            f"{text!r} is not a port: a number, or one of {services}"
+        )
+    return port
 
 
 def address_literal(local_host: str) -> str:

@@ -74,7 +74,7 @@ def test_every_protocol_is_read(name: str) -> None:
         (["--server", "mx"], "to whom"),
         ([*WHERE, "--protocol", "X"], "--protocol is one of"),
         ([*WHERE, "-q", "DOT"], "DOT is no step"),
-        ([*WHERE, "-p", "x"], "--port is a number"),
+        ([*WHERE, "-p", "x"], "'x' is not a port"),
         ([*WHERE, "--timeout", "x"], "--timeout is 30"),
         ([*WHERE, "-au", "u", "-ap", "secret"], "can be read by everybody"),
         (

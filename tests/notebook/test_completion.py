@@ -14,6 +14,7 @@ from smtpnb.notebook.completion import _WHERE as WHERE
 from smtpnb.notebook.completion import Known, candidates
 from smtpnb.notebook.grammar import COMMANDS, known_options
 from smtpnb.protocol.guards import GUARDS
+from smtpnb.protocol.names import SERVICES
 from smtpnb.protocol.session import TABLE, State
 from smtpnb.sandbox.faults import STEPS
 
@@ -119,6 +120,7 @@ def _ours(name: str) -> set[str]:
         *(one for option in known_options(name).values() for one in option.choices),
         *STEPS,
         *(f"{at}{one}" for at in ("", "@") for one in KNOWN.names),
+        *(SERVICES if name == "connect" else ()),
         *KNOWN.hosts,
         *KNOWN.addresses,
         *(one for row in PARAMETERS.values() for one in row),

@@ -96,6 +96,8 @@ def test_an_expectation_that_means_nothing_is_refused(expected: str) -> None:
         ("::1", "::1", 25),
         ("[::1]", "[::1]", 25),
         ("[::1]:465", "[::1]", 465),
+        ("mx.example:SMTP", "mx.example", 25),
+        ("[::1]:submissions", "[::1]", 465),
     ],
 )
 def test_a_host_is_cut_from_its_port(text: str, host: str, port: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from IPython.core.error import UsageError
 
-from smtpnb import LocalProtocolError, Reply, Sandbox, SmtpClient, State
+from smtpnb import ConnectError, LocalProtocolError, Reply, Sandbox, SmtpClient, State
 from smtpnb.edges.text import NO_LATEX
 from smtpnb.notebook.grammar import usage
 from smtpnb.notebook.live import LiveLine
@@ -120,6 +120,32 @@ def test_sessions_stand_side_by_side(run: Callable[[str], Any]) -> None:
     client = run("from smtpnb import SmtpClient\nmine = SmtpClient()\nmine")
     assert run("%smtp use {mine}") is client
     assert isinstance(client, SmtpClient)
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("unix:/nowhere/at/all", ConnectError),
+        ("{object()}", UsageError),
+        ("sandbox --lift no", LocalProtocolError),
+    ],
+)
+def test_a_connect_in_vain_takes_no_name(
+    run: Callable[[str], Any], target: str, error: type[Exception]
+) -> None:
+    run("%smtp @one connect sandbox")
+    with pytest.raises(error):
+        run(f"%smtp @two connect {target}")
+    assert list(run("%smtp sessions")["name"]) == ["one"]
+    with pytest.raises(UsageError, match="no session 'two'; there are: one"):
+        run("%smtp use two")
+    if error is ConnectError:  # what was recorded can be asked for
+        assert "no connection could be made" in str(run("%smtp @two explain"))
+    else:
+        with pytest.raises(UsageError, match="no session 'two'"):
+            run("%smtp @two noop")
+    assert run("%smtp @two connect sandbox").code == 220
+    assert list(run("%smtp sessions")["name"]) == ["one", "two"]
 
 
 @pytest.mark.parametrize("line", ["@typo noop", "use typo", "session typo", "@typo"])

@@ -323,7 +323,7 @@ def test_callbacks_may_come_from_any_thread(panel: Panel) -> None:
 
 
 def test_a_wrong_address_is_told_and_nothing_hangs(panel: Panel) -> None:
-    panel.address.value = "host:smtp"
+    panel.address.value = "host:pop3"
     _press(panel, "Connect")
     assert "failed" in panel.status.value
     assert "is not a port" in panel.status.value
