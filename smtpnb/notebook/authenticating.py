@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 # Mechanisms that may do without a secret of their own, and without a user.
 _WITHOUT: Final = ("external", "anonymous", "gssapi")
+_NEVER_TYPED: Final = (
+    "never type a password on the line: IPython keeps its history; %smtp auth takes "
+    "the USER alone and asks, or {variable}, or --password-env NAME; nothing was sent"
+)
 _CLEARTEXT: Final = "--allow-cleartext-auth"
 
 
@@ -125,10 +129,21 @@ def _check_typed(request: Request) -> None:
     for word in request.words[1:]:
         is_secret = isinstance(word.value, (str, Secret)) or callable(word.value)
         if not word.is_value or not is_secret:
-            raise UsageError(
-                "never type a password on the line: IPython keeps its history; give "
-                "the USER alone and be asked, or {variable}, or --password-env NAME"
-            )
+            raise UsageError(_NEVER_TYPED)
+
+
+def check_response(client: SmtpClient, request: Request) -> None:
+    """Refuse a response to AUTH that was typed behind `command`, likewise.
+
+    Raises:
+        UsageError: As `_check_typed`.
+    """
+    verb, *text = request.words
+    responses = text[1:] if verb.text.upper() == "AUTH" else []  # behind the mechanism
+    if client.state is State.AUTH:
+        responses = request.words
+    if any(not word.is_value and word.text != "=" for word in responses):
+        raise UsageError(_NEVER_TYPED)
 
 
 def _is_callable(request: Request) -> bool:

@@ -14,6 +14,7 @@ from smtpnb.edges.colours import GREY, RED, of_words
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
 from smtpnb.notebook.possible import sendable
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
+from smtpnb.protocol.session import NOT_VERBS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,6 +123,8 @@ def status(name: str, client: SmtpClient, handle: Handle | None = None) -> Shown
 
 _AS_LMTP: Final = 'connect(..., protocol="lmtp")'
 _WAY_OUT: Final = "%%smtp data (the message), %smtp end (its final dot)"
+_IN_AUTH: Final = ", ".join((NOT_VERBS[""], NOT_VERBS["*"]))
+_BY_RAW: Final = r"%smtp raw {response}, %smtp raw {b'*\r\n'} (gives AUTH up)"
 _NAMES: Final = {
     "reverse_path": "--from",
     "forward_paths": "--to",
@@ -138,6 +141,7 @@ def in_words_of_magics(text: str) -> str:
     """
     text = re.sub(r"\bend of data$|\bend of data(?=[;,])", _WAY_OUT, text)
     text = text.replace(_AS_LMTP, "%smtp connect --lmtp")
+    text = text.replace(_IN_AUTH, _BY_RAW)
     for name, option in _NAMES.items():
         text = re.sub(rf"(?<!-)\b{name}\b", option, text)
     text = re.sub(r"\b([a-z_]+)=True\b", lambda m: _option(m[1]), text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from IPython.core.error import UsageError
 
+from smtpnb.notebook.authenticating import check_response
 from smtpnb.notebook.grammar import text_of
 from smtpnb.notebook.parameters import attributes, of_mail, of_rcpt
 from smtpnb.protocol.session import State
@@ -166,6 +167,7 @@ def help_(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def command(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send any verb."""
+    check_response(client, request)
     verb, *text = request.words
     return client.command(
         verb.spoken, text_of(text), timeout=request.number("--timeout")

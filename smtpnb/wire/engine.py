@@ -195,8 +195,11 @@ class Engine:
         if self._raw_unread:
             self.require_replies_read()
         octets = self._line(command)
-        if self.session.lifted:
-            self.log.note("lax", self.session.lifted)
+        if lifted := self.session.lifted:
+            if command.verb.encode() not in octets.shown.upper():
+                # It is a response to AUTH, and no verb at all.
+                lifted = lifted.replace(command.verb, "a secret")
+            self.log.note("lax", lifted)
         return octets
 
     def _line(self, command: Command) -> Octets:

@@ -388,6 +388,19 @@ def test_a_hostile_challenge_leaves_the_session_usable_or_closed(
     assert base64.b64encode(b"hunter2x").decode() not in text
 
 
+def test_a_response_that_somebody_writes_as_a_command_stands_nowhere() -> None:
+    response = base64.b64encode(b"hunter2xy").decode()
+    script = (Hear(), ask(b"Username:"), Hear(), NO, Hear(), NO)
+    with greeted(*script) as (client, server):
+        assert client.command("AUTH", "LOGIN").code == 334
+        for _ in range(2):  # within AUTH, and behind it
+            assert client.command(response).code == 535
+        assert after_ehlo(server)[1:] == [response.upper().encode()] * 2
+        said = client.transcript.text()
+    assert said.count("a secret is not a verb of the table") == 2
+    assert response.upper() not in said.upper()
+
+
 def test_scram_says_that_a_challenge_is_not_base64() -> None:
     with greeted(Hear(), line(b"!!!"), Hear(), NO) as (client, server):
         assert client.auth(scram(), **CLEAR).code == 535

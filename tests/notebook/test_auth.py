@@ -91,11 +91,28 @@ def test_what_is_asked_for_is_called_by_its_name(
             "one of them",
         ),
         ("auth ann {word} --mechanism nonsense", "nonsense"),
+        ("command AUTH PLAIN AGFubgBzZXNhbWUtb3Blbg==", "never type a password"),
+        ("command auth login YW5u", "never type a password"),
     ],
 )
 def test_what_makes_no_sense_is_told(inside_tls: Run, line: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         inside_tls(f"%smtp {line}")
+
+
+def test_a_response_that_was_typed_is_refused_and_one_in_a_variable_is_sent(
+    inside_tls: Run,
+) -> None:
+    assert inside_tls("%smtp command AUTH LOGIN").code == 334
+    with pytest.raises(UsageError, match="never type a password"):
+        inside_tls("%smtp command YW5u")
+    way_out = r"%smtp raw {b'*\r\n'}"
+    assert way_out in inside_tls("%smtp")
+    (reply,) = inside_tls(way_out)
+    assert reply.code == 501
+    assert inside_tls("first = 'AGFubgBzZXNhbWUtb3Blbg=='\n%smtp noop").code == 250
+    assert inside_tls("%smtp command AUTH PLAIN {first}").code == 235
+    assert "AGFubgBz" not in inside_tls("%smtp transcript text")
 
 
 def test_a_second_auth_asks_for_nothing(
