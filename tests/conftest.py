@@ -27,6 +27,15 @@ settings.register_profile(
 settings.load_profile("ci" if "CI" in os.environ else "dev")
 
 
+def pytest_configure() -> None:
+    """End at SIGTERM as at Ctrl-C: the servers that the tests started are stopped."""
+
+    def end(*_: object) -> None:
+        pytest.exit("SIGTERM")
+
+    signal.signal(signal.SIGTERM, end)
+
+
 @pytest.fixture(autouse=True)
 def interrupts() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt, as in a kernel, whoever started the tests.

@@ -65,6 +65,14 @@ def patient_exim() -> Iterator[Exim]:
 
 
 @pytest.fixture(scope="session")
+def exim_of_mechanisms() -> Iterator[Exim]:
+    """An Exim that knows ann."""
+    account = ("ann", dovecot_sasl.PASSWORD)
+    with running_exim(_exim_program(), account=account) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def sink() -> Iterator[int]:
     with running_sink(require_tool("smtp-sink")) as port:
         yield port

@@ -96,6 +96,28 @@ maildir:
   create_directory
 """
 
+# ANN and PASSWORD: who may log in. There are no braces to spare for str.format here.
+_AUTHENTICATORS: Final = """
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${if and{{eq{$auth2}{ANN}}{eq{$auth3}{PASSWORD}}}}
+  server_set_id = $auth2
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = <| Username: | Password:
+  server_condition = ${if and{{eq{$auth1}{ANN}}{eq{$auth2}{PASSWORD}}}}
+  server_set_id = $auth1
+cram:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${if eq{$auth1}{ANN}{PASSWORD}fail}
+  server_set_id = $auth1
+"""
+
 
 class Exim:
     """A running Exim.
@@ -128,7 +150,11 @@ def find_exim() -> str | None:
 
 @contextmanager
 def running_exim(
-    command: str, *names: str, per_connection: int = 1000, nonmail: int = 10
+    command: str,
+    *names: str,
+    per_connection: int = 1000,
+    nonmail: int = 10,
+    account: tuple[str, str] | None = None,
 ) -> Iterator[Exim]:
     """Start an Exim, and stop it with everything it started.
 
@@ -138,6 +164,7 @@ def running_exim(
         per_connection: How many messages it takes on one; then it says 421.
         nonmail: How many commands beside mail it bears (NOOP, and every RSET but the
             first for each message); then it says 554 and closes.
+        account: A user and a password, for AUTH; None: it offers none.
     """
     with open_home("spool", "log", "mail") as home:
         for name in ("spool", "log", "mail"):
@@ -153,7 +180,11 @@ def running_exim(
             shutil.copy(library, libraries)
         given = {"home": home, "port": port, "user": USER, "libraries": libraries}
         limits = {"per_connection": per_connection, "nonmail": nonmail}
-        conf.write_text(_CONF.format(**given, **limits))
+        text = _CONF.format(**given, **limits)
+        if account is not None:
+            name, password = account
+            text += _AUTHENTICATORS.replace("ANN", name).replace("PASSWORD", password)
+        conf.write_text(text)
         start = [str(home / "exim4"), "-C", str(conf), "-bdf", "-q1m"]
         environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
         with running(start, port, user=USER, env=environment):

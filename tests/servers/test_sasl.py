@@ -8,6 +8,7 @@ server does not offer it, and what became of a proof that was tampered with.
 from __future__ import annotations
 
 import base64
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.servers.dovecot_sasl import DovecotSasl
+    from tests.servers.exim import Exim
     from tests.servers.postfix import Postfix
 
 pytestmark = pytest.mark.servers
@@ -32,7 +34,7 @@ BY_PASSWORD = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", *SCRAMS, "NTLM")
 PLUS = tuple(f"{name}-PLUS" for name in SCRAMS)
 BY_TOKEN = ("XOAUTH2", "OAUTHBEARER")
 MECHANISMS = (*BY_PASSWORD, *PLUS, *BY_TOKEN)
-SERVERS = ("Postfix", "Dovecot", "sandbox")
+SERVERS = ("Postfix", "Exim", "Dovecot", "sandbox")
 QUESTIONS = ("right", "wrong", "not offered", "tampered")
 
 
@@ -48,15 +50,16 @@ class Server(NamedTuple):
 
 @pytest.fixture(scope="module")
 def servers(
-    cyrus: Postfix, dovecot_of_mechanisms: DovecotSasl
+    cyrus: Postfix, exim_of_mechanisms: Exim, dovecot_of_mechanisms: DovecotSasl
 ) -> Iterator[dict[str, Server]]:
-    dovecot = dovecot_of_mechanisms
+    dovecot, exim = dovecot_of_mechanisms, exim_of_mechanisms
     accounts = {"ann": PASSWORD}
     with Sandbox(auth=accounts, auth_without_tls=True) as sandbox:
         yield {
             "Postfix": Server(
                 "localhost", cyrus.port, cyrus.ca, "ann", lambda: "a-token"
             ),
+            "Exim": Server("localhost", exim.port, exim.ca, "ann", lambda: "a-token"),
             "Dovecot": Server(
                 "localhost",
                 dovecot.port,
@@ -75,7 +78,10 @@ def table() -> Iterator[dict[tuple[str, str, str], str]]:
     """What was found; printed when all is done."""
     found: dict[tuple[str, str, str], str] = {}
     yield found
-    lines = [f"| mechanism | {' | '.join(SERVERS)} |", "|---|---|---|---|"]
+    lines = [
+        f"| mechanism | {' | '.join(SERVERS)} |",
+        "|---" * (1 + len(SERVERS)) + "|",
+    ]
     for name in MECHANISMS:
         cells = [
             " / ".join(found.get((name, server, asked), "-") for asked in QUESTIONS)
@@ -136,18 +142,24 @@ def _tampered(line: bytes) -> bytes:
     return b"334 " + base64.b64encode(said[:at] + other + said[at + 1 :]) + b"\r\n"
 
 
-@pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("name", ["DIGEST-MD5", *SCRAMS])
+# Exim's and Dovecot's lists are shorter: who does not offer it proves nothing.
+_PROVES = {
+    "Postfix": ("DIGEST-MD5", *SCRAMS),
+    "Dovecot": ("DIGEST-MD5", *SCRAMS[:2]),
+    "sandbox": ("DIGEST-MD5", *SCRAMS),
+}
+
+
+@pytest.mark.parametrize(
+    ("server", "name"), [(one, name) for one in _PROVES for name in _PROVES[one]]
+)
 def test_a_proof_that_was_tampered_with_ends_the_session(
     servers: dict[str, Server],
     table: dict[tuple[str, str, str], str],
-    name: str,
     server: str,
+    name: str,
 ) -> None:
     there = servers[server]
-    if (name, server) == ("SCRAM-SHA-512", "Dovecot"):
-        table[name, server, "tampered"] = "-"
-        return  # Dovecot 2.3 has none
     with relay("127.0.0.1", there.port, _tampered) as address:
         client = SmtpClient()
         client.connect(*address)
@@ -165,12 +177,14 @@ def test_auto_takes_what_is_strongest_there(
 ) -> None:
     taken = {
         "Postfix": "SCRAM-SHA-512",
+        "Exim": "CRAM-MD5",
         "Dovecot": "SCRAM-SHA-256",
         "sandbox": "SCRAM-SHA-512-PLUS",
     }
     with inside_tls(servers[server]) as client:
         assert client.auth("auto", servers[server].user, PASSWORD).code == 235
-        assert f"AUTH {taken[server]} " in client.transcript.text()
+        said = re.findall(r"> AUTH (\S+)", client.transcript.text())
+        assert said == [taken[server]]
 
 
 @pytest.mark.parametrize("name", BY_TOKEN)
