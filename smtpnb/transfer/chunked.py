@@ -53,9 +53,11 @@ class Window(Pipelined):
         try:
             yield from self._send_batches()
             yield from self._settle_all()
-        except BaseException as error:
+        except BaseException:
+            if self.exchange.left_over:
+                self._doubted = next(iter(self.unsettled[: self._departed]), None)
             self._settle_answered()  # a chunk may have been refused in the same receive
-            self._disbelieve(mismatch=isinstance(error, RemoteProtocolError))
+            self._disbelieve()
             raise
 
     def _send_batches(self) -> Steps[None]:
@@ -102,7 +104,8 @@ class Window(Pipelined):
 
     def _read(self) -> Steps[None]:
         yield from self.exchange.read()
-        self._look_behind()
+        if self._departed and not self.session.queue:
+            self.exchange.refuse_unread()  # before what was answered is believed
         self.close_if_closing()
         if self.session.queue and self.exchange.incoming.unread:
             return  # more has come: it is judged together
@@ -110,16 +113,6 @@ class Window(Pipelined):
         if self._doubted is not None and self.engine.connected:
             yield from self._verify()
         yield from self.hand_out()
-
-    def _look_behind(self) -> None:
-        """Look for a reply too many, before what was answered is believed."""
-        departed = self.unsettled[: self._departed]
-        if departed and not self.session.queue:
-            try:
-                self.exchange.refuse_unread()
-            except RemoteProtocolError:
-                self._doubted = self._doubted or departed[0]
-                raise
 
     def _settle_answered(self) -> None:
         """Settle what was answered to its end, up to the first refused chunk."""
@@ -154,18 +147,10 @@ class Window(Pipelined):
             job.settled = not job.transaction.owes_more
         self._departed = 0
 
-    def _disbelieve(self, *, mismatch: bool) -> None:
-        """What seems to answer what stood behind a refused chunk proves nothing.
-
-        Nor does what comes behind a reply that nothing could be answered by.
-        """
+    def _disbelieve(self) -> None:
+        """What seems to answer what stood behind a refused chunk proves nothing."""
         departed = self.unsettled[: self._departed]
-        if self._doubted is None:
-            untold = [job for job in departed if not job.transaction.replies]
-            if mismatch and untold:
-                self.exchange.note_doubt(untold[0].exchange)
-            return
-        if not departed:
+        if self._doubted is None or not departed:
             return
         self.session.queue.clear()
         self.exchange.note_doubt(departed[0].exchange)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smtpnb.protocol.commands import Quit
+from smtpnb.protocol.errors import RemoteProtocolError
 from smtpnb.protocol.group import of_commands
 from smtpnb.protocol.session import State
 from smtpnb.transfer.lockstep import LockStep
@@ -52,10 +53,12 @@ class Turns(Pipelined):
             departures = yield from self._departures(granted, job)
             if self.over() or not departures:
                 return
+            if granted is not None:
+                granted.exchange = self.exchange.number + 1
             yield from self.leave(*departures, heard=granted is not None)
             # What comes next is made while the server works.
             following = (yield from self.take()) if job is not None else None
-            yield from self.read_all()
+            yield from self._read_turn(granted)
             if granted is not None:
                 granted.settled = True
             if self.over():
@@ -65,6 +68,24 @@ class Turns(Pipelined):
                 job.settled = not goes_on
             yield from self.hand_out()
             granted, job = (job if goes_on else None), following
+
+    def _read_turn(self, granted: Job | None) -> Steps[None]:
+        """Read what is owed; of many replies to one end each may be one too many.
+
+        What stands behind the end took its replies for their own then (LMTP, PRDR).
+        """
+        ended = None if granted is None else granted.transaction
+        if granted is None or ended is None or not ended.is_separate:
+            yield from self.read_all()
+            return
+        try:
+            yield from self.read_all()
+            if self.session.state is not State.DATA:
+                self.exchange.refuse_unread()
+        except RemoteProtocolError:
+            if len(ended.finals) > 1 and not ended.owes_more:
+                self.exchange.doubt_end(ended, ".", granted.exchange)
+            raise
 
     def _departures(
         self, granted: Job | None, job: Job | None

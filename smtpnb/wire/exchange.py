@@ -24,7 +24,7 @@ This module knows nothing of the order of commands, nor of how a connection ends
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from smtpnb.protocol.errors import (
     ConnectionLost,
@@ -73,6 +73,8 @@ class Exchange:
         number: The exchange number of the last command that left.
         incoming: What came in and was not matched yet.
         stopped: A message was refused before its end left: nothing more may leave.
+        left_over: Something was said behind the last reply that was owed: one of them
+            answered something else, and nobody knows which.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class Exchange:
         self.stream: Stream | None = None
         self.number = 0
         self.incoming = Incoming(log)
-        self.stopped = False
+        self.stopped = self.left_over = False
         self._sent = 0  # on the stream that is gone
         self._writing = False
         self._mismatched = False  # a reply came that nothing could be answered by
@@ -472,15 +474,21 @@ class Exchange:
         transaction = owed.transaction
         if transaction is None or len(transaction.finals) < 2 or self.session.queue:
             return
-        if self.incoming.unread and self.incoming.pending(3) != b"421":
-            transaction.finals, transaction.prelude = [], None
-            self.session.owe(Owed(owed.events[-1:], transaction))
-            self.note_doubt(self.number)
-            surplus, _ = self.incoming.surplus()
-            raise RemoteProtocolError(
-                "the server said something nobody asked for behind the last reply to "
-                f"the end of a message: {surplus[:200]!r}"
-            )
+        if self._is_left_over():
+            self.doubt_end(transaction, owed.events[-1], self.number)
+            self._refuse_unread(" behind the last reply to the end of a message")
+
+    def doubt_end(self, transaction: Transaction, event: str, number: int) -> None:
+        """Believe none of the replies to the end of a message: they are owed anew.
+
+        Args:
+            transaction: The message.
+            event: How it ended.
+            number: The exchange of that.
+        """
+        transaction.finals, transaction.prelude = [], None
+        self.session.owe(Owed((event,), transaction))
+        self.note_doubt(number)
 
     def note_doubt(self, number: int) -> None:
         """Note that no reply is believed, from an exchange on; the tables read it."""
@@ -556,6 +564,9 @@ class Exchange:
             self._match(replies)
         except RemoteProtocolError:
             self._mismatched = True
+            n_behind = self.session.owed - 1
+            if n_behind > 0:  # they have left, and may seem to be answered, too
+                self.note_doubt(self.number - n_behind + 1)
             raise
 
     def _match(self, replies: tuple[bytes, ...]) -> None:
@@ -597,8 +608,10 @@ class Exchange:
         fed = self.incoming.feed(self.connection.take())
         if fed == 0 and not self.incoming.unread:
             raise ConnectionLost("the server had closed the connection before this")
-        if not self.incoming.unread:
-            return
+        if self.incoming.unread:
+            self._refuse_unread(where)
+
+    def _refuse_unread(self, where: str) -> NoReturn:
         surplus, reply = self.incoming.surplus()
         if reply is not None and is_421(reply):
             self.incoming.last = reply
@@ -618,8 +631,15 @@ class Exchange:
             return
         with suppress(TransportError):
             self.incoming.feed(self.stream.take())
-        if self.incoming.unread and self.incoming.pending(3) != b"421":
-            self.refuse_surplus(" behind the last reply of a group")
+        if self._is_left_over():
+            self._refuse_unread(" behind the last reply of a group")
+
+    def _is_left_over(self) -> bool:
+        """Whether more was said than a 421, which may be said at any time."""
+        if not self.incoming.unread or self.incoming.pending(3) == b"421":
+            return False
+        self.left_over = self._mismatched = True
+        return True
 
     def settle(self) -> None:
         """Read what has arrived already, without waiting: it may hold the last word."""

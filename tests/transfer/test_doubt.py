@@ -77,3 +77,21 @@ def test_a_refusal_that_was_contradicted_is_not_believed() -> None:
         (delivery,) = caught.value.deliveries
         assert delivery.outcome == caught.value.outcome == "unknown"
         assert client.transcript.transactions()["outcome"].tolist() == ["unknown"]
+
+
+@pytest.mark.parametrize("last", ["r3@b.example", "no-one@b.example"])
+def test_behind_a_reply_that_answers_nothing_the_tables_believe_none(last: str) -> None:
+    with FaultyServer() as server:  # 353 is for PRDR, which was not said
+        server.follow(Plan("end", 2, b"353 one by one\r\n"))
+        client = SmtpClient(identity="c.example")
+        client.chunking = False
+        client.connect(server.host, server.port)
+        client.ehlo()
+        paths = ["r1@b.example", "r2@b.example", last]
+        mails = [(f"m{n}@a.example", [path], CONTENT) for n, path in enumerate(paths)]
+        with pytest.raises(RemoteProtocolError) as caught:
+            client.send_all(mails, overlap="turn")
+    told = [delivery.outcome for delivery in caught.value.deliveries]
+    assert told == ["accepted", "unknown", "aborted"]
+    table = client.transcript.transactions()["outcome"].tolist()
+    assert table == ["delivered", "unknown", "aborted"]
