@@ -22,6 +22,7 @@ from smtpnb.protocol.reply import Reply
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from smtpnb.client import SmtpClient
     from smtpnb.message.delivery import Delivery, Recipient
 
 # Of many messages, so many that were not accepted are shown one by one.
@@ -157,6 +158,11 @@ class Answer(Reply):
 def after_content(reply: Reply) -> str:
     """Say what the reply to the end of a message means for the message."""
     return _OUTCOMES.get(reply.reply_class, "")
+
+
+def finals_of(client: SmtpClient) -> list[Reply]:
+    """Return the replies to the end of a message; a 353 of PRDR comes before them."""
+    return [each for each in client.replies if each.code != 353]
 
 
 def each_recipient(recipients: Iterable[Recipient]) -> str:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.text import for_terminal
 from smtpnb.notebook import expect
-from smtpnb.notebook.answers import after_content, tls_facts
+from smtpnb.notebook.answers import after_content, each_recipient, finals_of, tls_facts
+from smtpnb.notebook.live import size_of
 from smtpnb.notebook.render import Dialogue, in_words_of_magics
 from smtpnb.notebook.verbs import send_cell
-from smtpnb.protocol.content import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ class Conversation:
             if step.is_content and (reply is None or reply.code != 354):
                 self.told.append(_SKIPPED)
                 continue
-            size = _size(step.text) if step.is_content else None
+            size = size_of(step.text) if step.is_content else None
             line.turn(step.verb or "content", size)
             reply = self._say(client, request, step)
             self._check(client, step, reply)
@@ -69,15 +69,14 @@ class Conversation:
     def _say(self, client: SmtpClient, request: Request, step: Step) -> Reply:
         timeout, tls = request.number("--timeout"), client.tls
         if step.is_content:
-            self.told.append(f" -> (content: {_size(step.text)} octets)")
+            self.told.append(f" -> (content: {size_of(step.text)} octets)")
             reply = send_cell(client, request, step.text)
         else:
             self.told.append(f" -> {for_terminal(step.text)}")
             if step.chunk is not None:
                 self.told.append(f" -> (chunk: {len(step.chunk)} octets)")
             reply = say(client, step, timeout)
-        ended = step.is_content or step.chunk is not None
-        for each in client.replies if ended else (reply,):
+        for each in client.replies if step.may_end else (reply,):
             self.told += _lines_of(each)
         if client.tls is not tls and client.tls is not None:
             facts = dict(tls_facts(client.tls))
@@ -88,18 +87,16 @@ class Conversation:
     def _check(self, client: SmtpClient, step: Step, reply: Reply) -> None:
         if step.verb in _HELLOS and client.suspicion:
             self.told.append(f"=== {in_words_of_magics(client.suspicion)}")
-        finals = client.replies if step.is_content else (reply,)
+        finals = finals_of(client) if step.may_end else [reply]
         # Where each recipient has a reply of its own (LMTP, PRDR), none speaks for all.
-        if step.is_content and len(finals) == 1 and (fate := after_content(reply)):
+        if len(finals) > 1:
+            each = each_recipient(client.recipients)
+            self.told += [f"=== {line}" for line in each.splitlines()]
+        elif step.is_content and (fate := after_content(reply)):
             self.told.append(f"=== {fate}")
         if self._wanted is None or (step.verb == "DATA" and reply.ok):
             return
-        expect.check_all([*finals], self._wanted, step.verb.lower() or "content")
-
-
-def _size(text: str) -> int:
-    """Return how many octets leave of a content: each line ends with CRLF."""
-    return len(normalised(text.encode())[0])
+        expect.check_all(finals, self._wanted, step.verb.lower() or "content")
 
 
 def _lines_of(reply: Reply) -> list[str]:

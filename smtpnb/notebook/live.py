@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from IPython.display import display, update_display
 
 from smtpnb.edges.text import for_html, for_terminal
+from smtpnb.protocol.content import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,6 +130,17 @@ class LiveLine:
         """Remove what was painted."""
         if self._shown:
             self._paint("")
+
+
+def size_of(content: str | bytes) -> int:
+    r"""Return how many octets leave of a content: each line ends with CRLF.
+
+    Example:
+        >>> size_of("Subject: caf\u00e9\n")
+        16
+    """
+    octets = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    return len(normalised(octets)[0])
 
 
 def present() -> LiveLine | None:

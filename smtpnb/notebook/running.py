@@ -10,10 +10,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.notebook import expect
-from smtpnb.notebook.answers import Answer, after_content, each_recipient
+from smtpnb.notebook.answers import Answer, after_content, each_recipient, finals_of
 from smtpnb.notebook.background import Handle
 from smtpnb.notebook.commands import ACTIONS, OF_CELLS
-from smtpnb.notebook.live import LiveLine, hint_of, live, painter
+from smtpnb.notebook.live import LiveLine, hint_of, live, painter, size_of
 from smtpnb.notebook.parameters import guards
 from smtpnb.notebook.render import in_one_line, in_words_of_magics
 from smtpnb.notebook.showing import show
@@ -127,13 +127,12 @@ def _line(
     beat: Callable[[], None] = lambda: None,
 ) -> LiveLine:
     sessions, client, name = task.sessions, task.client, task.request.session
-    octets = None if task.content is None else task.content.encode("utf-8", "replace")
     return LiveLine(
         task.what,
         paint,
         waiting=lambda: sessions.dialling.get(name, client).waiting,
         limit=task.request.number("--timeout"),
-        total=None if octets is None else len(octets),
+        total=None if task.content is None else size_of(task.content),
         hint=hint,
         beat=beat,
     )
@@ -156,9 +155,9 @@ def _perform(task: Task, line: LiveLine | None) -> Any:
         client.lax = lax
         now = sessions.look(request.session) or client  # connect made it anew
         now.lax = lax
-    ended = request.command in _ENDS and len(now.replies) > 1
+    finals = finals_of(now) if request.command in _ENDS else []
+    ended = len(finals) > 1
     if wanted is not None:
-        finals = [each for each in now.replies if each.code != 353]  # PRDR
         expect.check_all(finals if ended else value, wanted, request.command)
     if not isinstance(value, Reply):
         return value

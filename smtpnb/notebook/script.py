@@ -43,6 +43,11 @@ class Step(NamedTuple):
         """The verb in upper case; "" for a content."""
         return "" if self.is_content else self.text.partition(" ")[0].upper()
 
+    @property
+    def may_end(self) -> bool:
+        """Whether a message may end with it, and have many replies."""
+        return self.is_content or self.chunk is not None
+
 
 def steps(cell: str) -> list[Step]:
     """Cut a cell into what is sent.

@@ -62,9 +62,26 @@ def test_send_and_the_bare_dialogue(run: Callable[[str], Any], lmtp: Sandbox) ->
     ]
     lines = "\n".join(f"RCPT TO:<{path}>" for path in PATHS)
     said = run(f"%%smtp\nMAIL FROM:<a@x.example>\n{lines}\nDATA\nhello\n.\n")
-    finals = str(said).partition("(content")[2]
+    finals, _, told = str(said).partition("(content")[2].partition("=== ")
     assert [word in finals for word in ("552 5.2.2", "250 2.6.0")] == [True, True]
     assert len(finals.strip().splitlines()) == 1 + 3
+    assert told.startswith("2 of 4 recipients accepted")
+    assert [f"<{path}>" in told for path in PATHS] == [True] * 4
+
+
+@pytest.mark.parametrize("end", ["DATA\nhello\n.\n", "BDAT 7 LAST\nhello\n"])
+def test_a_dialogue_expects_of_each_recipient_and_not_of_a_353(
+    run: Callable[[str], Any], end: str
+) -> None:
+    run("%smtp sandbox --prdr --tls none;\n%smtp connect sandbox;\n%smtp ehlo;")
+    begin = "MAIL FROM:<a@x.example> PRDR\n"
+    begin += "RCPT TO:<a@x.example>\nRCPT TO:<over@x.example>\n"
+    said = run(f"%%smtp --expect 2\n{begin}{end}")
+    assert "<-  353" in said
+    assert "2 of 2 recipients accepted" in said
+    run("%smtp sandbox fault eod over@* --reply '552 5.2.2 Over quota';")
+    with pytest.raises(ReplyError, match="expected 2"):
+        run(f"%%smtp --expect 2\n{begin}{end}")
 
 
 def test_a_sandbox_of_the_magics_speaks_it(run: Callable[[str], Any]) -> None:

@@ -22,6 +22,7 @@ import ipywidgets as w
 
 from smtpnb.client import SmtpClient
 from smtpnb.edges.text import for_html
+from smtpnb.notebook.live import size_of
 from smtpnb.notebook.panel import actions, aspects, diagram, dialogue, samples
 from smtpnb.notebook.panel.aloud import aloud
 from smtpnb.notebook.panel.controls import IMPLICIT, Controls
@@ -207,7 +208,7 @@ class Panel(Controls, w.VBox):
             self._wake()
             return
         content = form.content if what in {"DATA", "BDAT", "Send"} else b""
-        total = len(content) if isinstance(content, (str, bytes)) else 0
+        total = size_of(content) if isinstance(content, (str, bytes)) else 0
         self.worker.start(what, client, actions.operation(client, what, form), total)
         self._wake()
 
