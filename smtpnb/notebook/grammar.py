@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -77,7 +76,6 @@ PHASES: Final = ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "
 SANDBOX_WORDS: Final = ("stop", "inbox", "fault", "clear")
 TABLES: Final = ("events", "exchanges", "transactions", "sessions")
 ANY: Final = None
-WIDTH, NARROWEST = 79, 30  # characters of a line of help, and of its right column
 BARE: Final = "%%smtp"  # a cell that is a dialogue
 EXPAND: Final = Option("", "replace {expr} in the cell")
 
@@ -112,8 +110,8 @@ _ATTRIBUTES: Final = "NAME=VALUE [ADDR=VALUE ...]"
 COMMANDS: Final[Mapping[str, Command]] = {
     "connect": Command(
         "[HOST[:PORT] | HOST PORT | unix:/PATH | sandbox | {sandbox}]",
-        "connect and read the greeting; PORT is a number or smtp, lmtp, submission, "
-        "submissions; without a word, to the last host",
+        "connect and read the greeting; without a word, to the last host; a port may "
+        "be a name, such as submission",
         at_most=2,
         options={
             "--early": Option("{octets}", "send these before the greeting has come"),
@@ -306,17 +304,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     ),
 }
 
-_HEAD: Final = """\
-%smtp [VAR <<] [@SESSION] COMMAND ... [--option VALUE] [;]
-%%smtp in the first line of a cell: below it the lines of a dialogue, C: and S:
-
-  VAR <<    keep the answer in a variable, and show nothing
-  @SESSION  another session than the current one; connect makes it
-  {expr}    the value of an expression of Python
-  ;         show nothing
-
-To begin: %smtp connect sandbox, then %smtp ehlo, %smtp mail FROM:<ann@a.example>,
-%smtp rcpt TO:<bob@b.example>, %smtp data, and %smtp alone says where you are."""
 _BARE: Final = Command("", "", options={"--expand": EXPAND})
 _FLAG: Final = True
 _PASTED: Final = re.compile(
@@ -483,39 +470,3 @@ def _check_count(name: str, plain: list[Word], options: dict[str, Any]) -> None:
             if known_options(name)[option].metavar == "TEXT"
         )
         raise UsageError(f"{name} takes {wants}; {extra!r} is too much{hint}")
-
-
-def usage(command: str = "") -> str:
-    """Return how a command is written, or all of them."""
-    if not command:
-        width = max(map(len, COMMANDS))
-        lines = [
-            _hanging(f"{name:<{width}}", row.help) for name, row in COMMANDS.items()
-        ]
-        return "\n".join([_HEAD, "", *lines, "", "%smtp COMMAND --help tells more."])
-    row = COMMANDS[command]
-    options = known_options(command)
-    heads = {
-        name: " ".join(filter(None, (name, option.metavar)))
-        for name, option in options.items()
-    }
-    width = max(map(len, heads.values()))
-    lines = []
-    for name, option in options.items():
-        choices = f" ({' | '.join(option.choices)})" if option.choices else ""
-        lines.append(_hanging(f"{heads[name]:<{width}}", f"{option.help}{choices}"))
-    head = " ".join(filter(None, ("%smtp", command, row.arguments)))
-    return "\n".join([head, _hanging("", row.help), "", *lines])
-
-
-def _hanging(head: str, text: str) -> str:
-    """Return a head and a text beside it, all of whose lines begin below each other."""
-    before = f"  {head}  " if head else "  "
-    return textwrap.fill(
-        text,
-        max(WIDTH, len(before) + NARROWEST),
-        initial_indent=before,
-        subsequent_indent=" " * len(before),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -26,10 +26,10 @@ from smtpnb.notebook.answers import delivery_html, delivery_text
 from smtpnb.notebook.commands import ACTIONS, CELLS
 from smtpnb.notebook.completion import Answering
 from smtpnb.notebook.conversation import Conversation
-from smtpnb.notebook.grammar import COMMANDS, Request, parse, usage
+from smtpnb.notebook.grammar import COMMANDS, Request, parse
+from smtpnb.notebook.help import Help, usage
 from smtpnb.notebook.line import Word, expand
 from smtpnb.notebook.render import (
-    Help,
     frame_html,
     in_one_line,
     status,
@@ -110,7 +110,7 @@ class SmtpMagics(Magics):
     def _smtp(self, line: str, cell: str | None) -> Any:
         request = parse(line, self._evaluate)
         if "--help" in request.options:
-            return Help(usage(request.command))
+            return Help(request.command)
         if cell is not None:
             _check_cell(request)
         name = request.session or self.sessions.current

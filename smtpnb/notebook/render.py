@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 # Voila and nbconvert have no fixed-width font for `<pre>` of their own.
 MONO: Final = "font-family:var(--jp-code-font-family,monospace)"
-# Two spaces, a name, two spaces; or spaces alone.
-_SECOND_COLUMN: Final = re.compile(r"  \S+(?: \S+)*  +| +")
-MOST_HUNG: Final = 16  # characters; more would leave no room in a narrow page
 _RED = "\x1b[31m"
 _PLAIN = "\x1b[0m"
 
@@ -80,25 +77,6 @@ def _coloured_line(line: str) -> str:
     colour = {"<**": RED, "***": RED, "===": GREY}.get(line[:3])
     said = for_html(line)
     return f'<span style="{words_in(colour)}">{said}</span>' if colour else said
-
-
-class Help(Shown):
-    """Text in two columns; in a narrow page a line goes on below its second one."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        lines = "".join(map(_hung, str(self).splitlines(keepends=True)))
-        style = f"margin:0;{MONO};white-space:pre-wrap;word-break:normal"
-        return f'<pre class="smtpnb-help" style="{style}">{lines}</pre>'
-
-
-def _hung(line: str) -> str:
-    column = _SECOND_COLUMN.match(line)
-    at = column.end() if column else 0
-    at = at if at <= MOST_HUNG else 4
-    style = f"padding-left:{at}ch;text-indent:-{at}ch"
-    return f'<div style="{style}">{for_html(line, newlines=True)}</div>'
 
 
 def frame_html(frame: pd.DataFrame) -> str | None:

@@ -30,7 +30,7 @@ def test_help_a_refusal_and_tab_as_a_person_sees_them(
         page.wait_for_function(
             "document.querySelectorAll('.smtpnb-answer').length >= 4"
         )
-        help_text = page.locator(".jp-OutputArea-output pre").first.inner_text()
+        help_text = page.locator(".smtpnb-help").first.inner_text()
         assert "\\x0a" not in help_text
         assert len(help_text.splitlines()) > 20
         shown = [one.inner_text() for one in page.locator(".smtpnb-answer").all()]

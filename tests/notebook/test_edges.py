@@ -199,7 +199,8 @@ TOLD = {
 def test_a_mistake_is_told_in_the_words_of_the_magics(
     run: Callable[[str], Any], line: str
 ) -> None:
-    run("%smtp @two sandbox;\n%smtp connect sandbox;\n%smtp ehlo;")
+    run("%smtp connect sandbox;\n%smtp ehlo;\nfrom smtpnb import SmtpClient")
+    run("%smtp @two session {SmtpClient()};\n%smtp use main;")  # never connected
     if line == "auth ann":
         run("%smtp mail a@b.example;\n%smtp rcpt c@d.example;\n%smtp data;")
     with pytest.raises((UsageError, SmtpError), match=TOLD[line]) as caught:

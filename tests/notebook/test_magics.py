@@ -11,7 +11,7 @@ from IPython.core.error import UsageError
 
 from smtpnb import ConnectError, LocalProtocolError, Reply, Sandbox, SmtpClient, State
 from smtpnb.edges.text import NO_LATEX
-from smtpnb.notebook.grammar import usage
+from smtpnb.notebook.help import usage
 from smtpnb.notebook.live import LiveLine
 from smtpnb.notebook.magics import SmtpMagics, load, unload
 from smtpnb.notebook.render import ink
