@@ -46,7 +46,8 @@ class Exchanges:
     """The exchanges of an events frame, and what the other tables want of them.
 
     Attributes:
-        frame: One row for each exchange (`schema.EXCHANGES`), in order of beginning.
+        frame: One row for each exchange (`schema.EXCHANGES`), session by session, by
+            number.
         end_us: When the reply was complete, since the session began; -1 without one.
         content: Octets of content; -1 if there were none.
     """
@@ -63,11 +64,9 @@ class Exchanges:
         self._command = self._last("command")
         self._reply = self._last("reply")
         columns = self._begun() | self._sent() | self._answered() | self._failed()
-        place = np.argsort(order[first], kind="stable")
-        frame = schema.complete(schema.EXCHANGES, columns, len(first))
-        self.frame = frame.take(place).reset_index(drop=True)
-        self.end_us = np.where(self._reply < 0, -1, self._t[self._reply])[place]
-        self.content = self._sum("data", "data")[place]
+        self.frame = schema.complete(schema.EXCHANGES, columns, len(first))
+        self.end_us = np.where(self._reply < 0, -1, self._t[self._reply])
+        self.content = self._sum("data", "data")
 
     def _last(self, kind: str) -> Any:
         """For each row the position of its last event of a kind, -1 without one."""
