@@ -105,6 +105,26 @@ def test_a_reply_that_comes_too_late_is_in_the_table_all_the_same() -> None:
     pd.testing.assert_frame_equal(transcript.exchanges(), anew)
 
 
+def test_replies_to_one_message_stand_together_whenever_the_table_is_asked_for() -> (
+    None
+):
+    """LMTP (RFC 2033 section 4.2): QUIT left with the end of the message."""
+    session = logs.opened()
+    transcript = Transcript([session.record])
+    session.group(logs.MAIL, logs.OK_TO, logs.OK_TO, logs.DATA)
+    session.replies(b"250 Ok\r\n250 Ok\r\n250 Ok\r\n354 Go\r\n", 2)
+    dot = session.group(("body", None, None, 500, 10), logs.DOT, logs.QUIT)
+    for number in (dot, dot, dot + 1):
+        session.reply(b"250 Ok\r\n", number)
+        grown = transcript.exchanges()
+        anew = Transcript([session.record]).exchanges()
+        pd.testing.assert_frame_equal(grown, anew)
+    session.say("noop", b"NOOP\r\n", b"250 Ok\r\n")
+    for table in (transcript.exchanges(), Transcript([session.record]).exchanges()):
+        last = table["verb"].astype("str").tolist()[-4:]
+        assert last == [".", ".", "QUIT", "NOOP"]
+
+
 def _long(n: int) -> Transcript:
     session = logs.opened()
     for number in range(n):
