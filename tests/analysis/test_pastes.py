@@ -117,3 +117,17 @@ def test_our_own_text_of_a_session_is_explained_like_the_session(
     said, read = explain(transcript), explain(transcript.text(times=times))
     codes = re.findall(r"\d{3} \d\.\d\.\d", said.headline)
     assert re.findall(r"\d{3} \d\.\d\.\d", read.headline) == codes
+
+
+@pytest.mark.parametrize("peer", [("127.0.0.1", 38470), ("::1", 38470, 0, 0)])
+@pytest.mark.parametrize("step", ["rcpt", "eod"])
+def test_the_log_of_aiosmtpd_is_a_dialogue(peer: tuple[object, ...], step: str) -> None:
+    """It writes what it reads behind >>, what it says behind <<, as octets."""
+    no = ("<<", b"554 5.7.1 Not this\r\n")
+    said = [(">>", b"RCPT TO:<joe@mx.example>"), no]
+    if step == "eod":
+        said[1:1] = [("<<", b"250 OK\r\n"), (">>", b"DATA"), ("<<", b"354 Go\r\n")]
+    text = "\n".join(f"DEBUG:mail.log:{peer!r} {at} {octets!r}" for at, octets in said)
+    case = cases.of_text(text)
+    assert (case.code, case.enhanced, case.step) == (554, "5.7.1", step)
+    assert case.text == "Not this"

@@ -229,7 +229,7 @@ _Read = tuple[int | None, str | None, str | None]
 
 
 def _read(text: str) -> _Read:
-    reply = pasted(text)
+    reply = pasted(text, where=False)
     return (reply.code, reply.enhanced, reply.text) if reply else (None, None, text)
 
 

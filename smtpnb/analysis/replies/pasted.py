@@ -38,7 +38,7 @@ _START: Final = re.compile(
     rf"|({_ENHANCED})(?![\w.])"
 )
 # A relay passes on what the next host said to it.
-_INNER: Final = re.compile(rf"\bresponded with: {{0,2}}[\"'](?={_CODE}[ -])")
+_INNER: Final = re.compile(rf"responded with: {{0,2}}[\"'](?={_CODE}[ -])")
 # Somewhere in a line a number alone proves nothing: a sign must stand before it, or an
 # enhanced status code of the same class behind it.
 _SURE: Final = re.compile(
@@ -150,10 +150,14 @@ class _At(NamedTuple):
     reply: Pasted
 
 
-def pasted(text: str) -> Pasted | None:
+def pasted(text: str, *, where: bool = True) -> Pasted | None:
     """Find the reply in a text; None: there is none.
 
     Of several the first refusal is taken, and the others are named.
+
+    Args:
+        text: What was pasted.
+        where: Look for its step and for who said it, too: half of the time.
 
     Example:
         >>> pasted("host mx.example said: 550 5.1.1 Gone (in reply to RCPT TO command)")
@@ -173,6 +177,9 @@ def pasted(text: str) -> Pasted | None:
     if not every:
         return None
     start, found = next((at for at in every if at.reply.refused), every[0])
+    found = found._replace(others=_others(found, every))
+    if not where:
+        return found
     step, (host, peer_ip) = "", (None, None)
     for around in _around(text, start, alone=len({at.reply[:3] for at in every}) == 1):
         step = step or step_told(around)
@@ -180,9 +187,7 @@ def pasted(text: str) -> Pasted | None:
             host, peer_ip = place_told(around)
         if step and host:
             break
-    return found._replace(
-        step=step, host=host, peer_ip=peer_ip, others=_others(found, every)
-    )
+    return found._replace(step=step, host=host, peer_ip=peer_ip)
 
 
 def _plain(text: str) -> Pasted | None:

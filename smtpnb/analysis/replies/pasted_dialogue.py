@@ -40,11 +40,12 @@ _HOST: Final = re.compile(
     r"(?:\bConnected to |\bconnected to host \"|-connect |while talking to )"
     r"(?:smtps?://)?([\w.-]{1,255}?)\.?(?=[\s:\"]|$)"
 )
-# Logs of servers put more before the line: hMailServer, Exchange, MDaemon.
+# Logs of servers put more before the line: hMailServer, Exchange, aiosmtpd, MDaemon.
 _LOGGED: Final = re.compile(
     r"(?:\"[^\n]{0,160}?\"(?=RECEIVED|SENT)|[^<>\n]{0,160}?(?=,[<>],)"
+    r"|[^<>\n]{0,160}?\('[^'\n]{1,64}', \d{1,5}[\d, ]{0,24}\) (?=<<|>>)"
     r"|[A-Z][a-z]{2} [\d: -]{19}: (?:\[[\d:]{1,20}\] )?(?=<--|-->))"
-    r"(RECEIVED: |SENT: |,[<>],|<-- |--> )(.*)"
+    r"(RECEIVED: |SENT: |,[<>],|<<|>>|<-- |--> )[ ]?(.*)"
 )
 # The times of our own texts, and the object that Net::SMTP names.
 _PREFIX: Final = re.compile(

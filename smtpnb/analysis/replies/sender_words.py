@@ -241,6 +241,8 @@ SENDER_WORDS: Final = (
             r"|messages) for",
             r"\bno longer (hosted|handled) (here|by)"
             r"|not responsible for (this )?domain",
+            # Haraka's, where nothing took the recipient for one of its own.
+            r"^i cannot deliver mail for\b",
         ),
     ),
     Rule(
