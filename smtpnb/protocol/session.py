@@ -2,9 +2,9 @@
 
 What follows what stands in the table of `protocol.order`. `Session` matches replies to
 commands first in, first out, holds the capabilities and the mail transaction, and
-guards what the table cannot say: extensions that were not offered, more than a server
-takes. `lax` lifts these guards, all or one by one (`protocol.guards`); it never lifts
-what a command may be answered: another answer is a `RemoteProtocolError`.
+refuses what `protocol.objections` speaks against. `lax` lifts these guards, all or one
+by one (`protocol.guards`); it never lifts what a command may be answered: another
+answer is a `RemoteProtocolError`.
 
 After TLS begins, nothing learnt before it is known any more (RFC 3207 section 4.2).
 
@@ -19,17 +19,13 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.commands import (
-    Auth,
     Command,
     Custom,
-    Mail,
-    Rcpt,
-    parameters,
 )
 from smtpnb.protocol.errors import LocalProtocolError, RemoteProtocolError
 from smtpnb.protocol.guards import Lax, lifted
-from smtpnb.protocol.lengths import objection_to_length
 from smtpnb.protocol.limits import Counted
+from smtpnb.protocol.objections import objection_to_group, objections, out_of_order
 from smtpnb.protocol.order import (
     BETWEEN_COMMANDS,
     DOORS,
@@ -47,7 +43,7 @@ from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.transaction import ENDS, Follower, Transaction, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 # Who uses a session finds its states and its table here.
 __all__ = [
@@ -61,24 +57,9 @@ __all__ = [
     "reply_class",
 ]
 
-# What greets a server of the other protocol (RFC 2033 section 4.1).
-_HELLOS: Final = {
-    "LHLO": (
-        'LHLO is for LMTP: connect(..., protocol="lmtp"); an SMTP server is greeted '
-        "with EHLO"
-    ),
-    **{
-        verb: f"{verb} is not said in LMTP, LHLO is (RFC 2033 section 4.1)"
-        for verb in ("EHLO", "HELO")
-    },
-}
-_BEHIND_A_BARRIER: Final = (State.CONNECTED, State.CLOSING)
+_HELLOS: Final = ("EHLO", "HELO", "LHLO")
 # Events of our own making: nobody can be told to say them.
 _NOT_SAID: Final = frozenset({"greeting", "tls"})
-# RFC 2920 section 3.1 and RFC 3030 section 4.2; every other command ends its group.
-_ANYWHERE_IN_GROUP: Final = ("RSET", "MAIL", "RCPT", "BDAT")
-# Against what more may speak than its place and what it needs.
-_WITH_MORE_RULES: Final = frozenset({"AUTH", "MAIL", "RCPT", "DATA"})
 # Words for people where an event is no verb.
 _NAMES: Final[Mapping[str, str]] = {
     ".": "the end of data",
@@ -254,15 +235,15 @@ class Session:
                 BINARYMIME one.
         """
         self.lifted = ""
-        objections = self._objections(command)
-        if not objections:  # as nearly always
+        found = objections(self, command)
+        if not found:  # as nearly always
             return
         if self.state is State.CLOSED:  # lax or not
-            raise LocalProtocolError(f"{objections[0][1]}; nothing was sent")
-        for guard, objection in objections:
+            raise LocalProtocolError(f"{found[0][1]}; nothing was sent")
+        for guard, objection in found:
             if guard not in self.lax and not isinstance(command, Custom):
                 raise LocalProtocolError(f"{objection}; nothing was sent")
-        self.lifted = "; ".join([objection for _, objection in objections])
+        self.lifted = "; ".join([objection for _, objection in found])
 
     def check_order(self, command: Command) -> None:
         """Refuse what is out of order now, whatever else may speak against it.
@@ -270,98 +251,9 @@ class Session:
         Raises:
             LocalProtocolError: It is out of order, or there is no connection.
         """
-        self.lifted = self._out_of_order(command)
+        self.lifted = out_of_order(self, command)
         if self.lifted and ("order" not in self.lax or self.state is State.CLOSED):
             raise LocalProtocolError(f"{self.lifted}; nothing was sent")
-
-    def _objections(self, command: Command) -> list[tuple[str, str]]:
-        """What speaks against a command now: the guard, and its sentence."""
-        found: list[tuple[str, str]] = []
-        why = self._out_of_order(command)
-        if why:
-            found.append(("order", why))
-        for keyword in command.needs():
-            if keyword not in self.capabilities:
-                found.append(("offers", self._not_offered(command.verb, keyword)))
-                break
-        why = objection_to_length(command, self.capabilities)
-        if why:
-            found.append(("limits", why))
-        if self.lax and "syntax" in self.lax:  # else the line is not made
-            found.append(("syntax", command.objection()))
-        if command.verb in _WITH_MORE_RULES:
-            found += self._objections_to_some(command)
-        return [each for each in found if each[1]] if found else found
-
-    def _objections_to_some(self, command: Command) -> Iterator[tuple[str, str]]:
-        if isinstance(command, Auth):
-            name, offered = command.mechanism, self.capabilities.mechanisms
-            if "AUTH" in self.capabilities and name.upper() not in offered:
-                said = " ".join(offered) or "none"
-                yield "offers", f"AUTH {name}: the server offers {said}"
-        elif isinstance(command, (Mail, Rcpt)):
-            yield from self._objections_to_envelope(command)
-        elif command.verb == "DATA" and self._mail_said("BODY=BINARYMIME"):
-            said = "after BODY=BINARYMIME only BDAT may follow (RFC 3030 section 3)"
-            yield "order", f"DATA: {said}"
-
-    def _objections_to_envelope(
-        self, command: Mail | Rcpt
-    ) -> Iterator[tuple[str, str]]:
-        is_mail = isinstance(command, Mail)
-        if not all(map(str.isascii, (command.path, *command.parameters))):
-            utf8 = command.says("SMTPUTF8") if is_mail else self._mail_said("SMTPUTF8")
-            what = "parameter" if command.path.isascii() else "path"
-            if not utf8:
-                said = f"{command.verb}: a non-ASCII {what} needs SMTPUTF8 in MAIL"
-                yield "offers", f"{said} (RFC 6531 section 3.4)"
-        if command.parameters:
-            if command.says("REQUIRETLS") and not (self.encrypted and self.verified):
-                said = "MAIL: REQUIRETLS is said inside verified TLS only"
-                yield "offers", f"{said} (RFC 8689 sections 2 and 4.2.1)"
-            yield "limits", parameters().outside(command.parameters, self.capabilities)
-        if "LIMITS" in self.capabilities:
-            yield "limits", self._beyond_limits(command)
-
-    def _beyond_limits(self, command: Mail | Rcpt) -> str:
-        limits = self.capabilities.limits
-        if isinstance(command, Mail):
-            return self.counted.objection_to_mail(limits)
-        return self.counted.objection_to_rcpt(command.path, limits)
-
-    def _out_of_order(self, command: Command) -> str:
-        event = command.event
-        if event in self.table[self.state]:
-            if event == "STARTTLS" and self.encrypted:
-                return "STARTTLS: the session is inside TLS already"
-            if isinstance(command, Auth) and self.authenticated:
-                said = "RFC 4954 allows one AUTH a session"
-                return f"AUTH: already authenticated ({said})"
-            return ""
-        if self.state is State.CLOSED:
-            return "not connected; connect() first"
-        if event in _HELLOS and event not in self.table[State.CONNECTED]:
-            return _HELLOS[event]
-        if not any(event in row for row in self.table.values()):
-            return f"{event} is not a verb of the table"
-        name = "end of data" if event == "." else command.verb
-        allowed = ", ".join(self.allowed()) or "nothing"
-        return (
-            f"{name} is out of order: the session is {self.state} "
-            f"({self.state.value}){self._barrier()}; allowed now: {allowed}"
-        )
-
-    def _barrier(self) -> str:
-        """The server's own words, where it would go no further."""
-        known = self.barrier is not None and self.state in _BEHIND_A_BARRIER
-        return f"; the server had said: {self.barrier}" if known else ""
-
-    def _not_offered(self, verb: str, keyword: str) -> str:
-        if not self.capabilities.known:
-            return f"{verb}: {keyword} must be offered first; send EHLO"
-        if keyword in self.disabled:
-            return f"{verb}: {keyword} is switched off (disable=)"
-        return f"{verb}: the server does not offer {keyword}"
 
     def check_group(self, commands: Sequence[Command]) -> list[str]:
         """Refuse commands that must not leave in one group, in this order, now.
@@ -375,22 +267,11 @@ class Session:
             LocalProtocolError: As `check`; the server does not offer PIPELINING; or a
                 command is not the last one and must be (RFC 2920 section 3.1).
         """
-        objection = self._objection_to_group(commands)
+        objection = objection_to_group(self, commands)
         if objection and "groups" not in self.lax:
             raise LocalProtocolError(f"{objection}; nothing was sent")
         said = [objection] if objection else []
         return said + self._check_each(commands, self.state)
-
-    def _objection_to_group(self, commands: Sequence[Command]) -> str:
-        if len(commands) > 1 and "PIPELINING" not in self.capabilities:
-            return self._not_offered("a group", "PIPELINING")
-        for command in commands[:-1]:
-            if command.verb not in _ANYWHERE_IN_GROUP:
-                return (
-                    f"{command.verb} can only be the last command of a group "
-                    "(RFC 2920 section 3.1)"
-                )
-        return ""
 
     def check_envelope(self, commands: Sequence[Command]) -> list[str]:
         """Refuse the commands of a mail transaction that cannot follow the present one.
@@ -399,7 +280,7 @@ class Session:
         """
         return self._check_each(commands, State.READY)
 
-    def _mail_said(self, parameter: str) -> bool:
+    def mail_said(self, parameter: str) -> bool:
         """Whether "SMTPUTF8" or "BODY=BINARYMIME" stood in the MAIL that is open."""
         if self._assumed is not None:
             return self._assumed.says(parameter)

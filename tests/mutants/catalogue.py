@@ -747,8 +747,8 @@ _DOUBT: Final = (
     Mutant(
         "a refused greeting is not quoted",
         "the server's words are told where it would go no further",
-        within="protocol:Session._barrier",
-        find="ANY_self.barrier is not None and ANY_self.state in ANY_states",
+        within="protocol:_barrier",
+        find="ANY_s.barrier is not None and ANY_s.state in ANY_states",
         put="False",
         tests="tests/sending/test_hello.py",
     ),
