@@ -45,13 +45,14 @@ notebooks: $(VENV)/.test
 
 # The oldest supported versions, which are Colab's, in what depends on them: magics and
 # panel, tables, and the notebooks as servers run them. Then the newest on other Pythons.
-OLDEST_TESTS := tests/notebook tests/transcript tests/analysis/test_frames.py
+OLDEST_TESTS := tests/notebook tests/transcript \
+    tests/analysis/test_frames.py tests/analysis/test_sources.py tests/analysis/test_crossing.py
 LEG_TESTS := tests/notebook tests/transcript tests/analysis tests/protocol tests/dialogues tests/test_import_cost.py
 LEG_NOTEBOOKS := notebooks/01-first-session.ipynb notebooks/02-analyse.ipynb
 NBVAL := -p no:randomly --nbval-lax --nbval-cell-timeout 60 --nbval-sanitize-with tests/nbval.cfg
 
 legs: $(VENV)-oldest/.test
-	$(VENV)-oldest/bin/pytest -q $(OLDEST_TESTS)
+	$(VENV)-oldest/bin/pytest -q -n $(WORKERS) --dist loadfile $(OLDEST_TESTS)
 	@for notebook in notebooks/*.ipynb; do \
 	    $(VENV)-oldest/bin/papermill --no-progress-bar --cwd notebooks \
 	        $$notebook $(VENV)-oldest/run.ipynb 2>$(VENV)-oldest/run.log \
@@ -65,7 +66,7 @@ legs: $(VENV)-oldest/.test
 .PRECIOUS: $(VENV)-%/.test
 
 leg-%: $(VENV)-%/.test
-	$(VENV)-$*/bin/pytest -q $(LEG_TESTS)
+	$(VENV)-$*/bin/pytest -q -n $(WORKERS) --dist loadfile $(LEG_TESTS)
 	$(VENV)-$*/bin/pytest -q $(NBVAL) $(LEG_NOTEBOOKS)
 
 # One part or more alone: make bench ONLY="window link"
