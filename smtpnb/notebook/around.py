@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.connecting import target_of, written
-from smtpnb.notebook.grammar import FAULT
+from smtpnb.notebook.grammar import FAULT, SANDBOX_WORDS
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
@@ -28,8 +28,6 @@ def sandbox(sessions: Sessions, client: SmtpClient, request: Request) -> Any:
         return sessions.sandbox().clear_faults()
     if what == "fault":
         return _fault(sessions, request)
-    if what:
-        raise UsageError(f"sandbox takes stop, inbox, fault or clear, not {what!r}")
     names = "tls", "auth", "protocol", "unix", "prdr"
     given = {name: request.options.get(f"--{name}") for name in names}
     return sessions.sandbox(**{name: value for name, value in given.items() if value})
@@ -39,7 +37,6 @@ def _fault(sessions: Sessions, request: Request) -> Any:
     if len(request.words) == 1:
         raise UsageError("sandbox fault wants a STEP, such as rcpt")
     step, *pattern = (word.text for word in request.words[1:])
-    times, skip = request.number("--times"), request.number("--skip")
     settings = {
         name: request.number(f"--{name}")
         for name in ("delay", "drip", "probability", "per")
@@ -53,8 +50,8 @@ def _fault(sessions: Sessions, request: Request) -> Any:
             drop="--drop" in request.options,
             stall="--stall" in request.options,
             eight_bit="--eight-bit" in request.options,
-            times=None if times is None else int(times),
-            skip=int(skip or 0),
+            times=request.count("--times"),
+            skip=request.count("--skip") or 0,
             each="--each" in request.options,
             **settings,  # type: ignore[arg-type]  # numbers, all of them
         )
@@ -66,8 +63,10 @@ def _check_sandbox(what: str, request: Request) -> None:
     """Refuse options and words that go with another word, or with none.
 
     Raises:
-        UsageError: There is one.
+        UsageError: There is one, or another word stands there.
     """
+    if what and what not in SANDBOX_WORDS:
+        raise UsageError(f"sandbox takes stop, inbox, fault or clear, not {what!r}")
     most = 3 if what == "fault" else 1
     if len(request.words) > most:
         extra = request.words[most].text

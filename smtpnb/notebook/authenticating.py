@@ -7,6 +7,7 @@ environment, or from the keyring.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
@@ -24,6 +25,7 @@ from smtpnb.wire.auth import check_privacy
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
     from smtpnb.notebook.grammar import Request
+    from smtpnb.notebook.line import Word
     from smtpnb.notebook.sessions import Sessions
     from smtpnb.protocol.reply import Reply
 
@@ -41,7 +43,10 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     name = (request.options.get("--mechanism") or "auto").lower()
     user = request.words[0].text if request.words else ""
     if not user and name not in _WITHOUT:
-        raise UsageError(f"auth: {name} wants a USER")
+        raise UsageError(
+            f"auth wants a USER; only {', '.join(_WITHOUT)} may do without, as in "
+            "%smtp auth --mechanism external"
+        )
     said: dict[str, Any] = {
         "identity": request.options.get("--identity") or "",
         "initial_response": _initial_response(request),
@@ -128,8 +133,18 @@ def _check_typed(request: Request) -> None:
     """
     for word in request.words[1:]:
         is_secret = isinstance(word.value, (str, Secret)) or callable(word.value)
-        if not word.is_value or not is_secret:
+        if not is_secret or _is_written_out(word):
             raise UsageError(_NEVER_TYPED)
+
+
+def _is_written_out(word: Word) -> bool:
+    """Tell whether a secret stands in a line: s3cret, {'s3cret'}, {Secret('s')}."""
+    if not word.is_value:
+        return True
+    body = ast.parse(word.expression, mode="eval").body
+    if isinstance(body, ast.Call) and ast.unparse(body.func).endswith("Secret"):
+        body = body.args[0]
+    return isinstance(body, ast.Constant)
 
 
 def check_response(client: SmtpClient, request: Request) -> None:
@@ -142,7 +157,7 @@ def check_response(client: SmtpClient, request: Request) -> None:
     responses = text[1:] if verb.text.upper() == "AUTH" else []  # behind the mechanism
     if client.state is State.AUTH:
         responses = request.words
-    if any(not word.is_value and word.text != "=" for word in responses):
+    if any(word.text != "=" and _is_written_out(word) for word in responses):
         raise UsageError(_NEVER_TYPED)
 
 

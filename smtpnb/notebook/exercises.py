@@ -415,7 +415,8 @@ EXERCISES: Final = (
         solution=(
             _cell(
                 "%smtp connect {sandbox} --tls starttls",
-                "%smtp auth ann {'wrong'}",
+                "guess = 'not the one'",
+                "%smtp auth ann {guess}",
                 "%smtp auth ann {course.password}",
                 _FROM,
                 _to("bob"),

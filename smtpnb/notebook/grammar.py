@@ -16,7 +16,7 @@ from smtpnb.notebook.line import Word, is_one_expression, words
 from smtpnb.protocol.guards import GUARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Option(NamedTuple):
@@ -353,6 +353,20 @@ class Request(NamedTuple):
             raise UsageError(f"{option} wants a number, not {value!r}")
         return number
 
+    def count(self, option: str) -> int | None:
+        """Return the value of an option as a whole number of at least 0, or None.
+
+        Raises:
+            UsageError: It is none.
+        """
+        number = self.number(option)
+        if number is None:
+            return None
+        if not number.is_integer():
+            said = self.options[option]
+            raise UsageError(f"{option} wants a whole number, not {said!r}")
+        return int(number)
+
 
 def text_of(found: list[Word]) -> str:
     """Return words with the spaces that stood between them."""
@@ -383,7 +397,10 @@ def parse(line: str, evaluate: Callable[[str], Any]) -> Request:
         return Request("", [], options, session, variable, silent)
     if found[0].text.startswith("--"):  # of a bare %%smtp cell
         plain, options = _options(BARE, found)
-        _check_count(BARE, plain, options)
+        if plain:
+            raise UsageError(
+                f"a command stands before its options: {plain[0].text} {found[0].text}"
+            )
         return Request("", [], options, session, variable, silent)
     name = found.pop(0).text.lower()
     if found and found[0].text == "-h":
@@ -415,8 +432,7 @@ def known_options(command: str) -> dict[str, Option]:
 
 def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
     if name != BARE and name not in COMMANDS:
-        near = get_close_matches(name, COMMANDS, n=1)
-        told = f"{near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        told = _meant(name, COMMANDS, "there are")
         raise UsageError(f"no such command: {name!r}; {told}")
     known = known_options(name)
     plain: list[Word] = []
@@ -427,11 +443,11 @@ def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
             plain.append(word)
             continue
         option, equals, text = word.unquoted.partition("=")
+        option = option.lower()
         if option not in known:
-            who = "a bare %%smtp cell" if name == BARE else "it"
-            raise UsageError(
-                f"{name.strip('%')} has no {option}; {who} has {', '.join(known)}"
-            )
+            who = "a bare %%smtp cell" if name == BARE else name
+            told = _meant(option, known, "it has")
+            raise UsageError(f"{who} has no {option}; {told}")
         if not known[option].metavar:
             if equals:
                 raise UsageError(f"{option} takes no value")
@@ -449,6 +465,12 @@ def _options(name: str, found: list[Word]) -> tuple[list[Word], dict[str, Any]]:
     return plain, options
 
 
+def _meant(said: str, known: Iterable[str], all_of_them: str) -> str:
+    """Return what was meant, probably; or all that there is."""
+    near = get_close_matches(said, known, n=1)
+    return f"{near[0]}?" if near else f"{all_of_them} {', '.join(known)}"
+
+
 def _chosen(name: str, option: Option, text: str) -> str:
     if not option.choices:
         return text
@@ -458,7 +480,7 @@ def _chosen(name: str, option: Option, text: str) -> str:
 
 
 def _check_count(name: str, plain: list[Word], options: dict[str, Any]) -> None:
-    command = COMMANDS.get(name, Command("", ""))
+    command = COMMANDS[name]
     if len(plain) < command.at_least:
         raise UsageError(f"{name} wants {command.arguments}")
     if command.at_most is not None and len(plain) > command.at_most:

@@ -38,6 +38,7 @@ class Word(NamedTuple):
     value: Any = None
     is_value: bool = False
     gap: str = " "  # what stood before it
+    expression: str = ""  # what stood in the braces
 
     @property
     def spoken(self) -> str:
@@ -176,7 +177,7 @@ def _expanded(piece: str, evaluate: Evaluate) -> Word:
     if is_one_expression(piece):
         value = _value(piece[1:-1], evaluate)
         text = str(value) if isinstance(value, _TEXTUAL) else piece
-        return Word(text, value, is_value=True)
+        return Word(text, value, is_value=True, expression=piece[1:-1].strip())
     return Word(expand(piece, evaluate))
 
 

@@ -124,8 +124,7 @@ def _control(request: Request) -> Control | None:
         given[name] = options.get(f"--{name.replace('_', '-')}")
     if not isinstance(given["end_of_data"], (bytes, type(None))):
         raise UsageError(r"--end-of-data wants octets: {b'\n.\n'}")
-    octets = request.number("--octets")
-    given["octets"] = None if octets is None else int(octets)
+    given["octets"] = request.count("--octets")
     if (slow := options.get("--slow")) is not None:
         most, _, seconds = str(slow).partition("/")
         try:

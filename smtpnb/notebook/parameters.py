@@ -110,5 +110,5 @@ def _proxy(value: Any) -> ProxyHeader:
 
 def _names(value: Any) -> list[str]:
     if isinstance(value, str):
-        return [name for name in value.split(",") if name]
+        return [name.strip() for name in value.split(",") if name.strip()]
     return list(value)

@@ -47,13 +47,20 @@ def rcpt(sessions: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 
 def _path(request: Request, prefix: str) -> tuple[str, list[str]]:
-    """Return the path and the parameters: FROM:<a@b>, FROM: <a@b>, <a@b> or a@b."""
+    """Return the path and the parameters: FROM:<a@b>, FROM: <a@b>, <a@b> or a@b.
+
+    Raises:
+        UsageError: Behind FROM: or TO: stands nothing, which is not the null path.
+    """
     path, *parameters = (word.spoken for word in request.words)
     _check_prefix(path, parameters, request, prefix)
     if path[: len(prefix)].upper() == prefix:
         path = path[len(prefix) :]
         if not path and parameters:
             path = parameters.pop(0)
+        if not path:
+            null = "; FROM:<> is the null reverse-path" if prefix == "FROM:" else ""
+            raise UsageError(f"{request.command} wants {prefix}<PATH>{null}")
     if path.startswith("<") and path.endswith(">"):
         path = path[1:-1]
     return path, parameters
@@ -179,7 +186,7 @@ def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:
     octets = request.words[0].value
     if not isinstance(octets, (bytes, bytearray, memoryview)):
         raise UsageError("raw wants octets: {b'NOOP\\r\\n'}")
-    timeout, wanted = request.number("--timeout"), request.number("--replies")
+    timeout, wanted = request.number("--timeout"), request.count("--replies")
     client.raw(bytes(octets), timeout=timeout)
-    count = 1 if wanted is None else int(wanted)
+    count = 1 if wanted is None else wanted
     return [client.read_reply(timeout=timeout) for _ in range(count)]

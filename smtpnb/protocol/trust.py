@@ -127,8 +127,8 @@ def _value(verb: str, name: str, value: Any) -> str:
         return UNAVAILABLE
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise LocalProtocolError(
-            f"{verb} {name} is text or a number, or None for {UNAVAILABLE}, not "
-            f"{value!r}; nothing was sent"
+            f"{verb} {name} is text or a number, or {UNAVAILABLE} (None in Python), "
+            f"not {value!r}; nothing was sent"
         )
     text = str(value)
     if not text.isprintable():

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 PASSWORD = "sesame-open"
 BEGIN = f"""\
-from smtpnb import Sandbox, SmtpClient
+from smtpnb import Sandbox, Secret, SmtpClient
 from smtpnb.sandbox.mechanisms import MECHANISMS
 server = Sandbox(auth={{'ann': '{PASSWORD}'}}, mechanisms=MECHANISMS)
 word, token = '{PASSWORD}', lambda: '{PASSWORD}'
+old = guess = 'not-it'
 %smtp connect {{server}} --tls starttls;"""
 
 
@@ -53,10 +54,10 @@ def test_a_callable_is_a_token(inside_tls: Run) -> None:
 def test_why_a_token_is_refused_is_told_in_words(
     inside_tls: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert inside_tls("%smtp auth ann {'old'} --mechanism oauthbearer").code == 535
+    assert inside_tls("%smtp auth ann {old} --mechanism oauthbearer").code == 535
     said = "OAUTHBEARER, in the server's words: status invalid_token, scope smtp\n"
     assert said in capsys.readouterr().out
-    assert inside_tls("%smtp auth ann {'wrong'} --mechanism plain").code == 535
+    assert inside_tls("%smtp auth ann {guess} --mechanism plain").code == 535
     assert "server's words" not in capsys.readouterr().out
 
 
@@ -84,8 +85,11 @@ def test_what_is_asked_for_is_called_by_its_name(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("auth", "auto wants a USER"),
+        ("auth", "auth wants a USER"),
         (f"auth ann {PASSWORD} --mechanism xoauth2", "never type a password"),
+        (f"auth ann {{'{PASSWORD}'}}", "never type a password"),
+        (f"auth ann {{Secret('{PASSWORD}')}}", "never type a password"),
+        ("command AUTH PLAIN {'AGFubgBzZXNhbWUtb3Blbg=='}", "never type a password"),
         (
             "auth ann {word} --initial-response --no-initial-response",
             "one of them",

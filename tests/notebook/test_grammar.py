@@ -29,7 +29,7 @@ def test_every_command_of_the_grammar_has_a_verb_and_help() -> None:
 
 
 def test_a_line_is_understood_in_all_its_parts() -> None:
-    request = parse("r << @two RCPT --timeout=3 TO:<a@b> --expect 550;", evaluate)
+    request = parse("r << @two RCPT --Timeout=3 TO:<a@b> --EXPECT 550;", evaluate)
     assert request.variable == "r"
     assert request.session == "two"
     assert request.command == "rcpt"
@@ -46,7 +46,9 @@ def test_a_line_is_understood_in_all_its_parts() -> None:
         ("mial", r"no such command: 'mial'; mail\?"),
         ("rcpt", "rcpt wants TO:<PATH>"),
         ("quit now", "takes no more words; 'now' is too much"),
-        ("noop --nope", "noop has no --nope"),
+        ("noop --nope", "noop has no --nope; it has --expect, "),
+        ("noop --tiemout 3", r"noop has no --tiemout; --timeout\?"),
+        ("--expect 250 noop", "stands before its options: noop --expect"),
         ("noop --timeout", "--timeout wants S"),
         ("noop --lax=1", "--lax takes no value"),
         ("connect h --tls maybe", "--tls is one of none, starttls, implicit"),
@@ -63,6 +65,8 @@ def test_a_mistake_is_named(line: str, complaint: str) -> None:
 def test_a_number_is_a_number(value: str) -> None:
     with pytest.raises(UsageError, match="--timeout wants a number"):
         parse(f"noop --timeout {value}", evaluate).number("--timeout")
+    with pytest.raises(UsageError, match="--replies wants a"):
+        parse(f"raw x --replies {value}.5", evaluate).count("--replies")
 
 
 @pytest.mark.parametrize(

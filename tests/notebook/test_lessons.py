@@ -21,7 +21,7 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks/05-learn-smtp.ipynb"
 NUMBERS = range(1, len(EXERCISES) + 1)
 HELLO = "%smtp connect {sandbox}\n%smtp ehlo client.example\n"
 MAIL = f"{HELLO}%smtp mail from:<ann@client.example>\n"
-LOG_IN = "%smtp connect {sandbox} --tls starttls\n%smtp auth ann {'wrong'}\n"
+LOG_IN = "%smtp connect {sandbox} --tls starttls\n%smtp auth ann {guess}\n"
 LETTER = "%%smtp data\nSubject: {}\n\n{}\n"
 
 
@@ -32,7 +32,7 @@ def _to(*names: str) -> str:
 @pytest.fixture
 def course(shell: Any) -> Iterator[Course]:
     with Course() as course:
-        shell.user_ns.update(course=course, sandbox=course.sandbox)
+        shell.user_ns.update(course=course, sandbox=course.sandbox, guess="x")
         yield course
         shell.run_cell("%smtp disconnect")
 
@@ -119,7 +119,7 @@ WRONG: list[tuple[int, tuple[str, ...], str]] = [
     (7, ("%smtp connect {sandbox}\n%smtp ehlo me",), "no wrong password"),
     (
         7,
-        (HELLO + "%smtp auth ann {'x'} --lax --allow-cleartext-auth",),
+        (HELLO + "%smtp auth ann {guess} --lax --allow-cleartext-auth",),
         "STARTTLS first",
     ),
     (
