@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from smtpnb.analysis.replies.status import status_meaning
 from smtpnb.edges.colours import AMBER, BLUE, GREEN, RED
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
-from smtpnb.notebook.render import ink, words_in
+from smtpnb.notebook.render import in_words_of_magics, ink, words_in
 from smtpnb.protocol.capabilities import Capabilities
 from smtpnb.protocol.reply import Reply
 
@@ -191,7 +191,13 @@ def tls_facts(tls: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def delivery_text(delivery: Delivery) -> str:
-    """Return a delivery as lines: what became of it, then one for each recipient."""
+    """Return a delivery as lines: what became of it, then one for each recipient.
+
+    Of one that was not tried: why, if the fault is its own.
+    """
+    if delivery.error is not None:
+        why = in_words_of_magics(str(delivery.error))
+        return f"{delivery.outcome}: {for_terminal(why)}"
     return f"{delivery.outcome}: {each_recipient(delivery.recipients)}"
 
 
@@ -219,10 +225,9 @@ class Sent(list["Delivery"]):
     def __repr__(self) -> str:
         counted = Counter(delivery.outcome for delivery in self)
         words = ", ".join(f"{n} {outcome}" for outcome, n in counted.items())
+        head = f"{len(self)} message{'' if len(self) == 1 else 's'}"
         told = [delivery_text(one) for one in self._told()[:MOST_TOLD]]
-        return "\n".join(
-            [f"{len(self)} messages: {words or 'none'}", *told, *self._more()]
-        )
+        return "\n".join([f"{head}: {words or 'none'}", *told, *self._more()])
 
     def _repr_html_(self) -> str:
         head = repr(self).partition("\n")[0]
@@ -231,7 +236,7 @@ class Sent(list["Delivery"]):
         return f'<div class="{NO_LATEX}"><b>{for_html(head)}</b>{told}{more}</div>'
 
     def _told(self) -> list[Delivery]:
-        return [one for one in self if not all(row.ok for row in one.recipients)]
+        return [one for one in self if not one.ok]
 
     def _more(self) -> list[str]:
         left = len(self._told()) - MOST_TOLD

@@ -103,8 +103,6 @@ def target_of(sessions: Sessions, request: Request) -> tuple[Any, dict[str, Any]
     if len(request.words) == 2:  # as for telnet, nc and openssl
         text = f"{bracketed(text)}:{request.words[1].spoken}"
     host, settings = place(text)
-    if "--lmtp" in request.options:
-        settings["protocol"] = "lmtp"
     return host, {**settings, **_trust(host, request)}
 
 
@@ -117,7 +115,7 @@ def written(host: str, settings: dict[str, Any]) -> str:
 
 
 def _trust(host: Any, request: Request) -> dict[str, Any]:
-    """Return what --verify, --ca and --tls mean for `SmtpClient.connect`."""
+    """Return what the options mean for `SmtpClient.connect`."""
     options = request.options
     settings = {
         argument: options[option]
@@ -128,6 +126,8 @@ def _trust(host: Any, request: Request) -> dict[str, Any]:
         settings["early"] = options["--early"]
         if not isinstance(settings["early"], bytes):
             raise UsageError(r"--early wants octets: {b'EHLO me\r\n'}")
+    if "--lmtp" in options:
+        settings["protocol"] = "lmtp"
     if "--tls" in options:
         implicit = options["--tls"] == "implicit"
         if isinstance(host, str):

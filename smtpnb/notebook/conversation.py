@@ -17,6 +17,7 @@ from smtpnb.notebook.answers import after_content, each_recipient, finals_of, tl
 from smtpnb.notebook.live import size_of
 from smtpnb.notebook.render import Dialogue, in_words_of_magics
 from smtpnb.notebook.verbs import send_cell
+from smtpnb.protocol.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,12 @@ class Conversation:
                 continue
             size = size_of(step.text) if step.is_content else None
             line.turn(step.verb or "content", size)
-            reply = self._say(client, request, step)
+            before = len(self.told)
+            try:
+                reply = self._say(client, request, step)
+            except LocalProtocolError:  # nothing left: nothing was said
+                self.told[before:] = [_not_sent(step)]
+                raise
             self._check(client, step, reply)
         return self.so_far()
 
@@ -97,6 +103,11 @@ class Conversation:
         if self._wanted is None or (step.verb == "DATA" and reply.ok):
             return
         expect.check_all(finals, self._wanted, step.verb.lower() or "content")
+
+
+def _not_sent(step: Step) -> str:
+    what = "the content" if step.is_content else for_terminal(step.text)
+    return f"=== not sent: {what}"
 
 
 def _lines_of(reply: Reply) -> list[str]:

@@ -209,5 +209,5 @@ def place(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def bracketed(host: str) -> str:
-    """Return a host so that `:PORT` can follow it."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+    """Return a host so that `:PORT` can follow it: an IPv6 address in brackets."""
+    return f"[{host}]" if host.count(":") > 1 and host[0] != "[" else host

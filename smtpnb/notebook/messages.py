@@ -18,7 +18,8 @@ from smtpnb.notebook.answers import Sent
 from smtpnb.notebook.live import present
 from smtpnb.notebook.parameters import of_mail, of_rcpt
 from smtpnb.notebook.progress import Progress
-from smtpnb.transfer.controlled import Control
+from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.transfer.controlled import Control, check_slow
 
 if TYPE_CHECKING:
     from smtpnb.client import SmtpClient
@@ -129,7 +130,8 @@ def _control(request: Request) -> Control | None:
         most, _, seconds = str(slow).partition("/")
         try:
             given["slow"] = int(most), float(seconds or 1)
-        except ValueError:
+            check_slow(given["slow"])
+        except (ValueError, LocalProtocolError):
             raise UsageError(f"--slow wants OCTETS/SECONDS, not {slow!r}") from None
     if all(value is None for value in given.values()):
         return None

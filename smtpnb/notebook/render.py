@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from smtpnb.edges.colours import GREY, RED, of_words
 from smtpnb.edges.text import NO_LATEX, for_html, for_terminal
+from smtpnb.notebook.grammar import COMMANDS
 from smtpnb.notebook.possible import sendable
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
 from smtpnb.protocol.session import NOT_VERBS
@@ -108,6 +109,14 @@ _NAMES: Final = {
     "forward_paths": "--to",
     "which is the reverse-path": "--from",
     "lax sends": "--lax sends",
+    "server_hostname": "--server-name",
+    "read_reply": "%smtp raw {b''} reads one",
+    **{
+        option[2:].replace("-", "_"): option
+        for command in COMMANDS.values()
+        for option in command.options
+        if "-" in option[2:]  # else it is a word of English as well
+    },
 }
 
 
@@ -120,15 +129,15 @@ def in_words_of_magics(text: str) -> str:
     text = re.sub(r"\bend of data$|\bend of data(?=[;,])", _WAY_OUT, text)
     text = text.replace(_AS_LMTP, "%smtp connect --lmtp")
     text = text.replace(_IN_AUTH, _BY_RAW)
+    text = re.sub(r"\b([a-z_]+)=True\b", lambda m: _option(m[1]), text)
+    text = re.sub(r'\b([a-z_]+)="([^"]*)"', lambda m: f"{_option(m[1])} {m[2]}", text)
     for name, option in _NAMES.items():
         text = re.sub(rf"(?<!-)\b{name}\b", option, text)
-    text = re.sub(r"\b([a-z_]+)=True\b", lambda m: _option(m[1]), text)
-    text = re.sub(r'\b([a-z_]+)="(\w+)"', lambda m: f"{_option(m[1])} {m[2]}", text)
     return re.sub(r"\b(?:client\.)?([a-z_]+)\(\)", r"%smtp \1", text)
 
 
 def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return _NAMES.get(name, f"--{name.replace('_', '-')}")
 
 
 def error_line(error: BaseException) -> str:

@@ -95,12 +95,15 @@ class Control(NamedTuple):
             )
         ends = [stop, drop, unanswered, self.octets]
         if len(ends) - ends.count(None) > 1:
-            raise LocalProtocolError("a session ends once: say one of its ends")
+            raise LocalProtocolError(
+                "a session ends once: one of stop_after, drop_after, drop_after_send "
+                "and octets; nothing was sent"
+            )
         if self.octets is not None and (
             type(self.octets) is not int or self.octets < 0
         ):
             raise LocalProtocolError(f"octets is 0 or more, not {self.octets!r}")
-        _check_slow(self.slow)
+        check_slow(self.slow)
         if self.end_of_data is not None and not str(self.own_server).strip():
             raise LocalProtocolError(
                 "end_of_data is for servers of your own: say so, and what is tried, by "
@@ -133,7 +136,12 @@ def _phase(name: str, phase: object) -> str | None:
     return known
 
 
-def _check_slow(slow: Any) -> None:
+def check_slow(slow: Any) -> None:
+    """Refuse what is no number of octets, and seconds between them.
+
+    Raises:
+        LocalProtocolError: It is none; nothing was sent.
+    """
     if slow is None:
         return
     try:

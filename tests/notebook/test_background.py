@@ -75,6 +75,15 @@ def test_messages_go_in_the_background_and_their_handle_is_awaited(
     assert len(run("%smtp sandbox inbox")) == 30
 
 
+def test_a_message_that_was_not_tried_says_why(run: Callable[[str], Any]) -> None:
+    run("%smtp connect sandbox;")
+    sent = run("%smtp send {['Subject: x']}")
+    for shown in (repr(sent), sent._repr_html_()):
+        assert "1 message: 1 not tried" in shown
+        assert "or an EmailMessage, not str" in shown
+        assert "reverse_path" not in shown
+
+
 @pytest.fixture
 def stalled(run: Callable[[str], Any]) -> Iterator[Handle]:
     """A NOOP that is never answered, in the background."""

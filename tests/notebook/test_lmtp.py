@@ -113,6 +113,8 @@ def test_lmtp_over_tcp_by_an_option(run: Callable[[str], Any]) -> None:
         run(f"%smtp connect 127.0.0.1:{sandbox.port} --lmtp --tls none;")
         assert run("%smtp lhlo me.example").ok
         assert "PIPELINING" in run("%smtp session").capabilities
+    run("%smtp connect sandbox --lmtp;")  # of SMTP, on purpose
+    assert "this is no LMTP server" in repr(run("%smtp lhlo"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from smtpnb.notebook.script import Step, steps
-from smtpnb.protocol.errors import ReplyError
+from smtpnb.protocol.errors import LocalProtocolError, ReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +136,19 @@ def test_a_dialogue_that_stops_shows_what_was_said(
     assert "<-  250 2.1.0" in shown
     assert "<** 550 5.1.1 No" in shown
     assert "NOOP" not in shown
+
+
+@pytest.mark.parametrize("refused", ["RCPT TO:<>", "DATA\nx\n."])
+def test_a_line_that_was_refused_here_is_not_shown_as_sent(
+    run: Callable[[str], Any], capsys: pytest.CaptureFixture[str], refused: str
+) -> None:
+    run("%smtp connect sandbox;")
+    with pytest.raises(LocalProtocolError, match="nothing was sent"):
+        run(f"%%smtp\nEHLO x\nMAIL FROM:<a@b>\n{refused}\nNOOP\n")
+    line = refused.partition("\n")[0]
+    shown = capsys.readouterr().out
+    assert f"=== not sent: {line}" in shown
+    assert f"-> {line}" not in shown
 
 
 def test_a_dialogue_can_be_kept_and_may_be_out_of_order(
