@@ -50,8 +50,8 @@ def _fault(sessions: Sessions, request: Request) -> Any:
             drop="--drop" in request.options,
             stall="--stall" in request.options,
             eight_bit="--eight-bit" in request.options,
-            times=request.count("--times"),
-            skip=request.count("--skip") or 0,
+            times=request.whole("--times"),
+            skip=request.whole("--skip") or 0,
             each="--each" in request.options,
             **settings,  # type: ignore[arg-type]  # numbers, all of them
         )

@@ -35,6 +35,7 @@ _NEVER_TYPED: Final = (
     "never type a password on the line: IPython keeps its history; %smtp auth takes "
     "the USER alone and asks, or {variable}, or --password-env NAME; nothing was sent"
 )
+_STORES: Final = ("--password-env", "--keyring")
 _CLEARTEXT: Final = "--allow-cleartext-auth"
 
 
@@ -52,6 +53,7 @@ def auth(_: Sessions, client: SmtpClient, request: Request) -> Reply:
         "initial_response": _initial_response(request),
     }
     _check_typed(request)
+    _check_one_secret(request)
     found = _check_before_asking(client, request, name)
     if not _is_callable(request):
         named(found, user, Secret("unasked"), **said)  # or it is told
@@ -135,6 +137,14 @@ def _check_typed(request: Request) -> None:
         is_secret = isinstance(word.value, (str, Secret)) or callable(word.value)
         if not is_secret or _is_written_out(word):
             raise UsageError(_NEVER_TYPED)
+
+
+def _check_one_secret(request: Request) -> None:
+    said = [option for option in _STORES if option in request.options]
+    if len(said) + (len(request.words) > 1) > 1:
+        raise UsageError(
+            f"{{password}}, {', '.join(_STORES)}: one of them; nothing was sent"
+        )
 
 
 def _is_written_out(word: Word) -> bool:

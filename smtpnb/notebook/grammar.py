@@ -186,6 +186,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
             "--to": Option("PATH[,PATH]", "the recipients, or {a list}; the same"),
             **{name: _OF_MAIL[name] for name in _OF_MAIL if name != "--size"},
             **_OF_RCPT,
+            "--convert": Option("", "re-encode what the server could not be given"),
             "--quit": Option("", "QUIT in one group with the end of the message"),
             "--stop-after": Option("PHASE", "go no further, and say QUIT", PHASES),
             "--drop-after": Option("PHASE", "the same, and drop without QUIT", PHASES),
@@ -353,7 +354,7 @@ class Request(NamedTuple):
             raise UsageError(f"{option} wants a number, not {value!r}")
         return number
 
-    def count(self, option: str) -> int | None:
+    def whole(self, option: str) -> int | None:
         """Return the value of an option as a whole number of at least 0, or None.
 
         Raises:

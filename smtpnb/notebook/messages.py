@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.parser import Parser
 from email.policy import default
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
@@ -16,7 +16,7 @@ from smtpnb.message.addressees import recipients, sender
 from smtpnb.message.envelope import MailObject, addressed
 from smtpnb.notebook.answers import Sent
 from smtpnb.notebook.live import present
-from smtpnb.notebook.parameters import of_mail, of_rcpt
+from smtpnb.notebook.parameters import OF_MAIL, OF_RCPT, of_mail, of_rcpt
 from smtpnb.notebook.progress import Progress
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.transfer.controlled import Control, check_slow
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from smtpnb.notebook.grammar import Request
     from smtpnb.notebook.sessions import Sessions
     from smtpnb.protocol.reply import Reply
+
+# What is said of one message alone.
+_OF_ONE: Final = (
+    *("--stop-after", "--drop-after", "--drop-after-send", "--end-of-data"),
+    *("--octets", "--slow", "--own-server"),
+)
 
 
 def send(_: Sessions, client: SmtpClient, request: Request) -> Delivery | Sent:
@@ -68,6 +74,12 @@ def _are_many(message: Any, request: Request) -> bool:
 
 def _send_many(client: SmtpClient, request: Request, messages: Any) -> Sent:
     line = present()
+    own = {*OF_MAIL, *OF_RCPT, *_OF_ONE} & request.options.keys()
+    if own:
+        raise UsageError(
+            f"{min(own)} is said of one message; of many each says what it wants: "
+            "MailObject(..., ret='full'); nothing was sent"
+        )
     total = len(messages) if isinstance(messages, list) else None
     bar = Progress(total=total, paint=lambda _: None)  # the live line shows it
     if line is not None:
@@ -76,6 +88,7 @@ def _send_many(client: SmtpClient, request: Request, messages: Any) -> Sent:
         client.send_all(
             messages,
             on_delivery=bar,
+            convert="--convert" in request.options,
             quit="--quit" in request.options,
             timeout=request.number("--timeout"),
         )
@@ -111,6 +124,7 @@ def _send(
         line.total = message.size
     return client.send(
         message,
+        convert="--convert" in request.options,
         quit="--quit" in request.options,
         timeout=request.number("--timeout"),
         control=_control(request),
@@ -121,11 +135,11 @@ def _control(request: Request) -> Control | None:
     """Return how far the message goes and how it leaves, if a word is said of it."""
     options = request.options
     given: dict[str, Any] = {}
-    for name in ("stop_after", "drop_after", "drop_after_send", "end_of_data"):
-        given[name] = options.get(f"--{name.replace('_', '-')}")
+    for option in _OF_ONE[:4]:
+        given[option[2:].replace("-", "_")] = options.get(option)
     if not isinstance(given["end_of_data"], (bytes, type(None))):
         raise UsageError(r"--end-of-data wants octets: {b'\n.\n'}")
-    given["octets"] = request.count("--octets")
+    given["octets"] = request.whole("--octets")
     if (slow := options.get("--slow")) is not None:
         most, _, seconds = str(slow).partition("/")
         try:

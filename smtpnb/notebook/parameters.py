@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smtpnb.notebook.grammar import Request
 
 # The option, the argument of `mail_from` or `rcpt_to`, and whether case counts.
-_OF_MAIL: Final[Mapping[str, tuple[str, bool]]] = {
+OF_MAIL: Final[Mapping[str, tuple[str, bool]]] = {
     "--size": ("size", True),
     "--body": ("body", False),
     "--ret": ("ret", False),
@@ -33,7 +33,7 @@ _OF_MAIL: Final[Mapping[str, tuple[str, bool]]] = {
     "--requiretls": ("requiretls", True),
     "--prdr": ("prdr", True),
 }
-_OF_RCPT: Final[Mapping[str, tuple[str, bool]]] = {
+OF_RCPT: Final[Mapping[str, tuple[str, bool]]] = {
     "--notify": ("notify", False),
     "--orcpt": ("orcpt", True),
     "--rrvs": ("rrvs", False),
@@ -42,12 +42,12 @@ _OF_RCPT: Final[Mapping[str, tuple[str, bool]]] = {
 
 def of_mail(request: Request) -> dict[str, Any]:
     """Return what the options say of MAIL, as arguments."""
-    return _arguments(request, _OF_MAIL)
+    return _arguments(request, OF_MAIL)
 
 
 def of_rcpt(request: Request) -> dict[str, Any]:
     """Return what the options say of RCPT, as arguments."""
-    return _arguments(request, _OF_RCPT)
+    return _arguments(request, OF_RCPT)
 
 
 def _arguments(

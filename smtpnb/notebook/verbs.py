@@ -186,7 +186,7 @@ def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:
     octets = request.words[0].value
     if not isinstance(octets, (bytes, bytearray, memoryview)):
         raise UsageError("raw wants octets: {b'NOOP\\r\\n'}")
-    timeout, wanted = request.number("--timeout"), request.count("--replies")
+    timeout, wanted = request.number("--timeout"), request.whole("--replies")
     client.raw(bytes(octets), timeout=timeout)
     count = 1 if wanted is None else wanted
     return [client.read_reply(timeout=timeout) for _ in range(count)]

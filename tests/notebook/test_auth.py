@@ -95,6 +95,8 @@ def test_what_is_asked_for_is_called_by_its_name(
             "one of them",
         ),
         ("auth ann {word} --mechanism nonsense", "nonsense"),
+        ("auth ann {word} --password-env NOPE", "one of them"),
+        ("auth ann --keyring x --password-env NOPE", "one of them"),
         ("command AUTH PLAIN AGFubgBzZXNhbWUtb3Blbg==", "never type a password"),
         ("command auth login YW5u", "never type a password"),
     ],

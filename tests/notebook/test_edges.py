@@ -188,6 +188,8 @@ TOLD = {
     "send {b'x'} --from a@b --to c@d --slow 0/1": "--slow wants OCTETS/SECONDS, not",
     "send {b'x'} --from a@b --to c@d --end-of-data {b'.'}": "by --own-server ...;",
     "send {b'x'} --from a@b --to c@d --octets 1 --drop-after dot": "of --stop-after, ",
+    "send {[1]} --stop-after mail": "--stop-after is said of one message; of many",
+    "send {[1]} --notify never": "--notify is said of one message; of many",
     "connect h:25 26": "'h:25:26' is not a host name",
     "sandbox inbox x": "'x' is too much",
     "sandbox stop --tls none": "sandbox stop has no --tls",

@@ -170,6 +170,7 @@ OPTIONS: dict[tuple[str, str], tuple[str, str, str]] = {
         "send {mail} --end-of-data {b'.\\r\\n'} --own-server 'it is mine'",
         "it is mine",
     ),
+    ("send", "--convert"): ("connected", "send {mail} --convert", "accepted for 1"),
     ("send", "--quit"): ("connected", "send {mail} --quit", "-> QUIT"),
     ("raw", "--replies"): (
         "ready",

@@ -66,7 +66,7 @@ def test_a_number_is_a_number(value: str) -> None:
     with pytest.raises(UsageError, match="--timeout wants a number"):
         parse(f"noop --timeout {value}", evaluate).number("--timeout")
     with pytest.raises(UsageError, match="--replies wants a"):
-        parse(f"raw x --replies {value}.5", evaluate).count("--replies")
+        parse(f"raw x --replies {value}.5", evaluate).whole("--replies")
 
 
 @pytest.mark.parametrize(

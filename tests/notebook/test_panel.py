@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +26,7 @@ from tests.support.scripted import Hear, Listen, Say, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -165,11 +168,20 @@ def test_several_recipients_and_parameters(panel: Panel, sandbox: Sandbox) -> No
     sandbox.fault("rcpt", "nobody@*", reply="550 5.1.1 No such user")
     panel.sender_parameters.value = "SIZE=99 BODY=8BITMIME"
     panel.recipient.value = "bob@x.example, nobody@x.example"
+    panel.recipient_parameters.value = "NOTIFY=NEVER"
     _press(panel, "Connect", "EHLO", "MAIL", "RCPT")
     assert "1 of 2" in panel.status.value
     assert "MAIL FROM:&lt;ann@client.example&gt; SIZE=99 BODY=8BITMIME" in (
         panel.transcript.value
     )
+    panel.sender_parameters.value = "RET=HDRS"
+    _press(panel, "RSET", "Send")
+    said = panel.transcript.value
+    assert re.search("MAIL FROM:&lt;ann@client.example&gt; .*RET=HDRS", said)
+    assert said.count("RCPT TO:&lt;bob@x.example&gt; NOTIFY=NEVER") == 2
+    panel.recipient.value = ""
+    _press(panel, "MAIL", "RCPT")
+    assert "a recipient is needed" in panel.status.value
 
 
 def test_a_raw_line_is_sent_as_it_is(panel: Panel) -> None:
@@ -327,6 +339,18 @@ def test_a_wrong_address_is_told_and_nothing_hangs(panel: Panel) -> None:
     _press(panel, "Connect")
     assert "failed" in panel.status.value
     assert "is not a port" in panel.status.value
+
+
+def test_a_sandbox_at_a_unix_socket_stands_in_the_address_bar(tmp_path: Path) -> None:
+    with Sandbox(unix=tmp_path / "s", without=["8BITMIME"]) as sandbox:
+        panel = Panel(target=sandbox)
+        assert panel.address.value == f"unix:{tmp_path}/s"
+        panel.message.value = "Subject: x\n\nü\n"
+        _press(panel, "Connect", "Send")
+        assert "re-encode it (Python's send(convert=True))" in unescape(
+            panel.status.value
+        )
+        panel.close()
 
 
 def test_a_lost_connection_is_told(panel: Panel, sandbox: Sandbox) -> None:

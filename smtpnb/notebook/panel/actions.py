@@ -19,6 +19,7 @@ from smtpnb.notebook.line import place
 from smtpnb.notebook.panel.samples import with_crlf
 from smtpnb.notebook.panel.worker import Answer
 from smtpnb.notebook.possible import sendable, why_refused
+from smtpnb.protocol.commands import Rcpt
 from smtpnb.protocol.guards import lifted
 from smtpnb.protocol.session import NOT_VERBS, State
 
@@ -59,6 +60,8 @@ _OURS: Final = {
     'verify="report"': 'the verify field on "report"',
     "quit() or disconnect()": "QUIT or Cancel ends that session",
     "allow_cleartext_auth=True": "Python's allow_cleartext_auth=True",
+    "send() with convert=True": "Python's send(convert=True)",
+    "lax=True": "Python's lax=True",
     "lax sends it as it is": "the raw line sends it as it is",
     "cancel() may come": "Cancel may come",
     " in this call": "",
@@ -252,7 +255,7 @@ def _mail(client: SmtpClient, form: Form) -> Answer:
 
 def _rcpt(client: SmtpClient, form: Form) -> Answer:
     said = []
-    for path in form.recipients:
+    for path in form.recipients or ("",):  # the client says that one is needed
         reply = client.rcpt_to(
             path, parameters=form.recipient_parameters, timeout=form.timeout
         )
@@ -275,10 +278,11 @@ def _bdat(client: SmtpClient, form: Form) -> Answer:
 
 
 def _send(client: SmtpClient, form: Form) -> Answer:
+    asked = form.recipient_parameters
     delivery = client.send(
         form.content,
         form.sender,
-        form.recipients,
+        [Rcpt(path, parameters=asked) for path in form.recipients],
         parameters=form.sender_parameters,
         timeout=form.timeout,
     )

@@ -72,7 +72,7 @@ class Controls:
 
     def _make_mail_fields(self) -> None:
         plain = samples.SAMPLES["plain"]
-        self.sender = fields.text("from", plain.sender)
+        self.sender = fields.text("from", plain.sender, "empty: the null path <>")
         self.recipient = fields.text("to", plain.recipient, "a@b.example, c@d.example")
         self.sender_parameters = fields.text("for MAIL", "", "SIZE=100 BODY=8BITMIME")
         self.recipient_parameters = fields.text("for RCPT", "", "NOTIFY=NEVER")

@@ -438,4 +438,5 @@ def _paths(text: str) -> tuple[str, ...]:
 
 
 def _address(target: Target) -> str:
-    return f"{target.host}:{target.port}"
+    host = target.host
+    return host if host.startswith("unix:") else f"{host}:{target.port}"
