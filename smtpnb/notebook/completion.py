@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from IPython.core.completer import Completion, provisionalcompleter
 
 from smtpnb.notebook.commands import CELLS
+from smtpnb.notebook.connecting import written
 from smtpnb.notebook.grammar import BARE, COMMANDS, FAULT, known_options
 from smtpnb.notebook.possible import sendable
 from smtpnb.protocol.guards import GUARDS
@@ -171,11 +172,12 @@ def _behind(
     if name not in COMMANDS:
         return []
     options = known_options(name)
-    if head[-1] in options and options[head[-1]].metavar:
-        return _values(head[-1], options[head[-1]], last, known)
+    before = head[-1].lower()
+    if before in options and options[before].metavar:
+        return _values(before, options[before], last, known)
     option, equals, value = last.partition("=")
-    if equals and option in options:
-        values = _values(option, options[option], value, known)
+    if equals and option.lower() in options:
+        values = _values(option.lower(), options[option.lower()], value, known)
         return [f"{option}={one}" for one in values]
     if last.startswith("-"):
         given = {word.partition("=")[0] for word in head}
@@ -300,7 +302,7 @@ def known_to(sessions: Sessions, before: str, names: Iterable[str] = ()) -> Know
     client = sessions.look(match[1] if match else "")
     hosts = tuple(
         dict.fromkeys(
-            f"{host}:{settings.get('port', 25)}"
+            written(host, settings)
             for host, settings in sessions.targets.values()
             if isinstance(host, str)
         )

@@ -111,7 +111,7 @@ def written(host: str, settings: dict[str, Any]) -> str:
     if host.startswith("unix:"):
         return host
     scheme = "lmtp://" if settings.get("protocol") == "lmtp" else ""
-    return f"{scheme}{host}:{settings.get('port', 25)}"
+    return f"{scheme}{bracketed(host)}:{settings.get('port', 25)}"
 
 
 def _trust(host: Any, request: Request) -> dict[str, Any]:

@@ -91,6 +91,7 @@ KNOWN = Known(
         ("%smtp compare @main ", ["@two"]),
         ("%smtp --", ["--help"]),
         ("%%smtp --e", ["--expand", "--expect"]),
+        ("%smtp starttls --VERIFY ", ["require", "report"]),
         ("%smtp nope x", []),
         ("%smtp quit ", []),
         ("print(1)", None),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from smtpnb import ReplyError, Sandbox, SmtpClient
+from smtpnb.notebook.connecting import written
 from smtpnb.notebook.line import place
 from smtpnb.notebook.panel.actions import Form, in_our_words, operation
 
@@ -123,10 +124,13 @@ def test_lmtp_over_tcp_by_an_option(run: Callable[[str], Any]) -> None:
         ("unix:/run/x y", "unix:/run/x y", {}),
         ("lmtp://[::1]:24", "[::1]", {"port": 24, "protocol": "lmtp"}),
         ("lmtp.example:24", "lmtp.example", {"port": 24}),
+        ("2001:db8::1", "2001:db8::1", {"port": 25}),
     ],
 )
 def test_what_names_a_server(text: str, host: str, settings: dict[str, Any]) -> None:
     assert place(text) == (host, settings)
+    again, same = place(written(host, settings))  # as Tab and the panel write it
+    assert (again.strip("[]"), same) == (host.strip("[]"), settings)
 
 
 def test_the_panel_says_what_each_recipient_got(lmtp: Sandbox) -> None:
