@@ -27,8 +27,10 @@ DATA = Path(__file__).parent / "data"
 # Measured; may rise, must not fall. They fell once, by 1 and 3, with the labels left as
 # they were: Microsoft's 550 5.4.1 is mostly an unknown user, a temporary system problem
 # at AUTH is no refused login, 421 "service not available" is no null MX.
-FLOOR_MENDED = 119
-FLOOR_HELD_OUT = 110
+# And once by 1 and 1: a sender's domain that is not found (450 4.1.8) is refused for a
+# reason of ours, so that trying again does not help: policy, not transient.
+FLOOR_MENDED = 118
+FLOOR_HELD_OUT = 109
 FLOOR_REASONS = 204
 
 

@@ -290,6 +290,21 @@ def test_every_rule_can_be_the_first_that_applies() -> None:
 
 
 _PROBES = [
+    (550, None, "la casella e' piena"),
+    (450, None, "lista gris, intente de nuevo"),
+    (554, None, "Wiadomosc odrzucona przez system antyspamowy"),
+    (552, None, "message trop volumineux"),
+    (450, None, "zbyt wiele wiadomosci"),
+    (550, None, "Dieses Konto ist gesperrt"),
+    (550, None, "Destinataire inconnu"),
+    (421, None, "veuillez reessayer plus tard"),
+    (554, None, "Correo rechazado"),
+    (550, None, "MailPolicy violation"),
+    (502, None, "no such thing"),
+    (450, None, "sender address rejected"),
+    (550, "5.4.6", ""),
+    (452, "4.5.3", ""),
+    (551, None, ""),
     (501, "5.5.4", "Invalid domain name"),
     (550, None, "User is locked"),
     (451, None, "virus scanner unavailable"),

@@ -13,7 +13,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from smtpnb.analysis.replies.permanence import FOR_NOW, FOR_THIS_MESSAGE, LOOP
+from smtpnb.analysis.replies.permanence import (
+    FOR_NOW,
+    FOR_THIS_MESSAGE,
+    LOOP,
+    LOOP_CODE,
+)
 
 
 class Advice(NamedTuple):
@@ -130,6 +135,7 @@ BY_RULE: Final = {
 }
 
 BY_RULE["helo name(sendmail)"] = BY_RULE["helo name"]
+BY_RULE[LOOP_CODE] = BY_RULE[LOOP]
 
 ADVICE: Final = {
     "greylisted": Advice(

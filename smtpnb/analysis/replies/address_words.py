@@ -1,7 +1,7 @@
 """Words that say what is wrong with an address, a mailbox, or how much it is sent.
 
 Servers call one mailbox by many names, and say in many ways that it is full, closed or
-not there; in other languages than English as well.
+not there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from smtpnb.analysis.replies.rule import FOR_GOOD, FOR_NOW, Rule, words
 # Who a sentence is about. Servers call one mailbox by many names.
 _MAILBOX: Final = (
     r"(?<!our )(user|recipient|mail ?box|e?-?mail account|account|address(ee)?"
-    r"|in ?box|alias|customer|rcpt[ -]to|local[ -]?part|person|member|subscriber)"
+    r"|in ?box|alias|customer|rcpt[ -]to|local[ -]?part|person|member|subscriber"
+    r"|mail ?drop|user (path|status))"
 )
 _SENDER: Final = (
     r"(senders?|mail ?from|from (address|domain)|originator|return[ -]?path|envelope"
@@ -22,7 +23,7 @@ _SENDER: Final = (
 _SENDER_REFUSED: Final = words(
     rf"{_SENDER}\b.{{0,24}}\b(rejected|refused|denied|unknown|invalid"
     r"|not (found|allowed|valid|exist|accepted|verif|permitted)|does ?n[o']t|unverified"
-    r"|disallowed|verif\w+ (failed|fail))",
+    r"|disallowed|mismatch\w*|verif\w+ (failed|fail))",
     r"(invalid|unknown|bad|unverified|unroutable|illegal|missing|fake) sender",
     rf"{_SENDER}\b.{{0,16}}\b(unvalid|(cannot|can't|could not|not) be (verif|valid))",
     r"sender (domain|verify|verification|callout)|domain of (the )?sender",
@@ -40,9 +41,8 @@ ADDRESS_WORDS: Final = (
         "networkerror",
         words(
             r"\bhops?\b|hop ?count|mail(ing)? ?loop|routing loop|looping|loops? back",
-            r"loop detected|too many received|\bloop\b",
+            r"loop detected|too many received|\bloop\b|\bpoints? back to",
         ),
-        r"[45]\.4\.(6|14)$",
     ),
     Rule(
         "mailbox full",
@@ -54,26 +54,28 @@ ADDRESS_WORDS: Final = (
             r"(mail ?box|in ?box|mail ?folder|account|storage|mail ?drop|user)('s)?"
             r"(?!.{0,24}(policy|send\b|sending|daily|hourly|relay|smtp)).{0,40}"
             r"\b(is full|full\b|quota|over.?limit|exhausted)",
-            r"\bfull mail ?box|quota (is )?(full|exceeded \()|\bquota:? full",
+            r"\bfull mail ?box|mail ?box space|quota (is )?(full|exceeded \()"
+            r"|\bquota:? full",
             r"(out of|exceed\w*|exhausted|insufficient|not enough|no) .{0,20}"
             r"(storage|mail ?box)(?! for).{0,12}(space|alloc|quota|limit|size|$)",
             r"(out of|insufficient|not enough|no) (mailbox|user|storage) (space"
             r"|storage)",
-            r"exhausted allowed storage|speichervolumen",
+            r"exhausted allowed storage",
             r"(disk|storage|mail ?box|mail) ?quota\b",
             r"mail ?box\b(?!.{0,30}send).{0,30}(size|limit) ?(limit)?.{0,20}exc?eed",
-            r"mail ?box (size )?limit|exceed.{0,30}mail ?box|^e-?mail quota exceeded",
+            r"\bquota (violat|reach|limit)|storage allocation"
+            r"|mail ?box (size )?limit|exceed.{0,30}mail ?box|^e-?mail quota exceeded",
             r"(has|have|is|would|will) exc?eed(ed|s)? (his|her|its|their|the)? ?"
             r"(disk|mail ?box|storage|account) ",
             r"too many messages (on|in) (the |this |your |his )?(user|mail|in ?box"
             r"|folder|account|spool|disk)|(?<!submission)quotaexceed|mail ?box ?full"
             r"|exceeded storage|shutoffquota",
-            r"bo[iî]te.{0,30}pleine|buz[oó]n.{0,20}lleno|postfach.{0,20}voll"
-            r"|casella.{0,20}piena|caixa.{0,20}cheia|quota d[eé]pass"
-            r"|postbus.{0,12}\bvol\b|skrzynka.{0,16}pe[lł]na|ящик.{0,20}переполнен",
             r"(mail ?box|account|user|storage).{0,12}\b(capacity|storage limit"
             r"|allocation)",
-            r"quota exceed\w* the|\b(hard|soft) (quota|limit)",
+            r"(mail ?box|in ?box|mail ?folder|storage) (has )?(reached|hit|at) "
+            r"(its|the) (limit|maximum|capacity)|(in ?box|mail ?box) cannot "
+            r"(take|hold|accept) "
+            r"(any )?more|quota exceed\w* the|\b(hard|soft) (quota|limit)",
             r"(mail ?box|in ?box|account).{0,12}exceed\w* (its|the|his|their)? ?(size"
             r"|storage|allocated|maximum|mail ?box)",
         ),
@@ -92,6 +94,10 @@ ADDRESS_WORDS: Final = (
         words(
             r"\b(message|mail|size|attachment|content)\b(?! header)(?!box).{0,40}"
             r"\b(too (big|large)|(?<!queue )too long|larger than|bigger than)",
+            r"\b0 ?[kmg]i?b\b.{0,24}(max|limit|over|allowed|at most)|(max(imum)?|limit"
+            r"|over|exceed\w*|more than|than|at most)\b.{0,24}\b0 ?"
+            r"([kmg]i?b\b|megabytes)"
+            r"|too heavy",
             r"too much (mail )?data|too (big|large) (message|mail)",
             r"\b(message|attachment)s?('s)? (size|length)\b.{0,30}exceed",
             r"exceed.{0,30}\b(message|maximum|mail) (size|length)|exceeds.{0,20}\bsize",
@@ -109,8 +115,8 @@ ADDRESS_WORDS: Final = (
         "rate_limited",
         "toomanyconn",
         words(
-            r"(too (many|frequent)|concurrent|maximum|simultaneous|parallel).{0,30}"
-            r"(connect|session|thread)",
+            r"(too (many|frequent)|concurrent|maximum|simultaneous|parallel"
+            r"|fewer).{0,30}(connect|session|thread)|concurrency",
             r"(connection|session|thread)s?( frequency| rate| count)? (rate )?"
             r"(limit|is limited)",
             r"(connections?|sessions?) (from|per) .{0,30}(exceed|limit|many)",
@@ -128,7 +134,6 @@ ADDRESS_WORDS: Final = (
             r"(number|total|count) of (rcpt|recipient)s?\b.{0,24}(maximum|over|exceed"
             r"|limit|threshold)",
         ),
-        r"[45]\.5\.3$",
     ),
     Rule(
         "rate_limited(text or code)",
@@ -137,19 +142,20 @@ ADDRESS_WORDS: Final = (
         words(
             r"rate.?limit|throttl|ratelimit|flood",
             r"too (many|much(?! (mail )?data)|fast|frequent|quick)"
-            r"(?! (hops|received|complain))"
+            r"(?! (hops|received|complain|spam|(mime )?parts|links|urls|headers))"
             r"(?!.{0,28}(error|command))|out of allow",
             r"excessive|(?<!\w)slow(er|ing)? (it |things )?down|again slower|at a rate",
-            r"unusual (rate|volume|traffic)|unexpected(ly)? (high )?volume"
+            r"unusual (rate|volume|traffic|(sending )?activity)"
+            r"|unexpected(ly)? (high )?volume"
             r"|high volume|volume of (mail|e-?mail|messages)",
             r"(message|sending|daily|hourly|outbound|mail send) (quota|limit)"
             r"|quota for sending|submission quota",
             r"(frequency|rate)( of \w+)? (is |are |was |has been )?(limited|exceed"
             r"|too high)"
             r"|(sending|message|mail|receiving) rate\b",
-            r"per[ -](hour|minute|day|second)\b"
+            r"(?<!in )\b(per|an?|each|every)[ -](hour|minute|day|second)\b"
+            r"|(hourly|daily) cap\b|quota .{0,40}used up|fewer (connections|messages)"
             r"|(?<!back )(?<!again )(?<!retry )(?<!try )in \d+ (minute|hour|second)s"
-            r"|\b(trop de|zu viele|troppi|demasiad[oa]s|muit[oa]s|te veel)\b"
             r"|(hourly|daily|per-?minute) .{0,20}(limit|quota|max)",
             r"exceeded (its|their|the|your|his) (limit|sending|send|maximum) ?"
             r"(for|limit|quota|rate)",
@@ -175,6 +181,15 @@ ADDRESS_WORDS: Final = (
         ),
         r"5\.7\.(51[12]|50[123])$",
     ),
+    # Tried again, it will not pass until the sender's domain is mended.
+    Rule(
+        "sender refused for now",
+        "policy",
+        "rejected",
+        _SENDER_REFUSED,
+        r"4\.1\.[78]$",
+        only=FOR_NOW,
+    ),
     Rule(
         "sender refused",
         "",
@@ -192,8 +207,12 @@ ADDRESS_WORDS: Final = (
             r"|closed|cancell?ed|is blocked|been blocked|on hold|not active(d)?"
             r"|no longer (active|in use|available|monitored)|cannot be accessed"
             r"|not (been )?activ|hang ?up|suppress|deceased"
-            r"|deleted|removed|retired|inaktiv|gesperrt|d[eé]sactiv)",
-            rf"\b(disabled|suspended|inactive|closed|frozen|expired"
+            r"|deleted|removed|retired|inactivated|(shut|closed) down"
+            r"|(turned|switched) off"
+            r"|abandoned|dead\b)",
+            r"\b0\W{1,5}(is |was |has been )?(now )?(disabled|inactive|suspended"
+            r"|deactivated)\b",
+            rf"\b(disabled|suspended|inactive|closed|frozen|expired|dead|deactivated"
             rf"|dormant) {_MAILBOX}",
             r"\bsuppression list|domain.{0,40}(suspended|disabled|inactive|on hold)"
             r"|not pop(p)?ed for|mail receiving disabled|discontinued|locked out",
@@ -229,7 +248,6 @@ ADDRESS_WORDS: Final = (
             r"please (try|use|update).{0,24}(new|address|instead)|user not local",
         ),
         r"[45]\.1\.6$",
-        codes=frozenset({551}),
     ),
     Rule(
         "accepts no mail",
@@ -247,8 +265,9 @@ ADDRESS_WORDS: Final = (
         "userunknown",
         words(
             rf"\b{_MAILBOX}\b(?! (domain|verif)).{{0,40}}\b(unknown|not found"
-            r"|(does ?n[o']t|do(es)? not|did ?n[o']t|not) (exist|have an?y? )"
-            r"|not known|non-?existent|no longer (exist|valid|on|at|a )|nonexist"
+            r"|(does ?n[o']t|do(es)? not|did ?n[o']t|not|no) (exist|have an?y? )"
+            r"|not ok\b|not known|non-?existent"
+            r"|no longer (exist|valid|on|at|a )|nonexist"
             r"|(can'?t|cannot|could not|couldn'?t) be (found|verified|located)"
             r"|not (be )?(a )?(valid|recogni[sz]ed|listed|local|registered|present"
             r"|here|deliver|known)|invalid|illegal"
@@ -259,10 +278,12 @@ ADDRESS_WORDS: Final = (
             r"not in (the |our )?(recipient|user|directory|address|ldap)",
             r"\b(unable|failed) to (find|locate|verify) .{0,16}(user|recipient"
             r"|mailbox)",
+            r"\b0\W{1,5}(is |are )?(no longer valid|not (a )?(valid|known|here)\b"
+            r"|unknown\b|invalid\b|does ?n[o']t exist)",
             rf"{_MAILBOX} (denied|unrecogni[sz]ed|mismatch)|^ ?address rejected",
             r"not a (valid|known|local) (user|address|mailbox|recipient|account)",
             r"recipient address rejected: (inactive|invalid|undeliver|unverif|user"
-            r"|mailbox|account|no )",
+            r"|mailbox|account|no\b)",
             r"(no|have an?|not an?|any) (mail ?box|account)( here| by| with| for| at"
             r"|$)",
             r"unroute?able (mail )?address|undeliverable address|invalid x\.0",
@@ -272,17 +293,12 @@ ADDRESS_WORDS: Final = (
             rf"mail ?box name (is )?not (allowed|valid)|mail ?box syntax"
             rf"|{_MAILBOX} (is )?undefined",
             r"recip(ient)?_?not_?found|(no_?such|unknown_?)(user|recipient)|nosuchuser",
-            r"(no|not)( one|body)? (here )?by that name|bad destination",
+            r"(no|not)( ?one|body)? (known )?(here )?(by|with|of) that name"
+            r"|bad destination|\b(no ?one|nobody) (here|of that)|no record of"
+            r"|(do(es)? not|cannot|no) (find|match|know) (any |the |that |this |a )?"
+            r"(local )?(user|mail ?box|recipient|account|person)",
             r"(unknown|illegal) or (unknown|illegal) (alias|user)",
             r"user lookup (failed|error)|who\?|address unknown|not our customer",
-            r"destinataire (inconnu|invalide)|(utilisateur|adresse).{0,24}(inconnue?"
-            r"|invalide|n'existe)|usuario.{0,16}(desconocido|no existe|inexist)"
-            r"|(empf[aä]e?nger|benutzer|adresse|postfach).{0,24}(unbekannt|nicht"
-            r"|existiert|ung)|(utente|destinatario).{0,16}(sconosciuto|inesist|non)"
-            r"|usu[aá]rio.{0,16}(desconhecid|inexist|n[aã]o)",
-            r"sconosciut|inesistente|\bonbekend|bestaat niet|\bnie (ma|istnieje)\b"
-            r"|nieznany|finns inte|\b(ok[aä]nd|ukendt|ukjent)\b|не (найден|существует)"
-            r"|不存在|存在しません",
         ),
         r"5\.(1\.1|2\.4)$",
     ),
@@ -290,7 +306,7 @@ ADDRESS_WORDS: Final = (
         "network(not reachable)",
         "network",
         "networkerror",
-        r"(?<!ldap )(host|domain|server|destination).{0,16}(not reachable"
+        r"(?<!ldap )(?<!ation )(host|domain|server|destination).{0,16}(not reachable"
         r"|unreachable)",
         only=FOR_NOW,
     ),
@@ -307,7 +323,9 @@ ADDRESS_WORDS: Final = (
             r"|unresolvable)[- ](mail |recipient |destination )?(host|domain)(?! name "
             r"in (helo|ehlo))",
             r"(unable|failed|cannot|could not) (to )?resolve.{0,12}(host|domain|name)",
-            r"nxdomain|\bno mx\b|bad destination (host|system)",
+            r"nxdomain|\bno mx\b|\bno valid domain|bad destination (host|system)",
+            r"\bdomain\b( \S{1,80})? (is )?(retired|obsolete|parked|closed|dead"
+            r"|no longer (in use|used|active|valid))",
         ),
         r"[45]\.1\.2$",
     ),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from unicodedata import normalize
 
 from smtpnb.analysis.frames import plain_rows, table
 from smtpnb.analysis.inputs import table_of
@@ -53,7 +54,11 @@ _NO_WORDS: Final = re.compile(
     r"\(in reply to [^()]{0,60}\)|#?(?<![\w.])[245]\.\d{1,3}\.\d{1,3}(?![\w.])"
     r"|<[^<>]{0,320}>|[^\s<>:,;()]{1,320}@[^\s<>:,;()]{1,255}"
 )
-_NUMBERS: Final = re.compile(r"\d{2,}")
+_NUMBERS: Final = re.compile(r"(?<!\d)(?<!rfc)(?<!rfc[ -])\d{2,}")
+_CONTRACTED: Final = re.compile(
+    r"\b(can|wo|do|does|did|is|are|was|were|has|have|had|could|would|should)n?'?t\b"
+)
+_ACCENTS: Final = re.compile(r"([a-z])[\u0300-\u036f]+")
 
 _NOTHING_WRONG: Final = frozenset({2, 3})
 _FAULTS: Final = {
@@ -126,9 +131,19 @@ def verdict(
 
 
 def plain_words(text: str) -> str:
-    """Return a text as the rules read it: lower case, no addresses, no numbers."""
-    one = _NUMBERS.sub("0", _NO_WORDS.sub(_kept, text.lower()))
+    """Return a text as the rules read it (see `Rule.text`)."""
+    lower = _CONTRACTED.sub(_not, text.lower())
+    if not lower.isascii():
+        lower = _ACCENTS.sub(r"\1", normalize("NFD", lower))
+        lower = normalize("NFC", lower)
+    one = _NUMBERS.sub("0", _NO_WORDS.sub(_kept, lower))
     return " ".join(one.split())
+
+
+def _not(found: re.Match[str]) -> str:
+    """A contraction, with or without its apostrophe, in full."""
+    verb = "will" if found[1] == "wo" else found[1]
+    return f"{verb}not" if verb == "can" else f"{verb} not"
 
 
 def _kept(found: re.Match[str]) -> str:

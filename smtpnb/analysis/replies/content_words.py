@@ -17,6 +17,8 @@ _BROKEN: Final = words(
     r"multiple (from|addresses)|(missing|no|invalid|bad|duplicate) (from|date"
     r"|message-id)(:| header| field|$)|rfc ?-?5322|rfc ?-?2822|rfc ?-?822\b"
     r"|line (is )?too long",
+    r"\bno (to|cc|from|date|subject)\b.{0,24}\bheaders?\b|headers? not (found|present)"
+    r"|too many (mime )?(parts|headers)",
     r"from: header|(bare|lone|stray) (lf|cr|newline|line ?feed)|smtplf",
 )
 _NOT_THIS: Final = words(
@@ -94,7 +96,13 @@ CONTENT_WORDS: Final = (
             r"\b(block|ban|reject|refus|den)(ed|ied|ing|y)? .{0,20}\b(your |this "
             r"|the )?"
             r"(sending )?(ip|host|network|server)\b",
-            r"refused? (your )?connection|no mail accepted from|bad (ip|host)"
+            r"\([a-z]{2,4}:[a-z]{1,3}\d?\)",  # AOL's: (RTR:BL), (DYN:T1)
+            r"^connection refused(?!.*socket)|(not|n't) (currently )?(accept|tak)\w* "
+            r"(mail|messages|connections) from (your|this) "
+            r"|connections? from (your|this) (host|ip|network|server)s? "
+            r"(is|are) (denied|refused|blocked|not)",
+            r"refused? (your )?connection|no mail accepted from"
+            r"|bad (ip|host)"
             r"|messages? from .{0,40}\b(was|were) ?n[o']?t (sent|delivered)"
             r"|abuse from|invalid ip|dial-?up|problem occurred. .ask your postmaster"
             r"|may not be mail exchanger|dictionary attack|harvest"

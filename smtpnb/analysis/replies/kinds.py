@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     import pandas as pd
 
-# Addresses, and numbers of two digits or more, hexadecimal ones as well: queue ids,
-# times and addresses of hosts.
+# Addresses, and words with a digit in them: queue ids, times, addresses of hosts.
 _VARIABLE: Final = (
-    r"<[^<>]*>|[^\s<>:,;()]+@[^\s<>:,;()]+|[0-9A-Fa-f]*[0-9][0-9A-Fa-f.:]+"
+    r"<[^<>]*>|[^\s<>:,;()]+@[^\s<>:,;()]+"
+    r"|[0-9A-Za-z]*[0-9][0-9A-Za-z.:]+|[0-9A-Za-z]+[0-9]"
 )
 
 

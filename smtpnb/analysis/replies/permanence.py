@@ -36,6 +36,7 @@ _PASSING: Final = frozenset(
 # The rules that say otherwise: a loop stays, and a server that has no TLS just now will
 # have it again (RFC 3207 section 4, of 454).
 LOOP: Final = "network(loop)"
+LOOP_CODE: Final = "network(loop code)"
 NO_TLS_NOW: Final = "tls(not available)"
 
 
@@ -51,7 +52,10 @@ def permanence(code: int | None, reason: str | None, evidence: str = "") -> str 
     if digit not in {4, 5}:
         return None
     rule = evidence.partition(",")[0]
-    passes = (reason in _PASSING or rule == NO_TLS_NOW) and rule != LOOP
+    passes = (reason in _PASSING or rule == NO_TLS_NOW) and rule not in {
+        LOOP,
+        LOOP_CODE,
+    }
     if digit == 4:
         return FOR_NOW if passes or reason == "undefined" else UNTIL_MENDED
     return FOR_THIS_MESSAGE if passes else FOR_GOOD

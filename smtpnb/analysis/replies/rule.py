@@ -23,8 +23,9 @@ class Rule(NamedTuple):
         name: The evidence.
         retry_class: The class; "" is transient for 4yz and permanent for 5yz.
         reason: In one word.
-        text: A pattern somewhere in the text, in lower case, addresses and numbers of
-            more than one digit replaced by 0.
+        text: A pattern somewhere in the text, in lower case without accents and
+            contractions ("isn't" is "is not"), addresses and numbers of more than one
+            digit replaced by 0.
         enhanced: A pattern for the enhanced status code, from its start.
         codes: Reply codes.
         only: Reply codes, or their first digits, outside of which it never applies.

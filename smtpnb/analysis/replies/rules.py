@@ -3,7 +3,8 @@
 A rule looks at the reply code, the enhanced status code and the text of a refusal (4yz
 or 5yz). The first that applies decides:
 
-1. words that name a cause (`sender_words`, `address_words`, `content_words`),
+1. words that name a cause (`sender_words`, `address_words`, `content_words`, and in
+   other languages `language_words`),
 2. codes that name one: 5.1.1, 5.2.2, 535,
 3. words that many causes share: "denied", "try again later",
 4. codes that name a subject only: X.7.1, X.4.Z; last what RFC 5321 section 4.2.3 says
@@ -22,6 +23,7 @@ from typing import Final
 
 from smtpnb.analysis.replies.address_words import ADDRESS_WORDS
 from smtpnb.analysis.replies.content_words import CONTENT_WORDS
+from smtpnb.analysis.replies.language_words import LANGUAGE_WORDS, VAGUE_LANGUAGE_WORDS
 from smtpnb.analysis.replies.rule import FOR_GOOD, FOR_NOW, Rule, words
 from smtpnb.analysis.replies.sender_words import SENDER_WORDS
 
@@ -40,6 +42,9 @@ SHARP_CODES: Final = (
     ),
     Rule("mailbox full(code)", "transient", "mailboxfull", "", r"[45]\.2\.2$"),
     Rule("size(code)", "", "mesgtoobig", "", r"[45]\.(2\.3|3\.4|7\.16)$"),
+    Rule("network(loop code)", "network", "networkerror", "", r"[45]\.4\.(6|14)$"),
+    Rule("recipients(code)", "rate_limited", "speeding", "", r"[45]\.5\.3$"),
+    Rule("moved(code)", "", "hasmoved", codes=frozenset({551})),
     Rule("user unknown(code)", "", "userunknown", "", r"[45]\.1\.[134]$"),
     Rule("null MX", "", "notaccept", "", r"[45]\.1\.10$", frozenset({556})),
     Rule("sender null MX", "policy", "rejected", "", r"[45]\.7\.27$"),
@@ -53,6 +58,7 @@ SHARP_CODES: Final = (
         r"[45]\.7\.(8|14)$|4\.7\.12$",
         frozenset({432, 530, 534, 535}),
     ),
+    Rule("not implemented", "", "syntaxerror", "", codes=frozenset({502})),
     Rule("tls(code)", "tls", "failedstarttls", "", r"[45]\.7\.(10|11|30)$"),
     Rule("accepts no mail(code)", "", "notaccept", "", r"5\.3\.2$", frozenset({521})),
     Rule("system full(code)", "transient", "systemfull", "", r"[45]\.3\.1$"),
@@ -133,7 +139,7 @@ VAGUE_WORDS: Final = (
         "networkerror",
         words(
             r"time?d? ?-?out|no route|connection (lost|dropped|reset|died|closed by"
-            r"|expired|timed)",
+            r"|expired|timed)|allow\w* (connection|session) time",
             r"connection refused|(failed|unable|could not|cannot|can'?t) (to )?connect",
             r"(unable to|could not|cannot|can'?t) (contact|reach)|(socket|read) error"
             r"|host (is )?down|(not|un) ?reachable|no answer from"
@@ -154,7 +160,8 @@ VAGUE_WORDS: Final = (
             r"unavailable|out of memory|overload|too busy|server busy|congest"
             r"|lookup|could not (load|open|lock|create|complete|process)|maintenance"
             r"|replicat|too many.{0,12} (errors|commands)|shutting down"
-            r"|problem occurred|please retry|try reconnecting",
+            r"|problem occurred|please retry|try reconnecting|licen[cs]e (has )?expired"
+            r"|not mounted|requested (mail )?action (aborted|not taken)",
         ),
         only=FOR_NOW,
     ),
@@ -166,7 +173,7 @@ VAGUE_WORDS: Final = (
             r"internal (server |system |software )?(error|failure|problem)"
             r"|temporary (system|server|local|problem|error|failure)",
             r"try (again )?later|(system|processing) (error|problem|failure)"
-            r"|mailer error"
+            r"|mailer error|cannot create output"
             r"|(server|service) (is )?(busy|overload)|local (problem|error)"
             r"|out of memory|resources? (temporarily )?(unavail|not avail)",
         ),
@@ -180,13 +187,15 @@ VAGUE_WORDS: Final = (
             r"not .{0,12}authori[sz]ed sender|polic(y|ies)"
             r"|by (the |an )?(administrator|postmaster)\b"
             r"|access (is )?denied|not (authori[sz]ed|permitted|allowed"
-            r"|wanted|welcome)|forbidden|prohibited|restricted|administrative"
+            r"|wanted|welcome)|no (access for|permi(t|ssion))|forbidden|prohibited"
+            r"|restricted|administrative"
             r"|disallowed|denied by",
             r"(command|message|mail|e-?mail|transaction|delivery|content|data"
             r"|session)s?"
             r" (was |is |were |has been |have been |not )?(been )?(rejected|refused"
             r"|denied|discarded|accepted by|accepted for)",
-            r"\breject(ed|ing)?\b|refused|not accepted|we do not accept|dropped"
+            r"\breject(ed|ing)?\b|\bdeclined\b|refused|not accepted"
+            r"|we do not accept|dropped"
             r"|unacceptable|access to this|unauthori[sz]ed|\bdenied\b|complain",
         ),
     ),
@@ -195,8 +204,8 @@ VAGUE_WORDS: Final = (
         "",
         "userunknown",
         words(
-            r"mail ?box (is )?(unavailable|not available|not allowed|name not"
-            r"|disallow)",
+            r"(mail ?box|recipient|user|account|address) (is )?(unavailable"
+            r"|not available|not allowed|name not|disallow)",
             r"(does ?n[o']t|do(es)? not|no longer|not) exist|unknown|not found"
             r"|no such|undeliverable|not deliverable|unroutable|inexist"
             r"|do(es)?( not|n't) know|(can'?t|cannot|could not|unable to) deliver"
@@ -204,6 +213,7 @@ VAGUE_WORDS: Final = (
         ),
         only=FOR_GOOD,
     ),
+    *VAGUE_LANGUAGE_WORDS,
 )
 
 VAGUE_CODES: Final = (
@@ -228,5 +238,10 @@ VAGUE_CODES: Final = (
     Rule("code(553)", "", "userunknown", codes=frozenset({553})),
 )
 
-SHARP_WORDS: Final = (*SENDER_WORDS, *ADDRESS_WORDS, *CONTENT_WORDS)
+SHARP_WORDS: Final = (
+    *SENDER_WORDS,
+    *ADDRESS_WORDS,
+    *CONTENT_WORDS,
+    *LANGUAGE_WORDS,
+)
 RULES: Final = (*SHARP_WORDS, *SHARP_CODES, *VAGUE_WORDS, *VAGUE_CODES)

@@ -23,7 +23,8 @@ SENDER_WORDS: Final = (
         words(
             r"gr[ae]y-?\s?(list|trap)",
             r"postgrey",
-            r"unknown triplet|first (contact|time sender)",
+            r"unknown triplet|first (contact|time sender)"
+            r"|(not|never) (yet )?seen (you|this|your) .{0,16}(before|yet)",
         ),
         only=FOR_NOW,
     ),
@@ -63,9 +64,9 @@ SENDER_WORDS: Final = (
         "transient",
         "systemerror",
         words(
-            r"(scann(er|ing)|filter|milter|clamd|spamd|policy (server|service))\b"
-            r".{0,24}\b(unavailable|not available|time?d? ?-?out|unreachable|down"
-            r"|busy)\b",
+            r"(scan(ner|ning)?|filter|milter|clamd|spamd|policy (server|service))\b"
+            r".{0,24}\b(fail\w*|unavailable|not available|time?d? ?-?out"
+            r"|unreachable|down|busy)\b",
             r"(contact|connect to|reach) .{0,16}(scanner|filter|milter|policy server)",
         ),
         only=FOR_NOW,
@@ -255,6 +256,8 @@ SENDER_WORDS: Final = (
             r"|exchange|cancell?ed|succe)",
             r"(turn on|enable|use) (smtp )?auth|(must|please|not|to"
             r"|and) authenticate\b",
+            r"authentication (server|service|backend|daemon)\b|sign in\b"
+            r"|(requires?|needs?) (smtp )?auth",
             r"must be authenticated|\bauthenticate (first|before|yourself)",
             r"auth(entication)? (first|error|type)|authrequired",
             r"(can'?t|cannot|could not|unable to) auth|(was|is|are"
@@ -266,6 +269,11 @@ SENDER_WORDS: Final = (
             r"smtp[- ]auth\b|application[- ]specific|identity changes?",
             r"pop (before|b4) smtp|check your mail first",
         ),
-        only=frozenset({4, 5}),
+    ),
+    Rule(
+        "policy(said)",
+        "policy",
+        "policyviolation",
+        r"policy ?violation|violat\w+ .{0,20}polic(y|ies)",
     ),
 )
