@@ -119,8 +119,10 @@ class MailObject:
         **mail: Any,
     ) -> None:
         self.reverse_path = reverse_path
-        rcpt = {"notify": notify, "orcpt": orcpt, "rrvs": rrvs}
-        self.forward_paths, rcpts = _recipients(reverse_path, forward_paths, rcpt)
+        asked = {}
+        if not (notify is orcpt is rrvs is None):
+            asked = {"notify": notify, "orcpt": orcpt, "rrvs": rrvs}
+        self.forward_paths, rcpts = _recipients(reverse_path, forward_paths, asked)
         if line_ends not in ("normalise", "strict", "raw"):
             raise LocalProtocolError(
                 f'line_ends is "normalise", "strict" or "raw", not {line_ends!r}; '
@@ -349,8 +351,9 @@ class MailObject:
     @property
     def is_binary(self) -> bool:
         """Whether it is to leave with BODY=BINARYMIME."""
-        said = self.options.mail if self.options else ()
-        return any(word.upper() == "BODY=BINARYMIME" for word in said)
+        if self.options is None:
+            return False
+        return any(word.upper() == "BODY=BINARYMIME" for word in self.options.mail)
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -373,7 +376,7 @@ class MailObject:
                 "only a message in memory can be re-encoded: hand over what the file "
                 "or iterator gives; nothing was sent"
             )
-        if not (facts.is_8bit or facts.has_nul or facts.long_line):
+        if facts.is_plain:
             return self
         from smtpnb.message.seven_bit import in_seven_bits  # loaded when first used
 
@@ -431,7 +434,10 @@ def _recipients(
     try:
         one = isinstance(forward_paths, (str, Rcpt))
         given: Any = (forward_paths,) if one else tuple(forward_paths)  # type: ignore[arg-type]
-        paths = tuple([each.path if isinstance(each, Rcpt) else each for each in given])
+        typed = [each for each in given if isinstance(each, Rcpt)]
+        paths = given
+        if typed:
+            paths = tuple([e.path if isinstance(e, Rcpt) else e for e in given])
         "".join((reverse_path, *paths))
     except TypeError:
         raise LocalProtocolError(
@@ -444,6 +450,8 @@ def _recipients(
             "orcpt names one recipient (RFC 3461 section 4.2), and there are "
             f"{len(paths)}: say Rcpt(path, orcpt=...) among them; nothing was sent"
         )
+    if not (typed or asked):
+        return paths, ()
     words = Rcpt("", **asked).parameters
     rcpts = [each.parameters if isinstance(each, Rcpt) else words for each in given]
     return paths, tuple(rcpts) if any(rcpts) else ()

@@ -57,7 +57,7 @@ def objection_to(
             "CRLF; nothing was sent"
         )
     facts = mail.facts if "8BITMIME" in offered else mail.look()
-    if facts is None:
+    if facts is None or facts.is_plain:
         return ""
     why = _header(mail, offered, declared=declared)
     return why or ("" if binary else _body(facts, offered))

@@ -60,7 +60,7 @@ def in_seven_bits(octets: bytes) -> tuple[bytes, tuple[str, ...]]:
     _convert(message)
     leaves = written(message, hide_bcc=False)
     facts = facts_of([leaves])
-    if facts.is_8bit or facts.has_nul or facts.long_line:
+    if not facts.is_plain:
         raise LocalProtocolError(
             "the message cannot be re-encoded to 7 bits: it is not made of headers and "
             "MIME parts (RFC 2045); nothing was sent"

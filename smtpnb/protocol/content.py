@@ -64,6 +64,11 @@ class Facts(NamedTuple):
     is_8bit: bool
     long_line: int
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every server can bear it."""
+        return not (self.has_nul or self.is_8bit or self.long_line)
+
 
 def facts_of(pieces: Iterable[bytes]) -> Facts:
     """Return what is known of a whole content, after one look at its pieces."""

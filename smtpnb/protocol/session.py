@@ -68,7 +68,6 @@ _NAMES: Final[Mapping[str, str]] = {
     "greeting": "the connection",
 }
 _OF_ENVELOPE: Final = ("MAIL", "RCPT")
-_TWO: Final = ord("2")
 
 
 class Owed:
@@ -362,25 +361,24 @@ class Session:
     def _received_run(self, replies: Sequence[bytes], start: int) -> int:
         """Match the run that `replies` begin with, if all of it was granted; else 0."""
         owed = self.queue[0]
-        if owed.transaction is None or self.answers_each:
-            return 0
         done, transaction = owed.n_done, owed.transaction
+        if transaction is None or self.answers_each or self.state is State.CLOSING:
+            return 0
         n = min(len(replies) - start, len(owed.events) - done)
         run = replies[start : start + n]
         events = owed.events[done : done + n]
-        state, last = GRANTED.get(events[-1]), run[-1]
-        if events[-1] == "DATA":
-            if not last.startswith(b"354"):
+        last = events[-1]
+        state, plain = GRANTED.get(last), run
+        if last == "DATA":
+            if not run[-1].startswith(b"354"):
                 return 0
-            run = run[:-1]
-        if state is None or any(octets[0] != _TWO for octets in run):
+            plain = run[:-1]
+        # A code is 200 to 599: what is less than "3" is 2yz.
+        if state is None or max(plain, default=b"") >= b"3":
             return 0
-        if self.state is State.CLOSING:
-            return 0
-        for event, octets in zip(events, replies[start : start + n], strict=True):
-            transaction.answered(event, octets)
+        transaction.granted(events, run)
         self.follower.last = transaction
-        if events[-1] in ENDS:
+        if last in ENDS:
             self.follower.over()
         elif "MAIL" in events[:2]:  # RSET may stand before it
             self.follower.current = transaction

@@ -142,7 +142,7 @@ class Transaction:
 
     def answered(self, event: str, octets: bytes) -> None:
         """Take the reply to one of its commands."""
-        if event in _GOES_ON and self._data_refused and not refused(octets):
+        if self._data_refused and event in _GOES_ON and not refused(octets):
             self.data = None  # it goes on: that DATA has decided nothing
         if event == "RCPT":
             self.rcpts.append(octets)
@@ -156,6 +156,14 @@ class Transaction:
             self.finals.append(octets)
         elif event == "BDAT" and self.chunk is None and refused(octets):
             self.chunk = octets
+
+    def granted(self, events: Sequence[str], replies: Sequence[bytes]) -> None:
+        """Take replies that grant what they answer, as `answered` does one by one."""
+        for event, octets in zip(events, replies, strict=True):
+            if event == "RCPT" and self.data is None:  # of these there may be many
+                self.rcpts.append(octets)
+            else:
+                self.answered(event, octets)
 
     def settle(
         self, *, left: bool, begun: bool = True, turned_away: bool = False
@@ -221,7 +229,7 @@ class Transaction:
     @property
     def wanted(self) -> bool:
         """Whether MAIL, at least one RCPT, and DATA if it was sent, were granted."""
-        if self.mail is None or refused(self.mail) or not self.n_accepted:
+        if self.mail is None or refused(self.mail) or all(map(refused, self.rcpts)):
             return False
         return not self._data_refused and self.chunk is None
 
@@ -288,6 +296,11 @@ class Transaction:
         if self.prelude is not None and self._last_final is None:
             return False
         return not all(map(refused, self._own_finals))
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether a server may have anything of it."""
+        return bool(self.finals) or self.outcome != NOT_TRIED
 
     @property
     def outcome(self) -> str:

@@ -89,10 +89,12 @@ class Envelopes:
         if body is not None:
             mail += f" BODY={body}"
         first = f"{mail}\r\n".encode()
-        lines = [b"RCPT TO:<%b>\r\n" % path.encode() for path in paths[1:]]
+        to = ">\r\nRCPT TO:<".join(paths[1:])
+        rest = f"RCPT TO:<{to}>\r\n".encode()
+        lines = rest.splitlines(keepends=True)
         parts: list[Part] = [("mail", "MAIL", first, len(first))]
         parts += [("rcpt", "RCPT", line, len(line)) for line in lines]
-        wire = first + b"".join(lines)
+        wire = first + rest
         events = ("MAIL", *("RCPT",) * len(lines))
         if self._by_data:
             wire, events = wire + _DATA.wire, (*events, "DATA")
@@ -127,4 +129,4 @@ def _are_plain(paths: Sequence[str]) -> bool:
     if rest != "@\n" * (len(paths) - 1) + "@":
         return False
     framed = f"\n{joined}\n"
-    return not any(broken in framed for broken in _BROKEN)
+    return not any(map(framed.__contains__, _BROKEN))

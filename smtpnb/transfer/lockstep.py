@@ -130,7 +130,8 @@ class LockStep(Way):
         file = job.mail.rest_of_file
         if job.whole is not None:
             octets, n_lines, _ = job.whole
-            yield from self._chunk(job, chunk(octets, n_lines, last=True))
+            group = chunk(octets, n_lines, last=True)
+            yield from self.leave(Departure(group, job.transaction))
         elif file is not None and self.engine.facts is None:  # in clear
             yield from self._chunk_of_file(job, *file)
         else:

@@ -369,7 +369,7 @@ class Way(ABC):
         """Hand out what is settled, in order."""
         while self._open and self._open[0].settled:
             job, before = self._open.popleft(), now()
-            self.n_settled += job.delivery.outcome != NOT_TRIED
+            self.n_settled += job.transaction.was_tried
             job.transaction.told = True
             yield job.delivery
             if self._pausing:
@@ -444,7 +444,8 @@ class Way(ABC):
     def read_all(self) -> Steps[None]:
         """Read until no reply is owed, or the connection has ended."""
         while self.session.queue and not self.exchange.stopped:
-            yield from self.read()
+            yield from self.exchange.read()
+            self.close_if_closing()
         if self.exchange.stopped and self.engine.connected:
             # A message was refused before its end had left: nothing else can follow.
             self.engine.log.note("early reply", "the message was not finished")

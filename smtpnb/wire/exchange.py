@@ -189,7 +189,9 @@ class Exchange:
         """Write one command; its reply is owed then."""
         if not self.session.queue:
             self.refuse_surplus()
-        yield from finished(self.say_now(command, octets, limit))
+        rest = self.say_now(command, octets, limit)
+        if rest is not None:
+            yield from rest
 
     def say_now(
         self, command: Command, octets: Octets, limit: float | None
@@ -272,7 +274,9 @@ class Exchange:
         """
         if not (heard or self.session.queue):
             self.refuse_surplus()
-        yield from finished(self.leave_now(*departures, limit=limit))
+        rest = self.leave_now(*departures, limit=limit)
+        if rest is not None:
+            yield from rest
 
     def leave_now(
         self, *departures: Departure, limit: float | None
@@ -282,7 +286,7 @@ class Exchange:
         Returns:
             None; or what is left to do, if the kernel did not take all of it.
         """
-        start, owed = self.sent, []
+        start, owed, first = self.sent, [], self.number + 1
         # A server answers one thing after the other.
         due = self.session.queue[-1].deadline if self.session.queue else 0.0
         for group, transaction, path in departures:
@@ -294,12 +298,11 @@ class Exchange:
             if group.events:
                 owed.append(Owed(group.events, transaction, path))
                 self.session.owe(owed[-1])
-        first, parts = self.number + 1, departures[0].group.parts
-        wire = departures[0].group.wire
+                self.number += len(group.events)
+        wire, parts = departures[0].group.wire, departures[0].group.parts
         if len(departures) > 1:
             wire = b"".join([each.group.wire for each in departures])
             parts = tuple([part for each in departures for part in each.group.parts])
-        self.number += sum([len(each.group.events) for each in departures])
         started, view = clock(), memoryview(wire)
         taken = self.connection.send_now(view)
         if taken < len(view):  # hardly ever
@@ -517,7 +520,7 @@ class Exchange:
             RemoteProtocolError: The peer keeps talking and does not listen.
             ConnectionLost: It closed.
         """
-        fed = self.incoming.feed(self.connection.take())
+        fed = self.incoming.feed(self.connection.look())
         while self.session.queue:
             replies = self._complete(self.session.most_at_once)
             if not replies:
@@ -536,7 +539,7 @@ class Exchange:
         """
         if self.incoming.unread:
             return True
-        if self.incoming.feed(self.connection.take()) == 0:
+        if self.incoming.feed(self.connection.look()) == 0:
             raise ConnectionLost("the server closed the connection")
         self._refuse_flood()
         return self.incoming.unread > 0
@@ -560,26 +563,23 @@ class Exchange:
         Raises:
             RemoteProtocolError: They do not match; nothing behind them is believed.
         """
+        session = self.session
+        owed = session.queue[0] if session.queue else None
         try:
-            self._match(replies)
+            if not self._writing:
+                session.received_all(replies)
+            else:
+                for octets in replies:
+                    self._heed_early(octets)
+                    session.received(Reply(octets))
+            if owed is not None and session.answers_each:
+                self._doubt_finals(owed)
         except RemoteProtocolError:
             self._mismatched = True
             n_behind = self.session.owed - 1
             if n_behind > 0:  # they have left, and may seem to be answered, too
                 self.note_doubt(self.number - n_behind + 1)
             raise
-
-    def _match(self, replies: tuple[bytes, ...]) -> None:
-        session = self.session
-        owed = session.queue[0] if session.queue else None
-        if not self._writing:
-            session.received_all(replies)
-        else:
-            for octets in replies:
-                self._heed_early(octets)
-                session.received(Reply(octets))
-        if owed is not None and session.answers_each:
-            self._doubt_finals(owed)
         if session.remarks:
             for remark in session.remarks:
                 self.log.note("ehlo", remark)
@@ -605,7 +605,7 @@ class Exchange:
 
     def refuse_surplus(self, where: str = "") -> None:
         """Raise if application data came in that nobody asked for."""
-        fed = self.incoming.feed(self.connection.take())
+        fed = self.incoming.feed(self.connection.look())
         if fed == 0 and not self.incoming.unread:
             raise ConnectionLost("the server had closed the connection before this")
         if self.incoming.unread:
@@ -630,7 +630,7 @@ class Exchange:
         if self.stream is None or self.stopped:
             return
         with suppress(TransportError):
-            self.incoming.feed(self.stream.take())
+            self.incoming.feed(self.stream.look())
         if self._is_left_over():
             self._refuse_unread(" behind the last reply of a group")
 

@@ -31,6 +31,7 @@ from smtpnb.protocol.errors import (
     TlsError,
 )
 from smtpnb.wire.alerts import words_of
+from smtpnb.wire.drive import Look
 from smtpnb.wire.tls import failure, negotiated
 from smtpnb.wire.wait import READ, WRITE, Wait, now, until_ready
 
@@ -62,6 +63,7 @@ class Stream:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._fd = sock.fileno()
+        self._has_come = Look(self._fd)
         self.sent = 0
         self.tls: ssl.SSLObject | None = None
         self._incoming: ssl.MemoryBIO | None = None
@@ -107,6 +109,12 @@ class Stream:
         Never waits.
         """
         return self._receive() if self.tls is None else self._receive_tls(self.tls)
+
+    def look(self) -> bytes | None:
+        """As `take`, where mostly nothing has come."""
+        if self.tls is None and not self._has_come():
+            return None
+        return self.take()
 
     def _receive(self) -> bytes | None:
         try:
