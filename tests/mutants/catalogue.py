@@ -56,7 +56,7 @@ _TLS: Final = (
     Mutant(
         "the password in clear without being asked for",
         "no AUTH in clear unless allowed in that very call",
-        within="wire",
+        within="wire:check_privacy",
         find="ANY_facts is None and not ANY_allowed",
         put="ANY_allowed is None",
         tests=f"{HOSTILE}test_arguments.py {HOSTILE}test_tls.py",
@@ -729,7 +729,7 @@ _DOUBT: Final = (
     Mutant(
         "many replies to one end are believed, whatever is left over",
         "among the replies to one end one too many may be any (RFC 2033 4.2)",
-        within="wire:Exchange._match",
+        within="wire:Exchange.match",
         find="ANY_self._doubt_finals(ANY_owed)",
         put="pass",
         tests="tests/transfer/test_table_lmtp.py",
