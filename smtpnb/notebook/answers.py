@@ -213,7 +213,7 @@ def delivery_html(delivery: Delivery) -> str:
         outcome = f'<b style="{style}">{for_html(row.outcome)}</b>'
         rows.append((f"&lt;{for_html(row.forward_path)}&gt;", outcome, said))
     head = delivery_text(delivery).partition("\n")[0]
-    table = _table(rows, ("recipient", "outcome", "reply"))
+    table = _table(rows, ("recipient", "outcome", "reply")) if rows else ""
     return (
         f'<div class="smtpnb-delivery {NO_LATEX}"><b>{for_html(head)}</b>{table}</div>'
     )

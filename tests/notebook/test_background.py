@@ -82,6 +82,7 @@ def test_a_message_that_was_not_tried_says_why(run: Callable[[str], Any]) -> Non
         assert "1 message: 1 not tried" in shown
         assert "or an EmailMessage, not str" in shown
         assert "reverse_path" not in shown
+        assert "<table>" not in shown
 
 
 @pytest.fixture
