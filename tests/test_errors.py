@@ -184,6 +184,11 @@ def test_a_negative_reply_that_is_falsy_is_still_told() -> None:
     assert "last reply: 451" in str(SmtpError("no", reply=REPLY))
 
 
+def test_what_was_offered_is_no_part_of_a_fault() -> None:
+    offer = Reply(b"250-mx.example\r\n250-SIZE\r\n250 HELP\r\n")
+    assert str(SmtpError("no", reply=offer)) == "no (last reply: 250 mx.example | ...)"
+
+
 HOSTILE = "a\r\nb\x1b[2J\x9b\u202e\u2028\ud800\x00\tc"
 
 

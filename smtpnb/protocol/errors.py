@@ -84,7 +84,7 @@ class _Context(Exception):
         if self.peer:
             facts.append(f"peer: {self.peer}")
         if self.reply is not None:
-            facts.append(f"last reply: {self.reply}")
+            facts.append(f"last reply: {_shortly(self.reply)}")
         if self.half_said:
             facts.append(f"of its reply only this came: {self.half_said!r}")
         if self.outcome:
@@ -92,6 +92,12 @@ class _Context(Exception):
         if facts:
             text = f"{text} ({'; '.join(facts)})"
         return for_terminal(text)
+
+
+def _shortly(reply: Reply) -> str:
+    """Return a reply; what was offered with EHLO is no part of a fault."""
+    code, *lines = str(reply).split(" | ")
+    return f"{code} | ..." if lines and reply.ok else str(reply)
 
 
 class SmtpError(_Context):

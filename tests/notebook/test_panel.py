@@ -159,6 +159,7 @@ def test_send_does_it_all_at_once_and_names_each_recipient(
     sandbox.fault("rcpt", "nobody@*", reply="550 5.1.1 No such user")
     panel.recipient.value = "bob@x.example, <nobody@x.example>"
     _press(panel, "Connect", "Send")
+    assert "Send accepted: bob@x.example" in re.sub("<[^>]*>", "", panel.status.value)
     assert sandbox.wait_for(1).mail_from == "ann@client.example"
     assert "bob@x.example: accepted" in panel.status.value
     assert "nobody@x.example: refused (550 5.1.1 No such user)" in panel.status.value

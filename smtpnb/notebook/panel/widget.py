@@ -352,7 +352,8 @@ class Panel(Controls, w.VBox):
             return f"<div>{_progress(look)} &middot; {state}</div>"
         if not look.kind:
             return f"<div>{state}</div>"
-        word = f'<b class="smtpnb-{_KINDS[look.kind]}">{look.kind}</b>'
+        name = "end of data" if look.name == "." else look.name
+        word = f'{name} <b class="smtpnb-{_KINDS[look.kind]}">{look.kind}</b>'.lstrip()
         said = for_html(actions.in_our_words(look.text))
         took = f" &middot; {look.seconds:.1f} s" if look.seconds >= 0.1 else ""
         # A screen reader reads out an alert when it is put into the page.

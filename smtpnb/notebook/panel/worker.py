@@ -44,6 +44,7 @@ class Look(NamedTuple):
         kind: What the last operation came to: "", "accepted", "refused", "cancelled"
             or "failed".
         text: The reply or the fault, in words.
+        name: What the last operation was; "" for a word of the panel's own.
     """
 
     running: str = ""
@@ -53,6 +54,7 @@ class Look(NamedTuple):
     total: int = 0
     kind: str = ""
     text: str = ""
+    name: str = ""
 
     @property
     def seconds(self) -> float:
@@ -100,7 +102,7 @@ class Worker:
             if self._look.running:
                 return False
             before = self._look
-            self._look = Look(running=what, began=monotonic(), total=total)
+            self._look = Look(what, began=monotonic(), total=total, name=what)
             self._thread = threading.Thread(
                 target=self._work,
                 args=(client, operation),
