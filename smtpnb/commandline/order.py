@@ -143,7 +143,10 @@ def read(words: Sequence[str]) -> Order:
     parser = parser_of_words()
     try:
         return _order(parser.parse_args(_with_headers(words)))
-    except (ValueError, OSError, LocalProtocolError) as error:
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}"
+        parser.error(named if error.filename else str(error))
+    except (ValueError, LocalProtocolError) as error:
         parser.error(str(error))
 
 

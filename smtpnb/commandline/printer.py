@@ -21,7 +21,23 @@ if TYPE_CHECKING:
     from smtpnb.transcript.log import Event
 
 _LOOKS_EVERY: Final = 0.1  # seconds
+# Messages of the client that speak Python, and what they mean here.
+_OURS: Final = {
+    "send() with convert=True": "--convert",
+    "lax=True": "--lax",
+    "lax sends": "--lax sends",
+    "allow_cleartext_auth=True in this call": "--allow-cleartext-auth",
+    'say verify="report" in this call': "leave out --tls-verify",
+    'connect(..., protocol="lmtp")': "--protocol LMTP",
+}
 _KINDS: Final = {"=": "info", "*": "error", "<": "receive"}
+
+
+def in_our_words(text: str) -> str:
+    """Return a message of the client in the words of the command line."""
+    for theirs, ours in _OURS.items():
+        text = text.replace(theirs, ours)
+    return text
 
 
 class Printer:
@@ -110,6 +126,8 @@ class Printer:
         hidden = kind in order.hidden or order.silence == 3
         if hidden or (order.silence == 2 and not is_error):
             return
+        if kind in ("info", "error"):
+            text = in_our_words(text)
         bare = kind in ("send", "receive", "info") and kind not in order.hints
         self._kept.append(f"{'' if bare else sign}{for_terminal(text)}".rstrip() + "\n")
         if is_error or order.silence != 1 or self._failed:

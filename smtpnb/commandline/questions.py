@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING, Final
 
+from smtpnb.commandline.words import Parser
 from smtpnb.edges.text import for_terminal
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.names import host_and_port
@@ -89,13 +89,13 @@ def lint(words: Sequence[str]) -> int:
         return 1
     findings = linted(client.transcript)
     sys.stdout.write(f"{for_terminal(str(answers), newlines=True)}\n{findings}\n")
-    if not client.transcript or not answers:
+    if not answers:
         return 2
     return _BAD if (findings["verdict"] == "FAIL").any() else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="smtpnb lint",
         description="Ask a server what harms nobody (no message is sent; it takes six "
         "short connections), and judge its answers by the RFCs.",

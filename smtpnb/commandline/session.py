@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.client import SmtpClient
 from smtpnb.commandline.content import content
-from smtpnb.commandline.printer import Printer
+from smtpnb.commandline.printer import Printer, in_our_words
 from smtpnb.message.envelope import MailObject
 from smtpnb.message.objections import objection_to
 from smtpnb.message.seven_bit import in_seven_bits
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from smtpnb.commandline.order import Order
     from smtpnb.protocol.reply import Reply
 
+_UNREADABLE: Final = 1
 _NOT_CONNECTED: Final = 2
 _LOST: Final = 6
 _TLS: Final = 29
@@ -185,11 +186,16 @@ class Session:
         return code
 
     def _failed(self, error: SmtpError | Cancelled, code: int) -> int:
-        self.error = str(error)
+        self.error = in_our_words(str(error))
         self._printer.look()
-        if isinstance(error, LocalProtocolError):  # it is in no transcript
+        is_ours, begun = (
+            isinstance(error, LocalProtocolError),
+            len(self._client.transcript),
+        )
+        if is_ours or not begun:  # it is in no transcript
             self._printer.say(self.error)
-            self._refused(code)
+        if is_ours:
+            return self._refused(code) if begun else _UNREADABLE
         if isinstance(error, (ConnectError, ResolveError)):
             return _NOT_CONNECTED
         if isinstance(error, TlsError):

@@ -43,11 +43,13 @@ PROTOCOLS: Final = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """swaks leaves by 1 where a line cannot be read."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(1, f"smtpnb: {message}\n(smtpnb --help shows every option)\n")
+        """Say what is wrong with the line, and leave."""
+        name = self.prog
+        self.exit(1, f"{name}: {message}\n({name} --help shows every option)\n")
 
 
 def _group(parser: argparse.ArgumentParser, title: str) -> Callable[..., Any]:
@@ -202,7 +204,7 @@ def _add_output(add: Callable[..., Any]) -> None:
 
 def parser_of_words() -> argparse.ArgumentParser:
     """Return the parser of all options."""
-    parser = _Parser(
+    parser = Parser(
         prog="smtpnb",
         usage="smtpnb --server HOST --to ADDRESS [OPTIONS]\n"
         "       smtpnb explain ['550 5.1.1 ...']\n"
@@ -210,10 +212,11 @@ def parser_of_words() -> argparse.ArgumentParser:
         "       smtpnb sandbox [OPTIONS]",
         description="One session with a mail server, shown as it is. The options are "
         "swaks's; a password never stands on the line.",
-        epilog="Leaves by 0 if everything was accepted; else by swaks's code of the "
-        "step: 2 connect, 6 lost, 21 greeting, 22 hello, 23 MAIL, 24 no recipient, 25 "
-        "DATA, 26 end of data, 27 QUIT, 28 AUTH, 29 TLS, 30 PRDR, 32 hello in TLS, 33 "
-        "XCLIENT, 34 hello after it, 36 PROXY; 1 for a line that cannot be read.",
+        epilog="Leaves by 0 if all was accepted, the message for one recipient at "
+        "least; else by swaks's code of the step: 2 connect, 6 lost, 21 greeting, 22 "
+        "hello, 23 MAIL, 24 no recipient, 25 DATA, 26 end of data, 27 QUIT, 28 AUTH, "
+        "29 TLS, 30 PRDR, 32 hello in TLS, 33 XCLIENT, 34 hello after it, 36 PROXY; 1 "
+        "for a line that cannot be read.",
         add_help=False,
         allow_abbrev=False,
     )

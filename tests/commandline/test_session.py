@@ -94,8 +94,33 @@ def test_a_certificate_that_does_not_verify(
     trust = ["--tls-ca-path", str(tmp_path / "ca.pem")]
     for words, code in ((["--tls-verify"], 29), ([], 0), (["--tls-verify", *trust], 0)):
         assert main([*_at(sandbox), "-tls", *words]) == code
-        told = "NOT verified" in capsys.readouterr().out
-        assert told == (words == [])
+        said = capsys.readouterr().out
+        assert ("NOT verified" in said) == (words == [])
+        assert ("leave out --tls-verify" in said) == (code == 29)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("-p 99999", 1, "99999 is not a port"),
+        ("-tls --tls-ca-path /no.pem", 29, "cannot be read: /no.pem: No such file"),
+        ("-a CRAM-MD5 -au x -ap @{file}", 28, "or say --allow-cleartext-auth;"),
+    ],
+)
+def test_what_ends_a_session_before_it_begins_is_told(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: str,
+    code: int,
+    said: str,
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sesame-open")
+    with Sandbox(auth={"x": "y"}, auth_without_tls=True) as server:
+        assert main([*_at(server), *words.format(file=secret).split()]) == code
+    shown = "".join(capsys.readouterr())
+    assert said in shown
+    assert "sesame" not in shown
 
 
 def test_what_the_server_cannot_bear_is_told_before_mail(
@@ -104,7 +129,9 @@ def test_what_the_server_cannot_bear_is_told_before_mail(
     fault = Fault("ehlo", reply="250 only.me")
     with Sandbox(tls="none", faults=[fault]) as server:
         assert main([*_at(server), "--body", "grüße"]) == 25
-        assert "8BITMIME" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "8BITMIME" in said
+        assert "re-encode it (--convert), or send it as it is (--lax);" in said
         assert main([*_at(server), "--body", "grüße", "--convert"]) == 0
         assert "=C3=BC" in capsys.readouterr().out
         assert b"=C3=BC" in server.wait_for(1).octets
@@ -207,6 +234,8 @@ def test_a_server_is_judged(
     assert "asked" in capsys.readouterr().out
     assert main(["lint", "127.0.0.1", "--lmtp"]) == 1
     assert "never spoken at port 25" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="1"):
+        main(["lint"])
 
 
 def test_it_is_a_program_and_tells_every_option() -> None:
