@@ -79,3 +79,14 @@ def test_a_transcript_loads_pandas_only_for_a_frame() -> None:
     code = "from smtpnb import SmtpClient; c = SmtpClient(); c.transcript.text()"
     assert not _loaded(code) & HEAVY
     assert "pandas" in _loaded(f"{code}; c.transcript.events()")
+
+
+def test_the_extension_loads_no_frames_nor_pictures() -> None:
+    before = (
+        "from IPython.core.interactiveshell import InteractiveShell; "
+        "shell = InteractiveShell.instance()"
+    )
+    code = f"{before}; shell.run_line_magic('load_ext', 'smtpnb')"
+    brought = _loaded(code) - _loaded(before)
+    assert "smtpnb.notebook.magics" in brought
+    assert not brought & (HEAVY - {"asyncio", "dataclasses", "inspect"})

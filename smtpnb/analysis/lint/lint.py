@@ -13,6 +13,7 @@ import string
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb.analysis.frames import table
+from smtpnb.analysis.lint.levels import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -177,7 +178,6 @@ def _frame(turns: Turns, rules: Sequence[Rule], parts: list[_Part]) -> pd.DataFr
     import numpy as np  # loaded only when used
     import pandas as pd
 
-    from smtpnb.analysis.lint.rules.rule import LEVELS
     from smtpnb.transcript import columns as spread
 
     def joined(columns: list[Any]) -> Any:

@@ -12,8 +12,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.analysis import style
+from smtpnb.analysis.lint.levels import LEVELS
 from smtpnb.analysis.lint.lint import lint
-from smtpnb.analysis.lint.rules.rule import LEVELS
 from smtpnb.analysis.pictured import answer_to, note
 
 if TYPE_CHECKING:

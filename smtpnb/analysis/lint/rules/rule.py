@@ -1,10 +1,5 @@
 """What a rule is, and what it says.
 
-FAIL: what a MUST of the RFC asks for is not so. WARN: a SHOULD is not kept, or a MUST
-is kept with another code than the one named, or it cannot be told from here whose
-fault it is. PASS: the question came up, and the answer is right. A rule whose question
-did not come up says nothing.
-
 A rule looks at all exchanges of all sessions at once (`Turns`), and says of which of
 them what is so: a verdict is a sentence and the exchanges that show it.
 """
@@ -12,15 +7,13 @@ them what is so: a verdict is a sentence and the exchanges that show it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from smtpnb.analysis.lint.levels import Level
     from smtpnb.analysis.lint.turns import Beside, Mask, Turns
-
-Level = Literal["FAIL", "WARN", "PASS"]
-LEVELS: Final[tuple[Level, ...]] = ("FAIL", "WARN", "PASS")
 
 
 class Verdict(NamedTuple):
