@@ -14,7 +14,7 @@ from smtpnb.analysis.replies.rule import FOR_GOOD, FOR_NOW, Rule, words
 _MAILBOX: Final = (
     r"(?<!our )(user|recipient|mail ?box|e?-?mail account|account|address(ee)?"
     r"|in ?box|alias|customer|rcpt[ -]to|local[ -]?part|person|member|subscriber"
-    r"|mail ?drop|user (path|status))"
+    r"|mail ?drop|user (path|status)|mailaddress)"
 )
 _SENDER: Final = (
     r"(senders?|mail ?from|from (address|domain)|originator|return[ -]?path|envelope"
@@ -25,13 +25,12 @@ _SENDER_REFUSED: Final = words(
     r"|not (found|allowed|valid|exist|accepted|verif|permitted)|does ?n[o']t|unverified"
     r"|disallowed|mismatch\w*|verif\w+ (failed|fail))",
     r"(invalid|unknown|bad|unverified|unroutable|illegal|missing|fake) sender",
+    r"\bno (valid )?mx\b.{0,40}\bsender|reply to (this|the|your) sender",
     rf"{_SENDER}\b.{{0,16}}\b(unvalid|(cannot|can't|could not|not) be (verif|valid))",
     r"sender (domain|verify|verification|callout)|domain of (the )?sender",
     r"(verify|verification|callout).{0,20}sender",
     r"domain (of|in) (the )?(mail from|envelope|return)",
-    r"identit(y|ies) failed|not (allowed|permitted|authori[sz]ed) to send (as"
-    r"|from|mail from|on behalf)"
-    r"|sendasdenied|(?<!no )permissions? to send (as|on behalf)",
+    r"identit(y|ies) failed|callout (verification )?fail",
 )
 
 ADDRESS_WORDS: Final = (
@@ -50,7 +49,7 @@ ADDRESS_WORDS: Final = (
         "mailboxfull",
         words(
             r"(?<!sending )(?<!message )over.?(the )?(disk |mail"
-            r"|storage )?(box )?quota",
+            r"|storage |message )?(box )?quota",
             r"(mail ?box|in ?box|mail ?folder|account|storage|mail ?drop|user)('s)?"
             r"(?!.{0,24}(policy|send\b|sending|daily|hourly|relay|smtp)).{0,40}"
             r"\b(is full|full\b|quota|over.?limit|exhausted)",
@@ -72,10 +71,11 @@ ADDRESS_WORDS: Final = (
             r"|exceeded storage|shutoffquota",
             r"(mail ?box|account|user|storage).{0,12}\b(capacity|storage limit"
             r"|allocation)",
-            r"(mail ?box|in ?box|mail ?folder|storage) (has )?(reached|hit|at) "
-            r"(its|the) (limit|maximum|capacity)|(in ?box|mail ?box) cannot "
-            r"(take|hold|accept) "
-            r"(any )?more|quota exceed\w* the|\b(hard|soft) (quota|limit)",
+            r"(mail ?box|in ?box|mail ?folder|storage) (has |is )?(reached|hit|at|over"
+            r"|above|beyond|exceeded|exceeds) (its|the|their) (limit|quota|size"
+            r"|maximum|capacity)|(in ?box|mail ?box) cannot (take|hold|accept)"
+            r" (any )?more",
+            r"quota exceed\w* the|\b(hard|soft) (quota|limit)",
             r"(mail ?box|in ?box|account).{0,12}exceed\w* (its|the|his|their)? ?(size"
             r"|storage|allocated|maximum|mail ?box)",
         ),
@@ -96,9 +96,9 @@ ADDRESS_WORDS: Final = (
             r"\b(too (big|large)|(?<!queue )too long|larger than|bigger than)",
             r"\b0 ?[kmg]i?b\b.{0,24}(max|limit|over|allowed|at most)|(max(imum)?|limit"
             r"|over|exceed\w*|more than|than|at most)\b.{0,24}\b0 ?"
-            r"([kmg]i?b\b|megabytes)"
+            r"([kmg]i?b\b|megabytes|bytes|octets)|\b(larger|bigger) than (we|i|is)\b"
             r"|too heavy",
-            r"too much (mail )?data|too (big|large) (message|mail)",
+            r"^too (big|large)|too much (mail )?data|too (big|large) (message|mail)",
             r"\b(message|attachment)s?('s)? (size|length)\b.{0,30}exceed",
             r"exceed.{0,30}\b(message|maximum|mail) (size|length)|exceeds.{0,20}\bsize",
             r"\bsize (of (the |this )?(message|mail) )?exceeds",
@@ -117,8 +117,8 @@ ADDRESS_WORDS: Final = (
         words(
             r"(too (many|frequent)|concurrent|maximum|simultaneous|parallel"
             r"|fewer).{0,30}(connect|session|thread)|concurrency",
-            r"(connection|session|thread)s?( frequency| rate| count)? (rate )?"
-            r"(limit|is limited)",
+            r"connections? at (a|one) time|(connection|session|thread)s?( frequency"
+            r"| rate| count)? (rate )?(limit|is limited)",
             r"(connections?|sessions?) (from|per) .{0,30}(exceed|limit|many)",
         ),
     ),
@@ -159,7 +159,7 @@ ADDRESS_WORDS: Final = (
             r"|(hourly|daily|per-?minute) .{0,20}(limit|quota|max)",
             r"exceeded (its|their|the|your|his) (limit|sending|send|maximum) ?"
             r"(for|limit|quota|rate)",
-            r"limit (for|on) (the )?(number of )?(messages|mail)|receive limit",
+            r"limit (for|on) (the )?(number of )?(messages|mail)|receiv(e|ing) limit",
             r"limits? (for|on|to) how (many|much)|(has|have) limits? (for|on)",
             r"exceed\w* .{0,16}(number|count) of (messages|e?-?mails|connections)"
             r"|\bsend (quota|limit)",
@@ -177,7 +177,9 @@ ADDRESS_WORDS: Final = (
             r"sender domain must exist|sender has no (a|mx)\b",
             r"(banned|blocked|blacklisted|bad|blackholed)( outbound)? sender(?! ip)",
             r"sender (is )?(banned|blocked|blacklisted|not allowed|black ?listed)",
-            r"not owned by|(?<!no )permissions? to send (as|on behalf)",
+            r"not owned by|(?<!no )permissions? to send (as|on behalf)|sendasdenied"
+            r"|not (allowed|permitted|authori[sz]ed) to send (as|from|mail from"
+            r"|on behalf)",
         ),
         r"5\.7\.(51[12]|50[123])$",
     ),
@@ -210,8 +212,9 @@ ADDRESS_WORDS: Final = (
             r"|deleted|removed|retired|inactivated|(shut|closed) down"
             r"|(turned|switched) off"
             r"|abandoned|dead\b)",
-            r"\b0\W{1,5}(is |was |has been )?(now )?(disabled|inactive|suspended"
+            r"(\b0\W{1,5}|^)(is |was |has been )?(now )?(disabled|inactive|suspended"
             r"|deactivated)\b",
+            r"\b(blocked|closed|disabled|removed) due to inactivity",
             rf"\b(disabled|suspended|inactive|closed|frozen|expired|dead|deactivated"
             rf"|dormant) {_MAILBOX}",
             r"\bsuppression list|domain.{0,40}(suspended|disabled|inactive|on hold)"
@@ -254,7 +257,8 @@ ADDRESS_WORDS: Final = (
         "",
         "notaccept",
         words(
-            r"not accept(ing)? (any |e-?)?(mail|messages)\b(?! (from|sent|via|with))",
+            r"not (accept|receive|take)(ing)? (any |e-?)?(mail|messages)\b"
+            r"(?! (from|sent|via|with))",
             r"null ?mx|no ?reply|unmonitored|not monitored|never accepts? mail",
         ),
         only=FOR_GOOD,
@@ -293,7 +297,8 @@ ADDRESS_WORDS: Final = (
             rf"mail ?box name (is )?not (allowed|valid)|mail ?box syntax"
             rf"|{_MAILBOX} (is )?undefined",
             r"recip(ient)?_?not_?found|(no_?such|unknown_?)(user|recipient)|nosuchuser",
-            r"(no|not)( ?one|body)? (known )?(here )?(by|with|of) that name"
+            r"\b(no \w{1,20}|not|nobody) (known )?(here )?(by|with|of) (that|this) name"
+            r"|not one of our"
             r"|bad destination|\b(no ?one|nobody) (here|of that)|no record of"
             r"|(do(es)? not|cannot|no) (find|match|know) (any |the |that |this |a )?"
             r"(local )?(user|mail ?box|recipient|account|person)",

@@ -56,7 +56,7 @@ _NO_WORDS: Final = re.compile(
 )
 _NUMBERS: Final = re.compile(r"(?<!\d)(?<!rfc)(?<!rfc[ -])\d{2,}")
 _CONTRACTED: Final = re.compile(
-    r"\b(can|wo|do|does|did|is|are|was|were|has|have|had|could|would|should)n?'?t\b"
+    r"\b(can|wo|do|doe?s|did|is|are|was|were|has|have|had|could|would|should)n?'?t\b"
 )
 _ACCENTS: Final = re.compile(r"([a-z])[\u0300-\u036f]+")
 
@@ -142,7 +142,7 @@ def plain_words(text: str) -> str:
 
 def _not(found: re.Match[str]) -> str:
     """A contraction, with or without its apostrophe, in full."""
-    verb = "will" if found[1] == "wo" else found[1]
+    verb = {"wo": "will", "dos": "does"}.get(found[1], found[1])
     return f"{verb}not" if verb == "can" else f"{verb} not"
 
 

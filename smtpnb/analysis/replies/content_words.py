@@ -34,9 +34,11 @@ CONTENT_WORDS: Final = (
         "policy",
         "spamdetected",
         words(
-            r"\bspam(?!haus|cop|rl)|anti-?spam|unsolicited|junk|bulk (e-?)?mail",
+            r"\bspam(?!haus|cop|rl)|anti-?spam|unsolicited|junk|bulk (e-?)?(mail|send)"
+            r"|advertis(e|ing)",
             r"message filtered|\bsuspicio(us|n)\b|\bsuspect(ed|s)?\b|bayes"
-            r"|\b(ube|uce)\b|\b(dt:sp[mb]|mi:spb)\b",
+            r"|\b(ube|uce)\b|\b(dt:sp[mb]|mi:spb)\b"
+            r"|spamexception",
             r"content filter|rejected by (the )?(content|filter)|filter(ed|s)? (by|as)",
             r"(url|link|uri)s? in (the |your )?(message|body)|blacklisted (url|link)",
             r"(body|content) of (the )?message (generated|contain)",
@@ -80,6 +82,7 @@ CONTENT_WORDS: Final = (
             r"|rcpt|helo|ehlo|data)\b(.{0,16}(first|command|before)|[ .!:]*$)",
             r"\b(mail|rcpt|helo|ehlo)( from| to)?:? (first|command required)|polite",
             r"(nested|second|duplicate|already).{0,12} mail|sender already",
+            r"too many\b.{0,24}\b(errors?|commands?)\b",
             r"(missing|invalid|unsupported|illegal|bad|extra) (argument|parameter"
             r"|option|character|address (format|syntax))",
         ),

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from smtpnb.analysis.replies.pasted_dialogue import decisive_reply
 from smtpnb.analysis.replies.pasted_json import as_fields
@@ -22,9 +22,13 @@ from smtpnb.analysis.replies.pasted_place import place_told, step_told
 from smtpnb.analysis.replies.registry import REPLY_CODES
 from smtpnb.analysis.replies.unwrap import MOST, unfold, unwrap
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _LONGEST_LINE: Final = 4096
 _MOST_LINES: Final = 20
 _MOST_FOUND: Final = 50
+_MOST_LOOKED_AT: Final = 1000
 
 # A reply: its code, or an enhanced status code alone, and what follows. Servers say
 # codes that RFC 5321 section 4.2 does not know (571); behind a sign of ours only its
@@ -55,6 +59,15 @@ _SIGNS: Final = re.compile(
     rf"(?={_USUAL}(?:[ ;:,\-\"')]|$))",
     re.IGNORECASE,
 )
+# Codes are few, so that they are looked for first, and a sign before each. These two
+# alone are one; before the other ends of a sign stands a word.
+_MAY_BE: Final = re.compile(rf"(?<=[ :=;,(\"'b{{\[])(?={_USUAL}(?:[ ;:,\-\"')]|$))")
+_BETWEEN: Final = r" {0,3}[\"'b({\[]{0,4}$"
+_SIGN: Final = re.compile(rf"(?:: |\(){_BETWEEN}")
+_END_OF_SIGN: Final = re.compile(
+    rf"(?:[:=;,]|with|code|error|returned){_BETWEEN}", re.IGNORECASE
+)
+_LONGEST_SIGN: Final = 360
 _LINE_START: Final = re.compile(rf"^\s{{0,16}}(?={_CODE}[ -])", re.MULTILINE)
 _CODE_FIELD: Final = re.compile(
     r"(?:\b(?:smtp_?code|response_?code|status_?code|code)|[\"']code)"
@@ -311,13 +324,26 @@ def _signed(text: str) -> list[_At]:
     """Return the replies behind a sign; those that others passed on come first."""
     ends = [found.end() for found in islice(_INNER.finditer(text), _MOST_FOUND)]
     if not ends:
-        ends = [found.end() for found in islice(_SIGNS.finditer(text), _MOST_FOUND)]
+        ends = list(islice(_behind_signs(text), _MOST_FOUND))
         ends += [found.start() for found in islice(_SURE.finditer(text), _MOST_FOUND)]
     return [
         _At(start, one)
         for start in sorted(set(ends))
         if (one := _reply(text[start : start + _LONGEST_LINE * 2])) is not None
     ]
+
+
+def _behind_signs(text: str) -> Iterator[int]:
+    """Yield where codes stand behind a sign."""
+    for found in islice(_MAY_BE.finditer(text), _MOST_LOOKED_AT):
+        at = found.start()
+        near = text[max(0, at - 16) : at]
+        if _SIGN.search(near):
+            yield at
+        elif _END_OF_SIGN.search(near):
+            signs = _SIGNS.finditer(text, max(0, at - _LONGEST_SIGN), at + 4)
+            if any(sign.end() == at for sign in signs):
+                yield at
 
 
 def _code_told(text: str) -> list[_At]:

@@ -159,7 +159,7 @@ VAGUE_WORDS: Final = (
             r"|limit|maintenance)",
             r"unavailable|out of memory|overload|too busy|server busy|congest"
             r"|lookup|could not (load|open|lock|create|complete|process)|maintenance"
-            r"|replicat|too many.{0,12} (errors|commands)|shutting down"
+            r"|replicat|shutting down"
             r"|problem occurred|please retry|try reconnecting|licen[cs]e (has )?expired"
             r"|not mounted|requested (mail )?action (aborted|not taken)",
         ),
@@ -187,7 +187,8 @@ VAGUE_WORDS: Final = (
             r"not .{0,12}authori[sz]ed sender|polic(y|ies)"
             r"|by (the |an )?(administrator|postmaster)\b"
             r"|access (is )?denied|not (authori[sz]ed|permitted|allowed"
-            r"|wanted|welcome)|no (access for|permi(t|ssion))|forbidden|prohibited"
+            r"|wanted|welcome)|(no|not have) (access for|permi(t|ssion))|forbidden"
+            r"|prohibited|\byou (can|may) only"
             r"|restricted|administrative"
             r"|disallowed|denied by",
             r"(command|message|mail|e-?mail|transaction|delivery|content|data"

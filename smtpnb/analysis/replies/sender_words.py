@@ -47,7 +47,7 @@ SENDER_WORDS: Final = (
         words(
             r"error: timeout exceeded",
             r"(connection|session|client).{0,20}\bidle\b",
-            r"\bidle (for|time)",
+            r"\bidle (for|time|too)",
             r"waiting for (client )?(input|command)",
         ),
         only=frozenset({421}),
@@ -151,6 +151,8 @@ SENDER_WORDS: Final = (
             r"(find|resolve) your (reverse )?(host ?name|ip|address)",
             r"does not resolve to (its|the sending|your) (ip|address)",
             r"unresolvable (ip|host|address)",
+            r"host ?name (is|looks|seems) (too )?generic|generic host ?name",
+            r"\brp:rdn\b",  # NetEase's
             r"\bno dns (entry|record) for (your|the) (ip|host)",
         ),
         r"[45]\.7\.25$",
@@ -183,7 +185,8 @@ SENDER_WORDS: Final = (
             r"(?<!not )\blisted (on|in|at|by|as)\b",
             r"(your|from) (country|region)|country (restrict|block)|\bgeo-?(ip|block"
             r"|loc|restrict|graph)|\b(hl:(rep|mep)|wm:bl[iu]|dt:rbl)\b",
-            r"dynamic (ip|address|host|pool)|residential"
+            r"dynamic(ally assigned)? (ip|address|host|pool)|dynamically assigned"
+            r"|residential"
             r"|(address|ip|host)( name)? (is|seems|looks|appears)( to be)? dynamic",
         ),
         r"5\.7\.(511|6\d\d)$",
@@ -196,6 +199,7 @@ SENDER_WORDS: Final = (
             r"\b(helo|ehlo)(host)?\b.{0,40}\b(error|invalid|reject|denied|mismatch|bogus|must"
             r"|fully|forged|does ?n[o']t|not (valid|allowed|accepted|resolve|a )|bad)",
             r"(invalid|bad|bogus|forged|unacceptable|illegal) (helo|ehlo)",
+            r"\b(helo|ehlo)\b.{0,24}\b(is (me|us|mine|ours)|says|claims|pretends)",
             r"fully.?qualified (host|domain)|(not|n't) match .{0,20}\b(helo|ehlo)\b",
         ),
     ),
@@ -234,6 +238,8 @@ SENDER_WORDS: Final = (
             r"(to|as a|me as( a)?) relay\b(?! limit)",
             r"(unable to|don'?t|do not|does not|not allowed to|denies|for|cannot|can'?t"
             r"|will not|won'?t|no|not|not an open|not a|attempt(ed)? to) relay(ing)?\b",
+            r"(not|cannot) forward (mail |messages )?(for|to)|use (me|us|this server) "
+            r"to (send|forward)",
             r"rcpthosts|not a (mail )?gateway|mail for this domain is not handled",
             r"domain (is )?not (hosted|handled|served|local|allowed) (here|by|on)",
             r"not (a )?(local|hosted|valid local) domain|not our domain",
