@@ -123,11 +123,27 @@ def verdict(
     if enhanced[3:] in {"", "0"} and (inner := re.search(_WITHIN, said)) is not None:
         enhanced = inner[1] if inner[1][0] == str(digit) else enhanced
     lower = plain_words(said)
-    for rule in rules:
-        if rule.applies(code, enhanced, lower):
-            found = rule.retry_class or by_digit
-            return Verdict(found, rule.reason, f"{rule.name}{against}")
-    return Verdict(by_digit, "undefined", f"code{against}")
+    if rules is RULES:
+        rule = _our_rule(code, enhanced, lower)
+    else:
+        rule = _first_rule(code, enhanced, lower, rules)
+    if rule is None:
+        return Verdict(by_digit, "undefined", f"code{against}")
+    found = rule.retry_class or by_digit
+    return Verdict(found, rule.reason, f"{rule.name}{against}")
+
+
+def _first_rule(
+    code: int, enhanced: str, lower: str, rules: Sequence[Rule]
+) -> Rule | None:
+    """Return the first rule that applies."""
+    return next((r for r in rules if r.applies(code, enhanced, lower)), None)
+
+
+@lru_cache(maxsize=4096)
+def _our_rule(code: int, enhanced: str, lower: str) -> Rule | None:
+    """Return the first of our rules that applies: logs say the same again and again."""
+    return _first_rule(code, enhanced, lower, RULES)
 
 
 def plain_words(text: str) -> str:
@@ -191,7 +207,7 @@ def classify(source: Any, *, rules: Sequence[Rule] = ()) -> pd.DataFrame:
     replies = _replies(rows, "final_" if of_recipients else "")
     fault = "reason" if of_recipients else "error_type"
     replies["fault"] = rows[fault].astype(object) if fault in rows else None
-    found = _judged(replies, (*rules, *RULES))
+    found = _judged(replies, (*rules, *RULES) if rules else RULES)
     if of_recipients:
         found = learn_from_attempts(rows, found)
     judged = found[["reason", "evidence"]].assign(code=replies["code"])

@@ -6,11 +6,16 @@ This module knows nothing of any rule.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 REFUSALS: Final = frozenset({4, 5})
 FOR_NOW: Final = frozenset({4})
 FOR_GOOD: Final = frozenset({5})
+
+
+# Python's own cache of patterns is small, and forgets the oldest.
+_pattern = lru_cache(maxsize=1024)(re.compile)
 
 
 class Rule(NamedTuple):
@@ -50,8 +55,8 @@ class Rule(NamedTuple):
         if code not in self.only and code // 100 not in self.only:
             return False
         found = [
-            bool(re.search(self.text, text)) if self.text else None,
-            bool(re.match(self.enhanced, enhanced)) if self.enhanced else None,
+            bool(_pattern(self.text).search(text)) if self.text else None,
+            bool(_pattern(self.enhanced).match(enhanced)) if self.enhanced else None,
             code in self.codes if self.codes else None,
         ]
         known = [one for one in found if one is not None]
