@@ -80,22 +80,33 @@ class Owed:
         transaction: The mail transaction that they belong to; None for the one that is
             open when the reply comes.
         path: Of a single MAIL or RCPT, the path.
+        n_octets: How many left with them.
         n_done: How many were answered.
         deadline: When the last of them is due; absolute, written by who waits.
         is_limited: The deadline is that of a whole call.
     """
 
-    __slots__ = ("deadline", "events", "is_limited", "n_done", "path", "transaction")
+    __slots__ = (
+        "deadline",
+        "events",
+        "is_limited",
+        "n_done",
+        "n_octets",
+        "path",
+        "transaction",
+    )
 
     def __init__(
         self,
         events: tuple[str, ...],
         transaction: Transaction | None = None,
         path: str | None = None,
+        n_octets: int = 0,
     ) -> None:
         self.events = events
         self.transaction = transaction
         self.path = path
+        self.n_octets = n_octets
         self.n_done = 0
         self.deadline = 0.0
         self.is_limited = False

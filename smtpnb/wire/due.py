@@ -4,6 +4,10 @@ A server may hold the replies to a group until it has read all of it (RFC 2920 s
 3.2), so commands that left together share one deadline: the sum of what each may take,
 at most `Timeouts.group`. It answers one end of a message after the other, and each has
 its own time.
+
+What the kernel took may still be on its way: megabytes of a chunk, on a slow link. So
+the reply to a chunk (BDAT) has beside its own time that of its blocks, at most what an
+end of data may take.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from smtpnb.protocol.commands import step_of
+from smtpnb.protocol.group import BLOCK
 from smtpnb.protocol.transaction import ENDS
 
 if TYPE_CHECKING:
@@ -49,10 +54,13 @@ class Due:
         seconds = 0.0
         for each in owed:
             seconds += self._seconds(each.events)
-        due = start + min(seconds, self._timeouts.group)
+        timeouts = self._timeouts
+        due = start + min(seconds, timeouts.group)
         for each in owed:
             if each.events[-1] in ENDS:
-                due += self._timeouts.eod
+                due += timeouts.eod
+            elif each.events[-1] == "BDAT" and each.n_octets >= BLOCK:
+                due += min(each.n_octets // BLOCK * timeouts.block, timeouts.eod)
             each.deadline = due
 
     def _seconds(self, events: tuple[str, ...]) -> float:

@@ -296,7 +296,7 @@ class Exchange:
                 transaction.end_at = start + group.end
             start += len(group.wire)
             if group.events:
-                owed.append(Owed(group.events, transaction, path))
+                owed.append(Owed(group.events, transaction, path, len(group.wire)))
                 self.session.owe(owed[-1])
                 self.number += len(group.events)
         wire, parts = departures[0].group.wire, departures[0].group.parts
@@ -420,6 +420,8 @@ class Exchange:
                 self.listen()
         finally:
             self._writing = False
+        # The time of its reply begins now: the file may have taken hours.
+        self._due.set(tuple(self.session.queue)[-1:], now(), limit)
         return at - offset
 
     # Coming in

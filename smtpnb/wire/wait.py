@@ -118,7 +118,8 @@ class Timeouts:
         greeting: From the connection to the whole greeting.
         command: Any command not named below.
         data: DATA to its 354.
-        block: Each 64 KiB of content.
+        block: Each 64 KiB of content; of a chunk (BDAT) also until its reply, but no
+            longer than `eod`: they may still be on their way.
         eod: The final dot to its reply.
         quit: QUIT to its reply.
         group: At most this for all the replies to a group of commands (RFC 2920): it

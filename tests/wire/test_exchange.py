@@ -10,7 +10,7 @@ import pytest
 from smtpnb import Timeouts
 from smtpnb.protocol.commands import Mail, Noop, Rcpt
 from smtpnb.protocol.errors import DeadlineExceeded, RemoteProtocolError
-from smtpnb.protocol.group import of_commands
+from smtpnb.protocol.group import BLOCK, announced, chunk, of_commands
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Session
 from smtpnb.wire.exchange import Exchange
@@ -21,6 +21,7 @@ from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -28,7 +29,9 @@ def pair() -> Iterator[tuple[Exchange, socket.socket]]:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     exchange = Exchange(
-        Record("pair", 25), Timeouts(command=7.0, group=20.0), Session()
+        Record("pair", 25),
+        Timeouts(command=7.0, group=20.0, block=3.0, eod=8.0),
+        Session(),
     )
     exchange.stream = Stream(ours)
     exchange.session.greeted(Reply(b"220 hi\r\n"))
@@ -72,6 +75,35 @@ def test_a_group_has_the_sum_of_its_limits_and_no_more(
         next(exchange.leave(*[Departure(group)] * n, limit=None))
     due = exchange.session.queue[-1].deadline
     assert before + min(7.0 * n, 20.0) <= due <= now() + min(7.0 * n, 20.0)
+
+
+@pytest.mark.parametrize(("n_blocks", "more"), [(0, 0.0), (1, 3.0), (2, 6.0), (3, 8.0)])
+def test_the_reply_to_a_chunk_has_the_time_of_what_is_still_on_its_way(
+    pair: tuple[Exchange, socket.socket], n_blocks: int, more: float
+) -> None:
+    exchange, _ = pair
+    group = chunk(b"x" * (n_blocks * BLOCK + 10), 1, last=False)
+    before = now()
+    with pytest.raises(StopIteration):
+        next(exchange.leave(Departure(group), limit=None))
+    due = exchange.session.queue[-1].deadline
+    assert before + 7 + more <= due <= now() + 7 + more
+
+
+def test_the_reply_to_a_file_has_its_time_from_when_the_file_had_left(
+    pair: tuple[Exchange, socket.socket], tmp_path: Path
+) -> None:
+    exchange, _ = pair
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * 1000)
+    with pytest.raises(StopIteration):
+        next(exchange.leave(Departure(announced(1000, last=True)), limit=None))
+    (owed,) = exchange.session.queue
+    owed.deadline = now() - 3600  # so long it took
+    with path.open("rb") as file:
+        for _ in exchange.copy(file.fileno(), 0, 1000, None):
+            pass
+    assert now() < owed.deadline <= now() + 8
 
 
 def test_a_limit_of_the_call_takes_the_place_of_all_others(
