@@ -437,8 +437,9 @@ class Connection(Known):
     def _guarded(self, verb: str, work: Callable[[Shield], _T]) -> _T:
         try:
             return self._owner.run(verb, work)
-        except (SmtpError, Cancelled) as error:
-            error.transcript = self.transcript
+        except (SmtpError, Cancelled, KeyboardInterrupt) as error:
+            told: Any = error
+            told.transcript = self.transcript
             raise
 
     def _execute(self, command: Command, timeout: float | None) -> Reply:
@@ -446,8 +447,9 @@ class Connection(Known):
         limit = None if timeout is None else limit_of(timeout)
         try:
             return self._owner.say(engine, command, limit)
-        except (SmtpError, Cancelled) as error:
-            error.transcript = self.transcript
+        except (SmtpError, Cancelled, KeyboardInterrupt) as error:
+            told: Any = error
+            told.transcript = self.transcript
             raise
 
     def _connected(self) -> Engine:

@@ -480,8 +480,8 @@ class Deliveries(Iterator[Delivery]):
             self._source.stop()  # of a list only what was taken
         left: Any = error
         left.deliveries = (*taken, *told, *not_tried(self._source, self._client.reply))
-        if isinstance(error, (SmtpError, Cancelled)):
-            error.transcript = self._client.transcript
+        if isinstance(error, (SmtpError, Cancelled, KeyboardInterrupt)):
+            left.transcript = self._client.transcript
 
 
 def _attach_all(error: Any, deliveries: tuple[Delivery, ...]) -> None:

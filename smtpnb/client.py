@@ -456,7 +456,15 @@ class SmtpClient(ExtensionVerbs, ContentVerbs, WholeMessages):
         """
         from smtpnb.dialogues.converse import converse  # when first used
 
-        return self._run("run", converse(dialogue, self._say))
+        return self._run("run", self._conversation(converse(dialogue, self._say)))
+
+    def _conversation(self, steps: Steps[_T]) -> Steps[_T]:
+        """Run a dialogue; an interrupt in its own code ends the connection, too."""
+        try:
+            return (yield from steps)
+        except KeyboardInterrupt as interrupt:
+            self._connected().failed(None, interrupt)
+            raise
 
     def _say(self, said: Said) -> Steps[Reply]:
         from smtpnb.protocol.sasl.mechanism import Mechanism

@@ -19,7 +19,9 @@ import codecs
 import io
 import os
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union
 
 from smtpnb.protocol.content import check_content
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 Content = Union[bytes, str, "BinaryIO", "Message[Any, Any]", Iterable[bytes]]
 
 _OCTETS: Final = (bytes, bytearray, memoryview)
+_CONTAINERS: Final = (deque, dict, frozenset, set)
 
 
 class RestOfFile(NamedTuple):
@@ -105,6 +108,9 @@ def held(content: Content) -> bytes | None:
             "a message is octets, text, an EmailMessage, a binary file or an iterable "
             f"of octets, not {type(content).__name__}; nothing was sent"
         )
+    elif type(content) in _CONTAINERS:  # no code of the user's
+        for piece in content:
+            _piece(piece)
     return None
 
 
@@ -158,7 +164,8 @@ def pieces_of(content: Content) -> Iterable[bytes]:
         return (octets,)
     if hasattr(content, "read"):
         return Reading(content)
-    return map(_piece, content)
+    # Not asked for its iterator yet: that is code of the user's, too.
+    return map(_piece, chain.from_iterable((content,)))
 
 
 def _piece(piece: Any) -> bytes:

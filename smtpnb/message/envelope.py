@@ -469,14 +469,23 @@ def mail_object(given: Any) -> MailObject:
             `EmailMessage`, whose Sender or From, and To, Cc and Bcc make the envelope.
 
     Raises:
-        LocalProtocolError: It is none of these, or names no sender or recipient.
+        LocalProtocolError: It is none of these, or names no sender or recipient; or
+            code of the user's in it raised something.
     """
     if isinstance(given, MailObject):
         return given
-    if isinstance(given, tuple) and len(given) == 3:
-        return MailObject(*given)
-    if hasattr(given, "as_bytes"):
-        return addressed(given)
+    try:
+        if isinstance(given, tuple) and len(given) == 3:
+            return MailObject(*given)
+        if hasattr(given, "as_bytes"):
+            return addressed(given)
+    except LocalProtocolError:
+        raise
+    except Exception as error:
+        raise LocalProtocolError(
+            f"the message cannot be made: {type(error).__name__}: {error}; nothing was "
+            "sent"
+        ) from error
     kind = type(given).__name__
     raise LocalProtocolError(
         "a message is a MailObject, (reverse_path, forward_paths, content) or an "

@@ -91,13 +91,17 @@ class Source:
             return NO_MORE
         if self._held:
             return next(self._mails, NO_MORE)
+        given = yield Call(self._next)
+        self._exhausted = given is NO_MORE
+        return given
+
+    def _next(self) -> Any:
+        # What the driver throws - a cancel - is none of the user's errors.
         try:
-            given = yield Call(next, self._mails, NO_MORE)
+            return next(self._mails, NO_MORE)
         except Exception as error:  # noqa: BLE001  # raised again when all is settled
             self.stop(error)
             return NO_MORE
-        self._exhausted = given is NO_MORE
-        return given
 
     def has_more(self) -> Steps[bool]:
         """Tell whether another one will come."""
@@ -171,6 +175,11 @@ def _untried(given: Any, error: LocalProtocolError | None = None) -> Job:
     job.delivery.error = error
     job.settled = True
     return job
+
+
+def _are_held(given: tuple[Any, ...]) -> bool:
+    """Whether the recipients of a tuple are there, and need no code of the user's."""
+    return len(given) == 3 and type(given[1]) in (str, list, tuple)
 
 
 def not_tried(source: Source, reply: Reply | None) -> Iterator[Delivery]:
@@ -326,7 +335,7 @@ class Way(ABC):
                 self.is_full = True
                 self._source.give_back([given])
                 return None
-            job = self._made(given)
+            job = yield from self._made(given)
             self._open.append(job)
             if not job.settled:
                 self.n_taken += 1
@@ -334,11 +343,14 @@ class Way(ABC):
             yield from self.hand_out()
         return None
 
-    def _made(self, given: Any) -> Job:
+    def _made(self, given: Any) -> Steps[Job]:
         if isinstance(given, Job):  # it could not be made on an earlier connection
             return given
         try:
-            mail = mail_object(given)
+            if type(given) is MailObject or (type(given) is tuple and _are_held(given)):
+                mail = mail_object(given)
+            else:  # it may run code of the user's: an iterator of recipients, say
+                mail = yield Call(mail_object, given)
         except LocalProtocolError as error:
             return _untried(given, error)
         job = Job(Delivery(mail))

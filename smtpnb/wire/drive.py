@@ -38,7 +38,10 @@ TICK: Final = 0.1
 _set_handler: Final = _signal.signal
 _SIGINT: Final = int(signal.SIGINT)
 # What an error tells, for the KeyboardInterrupt that takes its place.
-_CONTEXT: Final = ("deliveries", "outcome", "peer", "phase", "transcript")
+_CONTEXT: Final = (
+    *("deliveries", "half_said", "outcome", "peer", "phase", "replies", "reply"),
+    "transcript",
+)
 
 
 class Shield:
@@ -169,19 +172,19 @@ class Driver:
             StopIteration: They have ended; its value is what they returned.
             Cancelled: As `run`.
         """
-        tick = None if self.on_tick is None else _Ticker(self.on_tick)
+        tick = None if self.on_tick is None else _Ticker(self.on_tick, shield)
         asked = next(steps)
         while True:
-            if type(asked) is Wait:
-                answer: Any = self.block(asked, tick)
-            elif type(asked) is Call:
-                try:
+            try:
+                if type(asked) is Wait:
+                    answer: Any = self.block(asked, tick)
+                elif type(asked) is Call:
                     answer = shield.outside(asked)
-                except BaseException as error:  # noqa: BLE001  # the steps clean up
-                    asked = steps.throw(error)
-                    continue
-            else:
-                return asked
+                else:
+                    return asked
+            except BaseException as error:  # noqa: BLE001  # the steps clean up
+                asked = steps.throw(error)
+                continue
             if self.token.requested:
                 asked = steps.throw(Cancelled("cancelled"))
             elif self.latest is not None and self.latest <= now():
@@ -263,12 +266,16 @@ class Look:
 
 
 class _Ticker:
-    """Calls a function about ten times a second, however often it is asked to."""
+    """Calls a function about ten times a second, however often it is asked to.
 
-    __slots__ = ("_due", "_function")
+    It is code of the user's, like any other: it can be interrupted.
+    """
 
-    def __init__(self, function: Callable[[], None]) -> None:
-        self._function = function
+    __slots__ = ("_call", "_due", "_shield")
+
+    def __init__(self, function: Callable[[], None], shield: Shield) -> None:
+        self._call = Call(function)
+        self._shield = shield
         self._due = now() + TICK
 
     def left(self) -> float:
@@ -276,6 +283,6 @@ class _Ticker:
         left = self._due - now()
         if left > 0:
             return left
-        self._function()
+        self._shield.outside(self._call)
         self._due = now() + TICK
         return TICK

@@ -46,7 +46,7 @@ from smtpnb.protocol.group import chunk, of_lines
 from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import State
-from smtpnb.protocol.transaction import ENDS, UNKNOWN, Transaction, worst
+from smtpnb.protocol.transaction import ABORTED, ENDS, UNKNOWN, Transaction, worst
 from smtpnb.wire import record
 from smtpnb.wire.dial import connect
 from smtpnb.wire.exchange import Exchange, finished
@@ -564,11 +564,19 @@ class Engine:
                 outcomes.append(UNKNOWN if unsure else transaction.outcome)
         return worst(outcomes)
 
+    def _doing(self) -> str:
+        """The step whose reply is awaited; where none is, that of what is to leave."""
+        if self.session.queue:
+            return step_of(self.session.awaited)
+        current = self.session.follower.current
+        return "body" if current is not None and current.wanted else "other"
+
     def _fail(
         self, phase: str | None, error: BaseException, *, message: bool = False
     ) -> None:
         exchange, session = self.exchange, self.session
-        phase = phase or step_of(session.awaited)
+        idle = phase is None and not session.queue
+        phase = phase or self._doing()
         under_way = exchange.under_way()
         begun = session.state in _IN_CONTENT or session.awaited in _OF_CONTENT
         if self._leaving is not None and self._leaving not in under_way:
@@ -578,6 +586,8 @@ class Engine:
         outcome = self._settle(under_way, error)
         if not (begun or message):
             outcome = None
+        if phase == "eod" and outcome == ABORTED:
+            phase = "body"  # its end never left: no reply to it was due
         half = exchange.incoming.pending()
         if half and isinstance(error, (DeadlineExceeded, ConnectionLost, Cancelled)):
             text = for_terminal(decode(half[:_SHOWN_OF_HALF_A_REPLY]))
@@ -586,9 +596,12 @@ class Engine:
         if isinstance(error, (SmtpError, Cancelled)):
             silent = self.facts is None and exchange.silent
             partly = outcome == UNKNOWN and any(each.finals for each in under_way)
-            explain(error, phase, outcome, silent=silent, partly=partly)
+            explain(error, phase, outcome, silent=silent, partly=partly, idle=idle)
             error.peer = self.peer
             error.reply = exchange.last_reply
+        elif outcome is not None:
+            known: Any = error
+            known.outcome = outcome
         kind = type(error).__name__
         text = str(error.args[0]) if error.args else kind
         self.log.add(record.ERROR, clock(), phase, kind, text, outcome)

@@ -22,7 +22,9 @@ _DOING: Final = {
     "reply": "waiting for a reply",
     "body": "sending the message",
     "eod": "waiting for the reply to the end of data",
+    "other": "waiting for the reply to a command",
 }
+_BETWEEN: Final = "waiting for the next message"
 _BECAME: Final = {
     "aborted": "the message was not sent: its end never left",
     "not tried": "the message was not tried: the server had said that it is closing",
@@ -47,6 +49,7 @@ def explain(
     *,
     silent: bool,
     partly: bool = False,
+    idle: bool = False,
 ) -> None:
     """Complete an error in place: its message, its phase and its outcome.
 
@@ -55,9 +58,12 @@ def explain(
         phase: The step during which it was raised.
         outcome: What is known of the message under way; None if there was none.
         silent: The server never said anything, in clear.
+        idle: No reply was awaited.
         partly: Some recipients have their reply to the end of data (LMTP, PRDR).
     """
     doing = _DOING.get(phase, f"waiting for the reply to {phase.upper()}")
+    if idle and phase == "other":
+        doing = _BETWEEN
     message = str(error.args[0]) if error.args else ""
     if isinstance(error, Cancelled):
         message = f"cancelled while {doing}"
