@@ -186,7 +186,7 @@ def test_a_cancel_between_messages_awaits_no_reply(overlap: Any) -> None:
 
 @pytest.mark.parametrize("kind", [dict, set, deque, frozenset])
 def test_text_in_any_container_is_refused_before_anything_leaves(kind: Any) -> None:
-    content = kind([("a", "b")]) if kind is dict else kind(["Subject: x\n"])
+    content: Any = kind([("a", "b")]) if kind is dict else kind(["Subject: x\n"])
     with Sink() as sink:
         client = SmtpClient()
         client.connect(sink.host, sink.port)
