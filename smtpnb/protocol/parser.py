@@ -40,10 +40,10 @@ _SHOWN_OF_A_BAD_LINE: Final = 200
 def is_one_line(line: bytes) -> bool:
     """Tell whether a line that ends in CRLF, and nowhere else, is a whole reply."""
     return (
-        line[:3].isdigit()
-        and b"200" <= line[:3] < b"600"
+        b"200" <= line < b"600"
+        and line[:3].isdigit()
         and line[3:4] == b" "
-        and line[-2:] == b"\r\n"
+        and line.endswith(b"\r\n")
         and len(line) <= MAX_LINE
     )
 

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from smtpnb.protocol.group import Group
     from smtpnb.protocol.reply import Reply
-    from smtpnb.protocol.transaction import Transaction
     from smtpnb.wire.engine import Engine
     from smtpnb.wire.wait import Steps
 
@@ -140,22 +139,22 @@ class Job:
         whole: All of the content if it is small, else None.
         exchange: In a window, the number of the first exchange of its group.
         settled: Nothing will change its outcome any more.
+        transaction: The replies to it.
     """
 
-    __slots__ = ("delivery", "envelope", "exchange", "mail", "settled", "whole")
+    __slots__ = (
+        *("delivery", "envelope", "exchange", "mail", "settled", "transaction"),
+        "whole",
+    )
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
+        self.transaction = delivery.transaction
         self.settled = False
         self.exchange = 0
         self.whole: Whole | None = None
         self.mail: MailObject
         self.envelope: Group
-
-    @property
-    def transaction(self) -> Transaction:
-        """The replies to it."""
-        return self.delivery.transaction
 
     def unsent(self) -> MailObject:
         """Return the message as it was given: nothing of it was taken."""
@@ -399,7 +398,7 @@ class Way(ABC):
 
     def over(self) -> bool:
         """Whether nothing more can be begun."""
-        return not self.engine.connected or self.session.state is State.CLOSING
+        return self.exchange.stream is None or self.session.state is State.CLOSING
 
     @property
     def needs_reset(self) -> bool:

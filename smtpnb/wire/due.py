@@ -65,11 +65,12 @@ class Due:
 
     def _seconds(self, events: tuple[str, ...]) -> float:
         """What the commands may take, one by one; the end of a message is its own."""
+        seconds = self._seconds_of.get(events)
+        if seconds is not None:
+            return seconds
         timeouts = self._timeouts
         if len(events) * timeouts.command >= timeouts.group:
             return timeouts.group
-        seconds = self._seconds_of.get(events)
-        if seconds is None:
-            said = [step_of(event) for event in events if event not in ENDS]
-            seconds = self._seconds_of[events] = sum(map(timeouts.of, said))
+        said = [step_of(event) for event in events if event not in ENDS]
+        self._seconds_of[events] = seconds = sum(map(timeouts.of, said))
         return seconds

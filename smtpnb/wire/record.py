@@ -141,7 +141,9 @@ class Record:
     def add(self, *entry: Any) -> None:
         """Append one entry of a kind above."""
         left = MAX_ENTRIES - 1 - len(self.log)
-        if left > 0:
+        if left > LEFT_AT_WARNING:
+            self.log.append(entry)
+        elif left > 0:
             self.log.append(entry)
             if left == LEFT_AT_WARNING:
                 self._warn()

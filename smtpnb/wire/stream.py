@@ -63,6 +63,7 @@ class Stream:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._fd = sock.fileno()
+        self._readable = ((self._fd, READ),)  # what most waits are for
         self._has_come = Look(self._fd)
         self.sent = 0
         self.tls: ssl.SSLObject | None = None
@@ -97,7 +98,7 @@ class Stream:
         octets = self.take() if self.tls is not None else None
         while octets is None:
             # Records that hold no octets of the peer's must not renew the deadline.
-            ready = yield Wait(((self._fd, READ),), deadline)
+            ready = yield Wait(self._readable, deadline)
             if not ready or (self.tls is not None and now() >= deadline):
                 raise DeadlineExceeded("the time is up")
             octets = self.take()
