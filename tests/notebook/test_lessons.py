@@ -22,6 +22,7 @@ NUMBERS = range(1, len(EXERCISES) + 1)
 HELLO = "%smtp connect {sandbox}\n%smtp ehlo client.example\n"
 MAIL = f"{HELLO}%smtp mail from:<ann@client.example>\n"
 LOG_IN = "%smtp connect {sandbox} --tls starttls\n%smtp auth ann {guess}\n"
+SENT = "From: ann@client.example\nTo: bob@sandbox.example\nSubject: first\n\nx\n"
 LETTER = "%%smtp data\nSubject: {}\n\n{}\n"
 
 
@@ -68,6 +69,7 @@ WRONG: list[tuple[int, tuple[str, ...], str]] = [
     (2, (MAIL + _to("bob") + "%smtp data\n%smtp disconnect",), "no end"),
     (2, (MAIL + _to("bob"), LETTER.format("second", "x")), "not 'first'"),
     (2, (MAIL + _to("carol"), LETTER.format("first", "x")), "no RCPT to bob"),
+    (2, (HELLO, f"%%smtp send\n{SENT}"), "came by BDAT, as send does it"),
     (3, (MAIL + _to("bob", "carol"), LETTER.format("x", "x")), "one session"),
     (3, (MAIL + _to("bob", "nobody", "carol"),), "no message"),
     (
@@ -199,6 +201,22 @@ def test_what_comes_near_is_not_right(
     verdict = course.check(number)
     assert verdict.right is False
     assert said in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("number", "cells"),
+    [
+        (2, (MAIL + _to("Bob"), LETTER.format("first", "x"))),
+        (3, (MAIL + _to("Bob", "Nobody", "Carol"), LETTER.format("x", "x"))),
+        (4, (MAIL + _to("bob"), "%%smtp data\nno header\n.\nbelow\n")),
+    ],
+)
+def test_what_is_written_otherwise_is_right(
+    number: int, cells: tuple[str, ...], shell: Any, course: Course
+) -> None:
+    course.task(number)
+    _do(shell, *cells)
+    assert course.check(number).right
 
 
 def test_every_exercise_is_tried_wrongly() -> None:
