@@ -160,12 +160,12 @@ class Fault:
             )
         if self.step == "tls" and (self.reply is not None or speaks):
             raise ValueError(
-                "The TLS handshake has no reply; the step tls takes delay, drop, stall."
+                "The TLS handshake is never answered; tls takes delay, drop, stall."
             )
         if self.step == "body" and speaks and self.reply is None:
             raise ValueError(
-                "There is no reply in mid content unless reply gives one; without it "
-                "the step body takes delay, drop, stall."
+                "In mid content nothing is answered unless reply says what; without it "
+                "body takes delay, drop, stall."
             )
 
     def __repr__(self) -> str:
