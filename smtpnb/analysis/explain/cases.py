@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from smtpnb.analysis.explain.told_fault import certificate_told, fault_told
+from smtpnb.analysis.explain.told_fault import (
+    certificate_told,
+    fault_told,
+    nothing_came,
+)
 from smtpnb.analysis.replies.pasted import Pasted, pasted
 from smtpnb.analysis.replies.pasted_place import place_told
 from smtpnb.analysis.replies.unwrap import MOST
@@ -106,6 +110,8 @@ def of_text(text: str) -> Case:
 
 def _fault(text: str, found: Pasted | None) -> str | None:
     """Return the fault that a text tells, where no reply explains it."""
+    if nothing_came(text):
+        return "ConnectionLost"
     if found is None or found.code is None:
         return fault_told(text)
     accepted = found.code < 400 and not found.step

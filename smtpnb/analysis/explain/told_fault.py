@@ -70,12 +70,22 @@ _CERTIFICATE: Final = re.compile(
     r"|self[- ]signed certificate",
     re.IGNORECASE,
 )
+_NOTHING_CAME: Final = re.compile(
+    r"expected response code[^\n]{0,40} but got (?:an empty response|empty code"
+    r"|code \"\", with message \"\")",
+    re.IGNORECASE,
+)
 
 
 def fault_told(text: str) -> str | None:
     """Return the class of the fault that a text tells; None: it tells none."""
     text = text[:65536]
     return next((name for name, pattern in _FAULTS if pattern.search(text)), None)
+
+
+def nothing_came(text: str) -> bool:
+    """Whether a text tells which code was waited for, and that none came (Symfony)."""
+    return _NOTHING_CAME.search(text[:65536]) is not None
 
 
 def certificate_told(text: str) -> bool:

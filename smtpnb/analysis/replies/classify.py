@@ -52,7 +52,7 @@ _WITHIN: Final = r"(?<![\w.])([45]\.[1-7]\.[1-9]\d{0,2})(?![\w.])"
 # Addresses and numbers are no words; nor is what a mail system says of the reply.
 _NO_WORDS: Final = re.compile(
     r"\(in reply to [^()]{0,60}\)|#?(?<![\w.])[245]\.\d{1,3}\.\d{1,3}(?![\w.])"
-    r"|<[^<>]{0,320}>|[^\s<>:,;()]{1,320}@[^\s<>:,;()]{1,255}"
+    r"|<[^<>\s]{0,320}>|[^\s<>:,;()]{1,320}@[^\s<>:,;()]{1,255}"
 )
 _NUMBERS: Final = re.compile(r"(?<!\d)(?<!rfc)(?<!rfc[ -])\d{2,}")
 _CONTRACTED: Final = re.compile(

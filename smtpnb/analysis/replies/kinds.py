@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Addresses, and words with a digit in them: queue ids, times, addresses of hosts.
 _VARIABLE: Final = (
-    r"<[^<>]*>|[^\s<>:,;()]+@[^\s<>:,;()]+"
+    r"<[^<>\s]*>|[^\s<>:,;()]+@[^\s<>:,;()]+"
     r"|[0-9A-Za-z]*[0-9][0-9A-Za-z.:]+|[0-9A-Za-z]+[0-9]"
 )
 

@@ -75,7 +75,7 @@ _CODE_FIELD: Final = re.compile(
     re.IGNORECASE,
 )
 _WORDS_FIELD: Final = re.compile(
-    r"\b(?:details|response|message|reason|text)[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,1000})",
+    r"\b(?:details|response|message|(?-i:Msg)|reason|text)[\"']?\s?[:=]\s?[\"']([^\"'\n]{1,1000})",
     re.IGNORECASE,
 )
 _TUPLE: Final = re.compile(
@@ -112,13 +112,16 @@ _LONE: Final = re.compile(
 _BARE: Final = re.compile(rf"(?<![\w.:/@-])(?:([2-5]\d\d)|({_ENHANCED}))(?![\w./@:-])")
 _SHORT: Final = 60
 _ATOM: Final = re.compile(r"^[ \t]{0,8}(?:x-)?[a-z]+;[ \t]{0,8}", re.IGNORECASE)
-# Exim's and Postfix's logs tell a refusal of their own by a word, without its code:
-# for good (5), or for now (4).
+# The logs of Exim, Postfix and Dovecot tell a refusal of their own by a word, without
+# its code: for good (5), or for now (4).
 _NO_CODE: Final = re.compile(
     r" (?P<how>\*\*|==) (?P<of>\S[^\n]{0,1000})"
     r"|\b(?P<later>temporarily )?rejected (?:after )?(?:RCPT|MAIL|DATA|EHLO|HELO|AUTH"
     r"|connection|VRFY)\b(?P<what>[^\n]{0,1000})"
     r"|\bstatus=(?P<put_off>deferred|bounced) \((?P<why>[^\n]{1,1000})\)"
+    r"|\bsender verify (?P<unsure>fail|defer) for (?P<sender>[^\n]{1,1000})"
+    r"|\bdovecot: (?:lmtp|lda)\b[^\n]{0,400}?: (?P<not_kept>(?:save failed to"
+    r"|[Ff]ailed to (?:store into|initialize user|lookup user))\b[^\n]{0,1000})"
 )
 
 
@@ -377,8 +380,16 @@ def _without_code(text: str) -> list[_At]:
     found = _NO_CODE.search(text)
     if found is None or (found["how"] == "==" and " defer (" not in found["of"]):
         return []
-    words = found["why"] or (found["of"] or found["what"]).partition(": ")[2]
+    words = found["why"] or found["not_kept"]
+    if found["sender"]:
+        words = f"sender verify {found['unsure']} for {found['sender']}"
+    words = words or (found["of"] or found["what"]).partition(": ")[2]
     later = found["how"] == "==" or found["later"] or found["put_off"] == "deferred"
+    later = later or found["unsure"] == "defer"
+    if found[
+        "not_kept"
+    ]:  # Dovecot: all for now but a full mailbox (quota_full_tempfail)
+        later = "quota" not in words.lower()
     digit = 4 if later else 5
     if not words.strip():
         return []
@@ -433,13 +444,14 @@ def _words(line: str, code: str | None) -> str:
 # What Postfix's smtpd and Exchange's logs and reports put behind the reply.
 _BEHIND: Final = re.compile(
     r"; from=<[^<>]{0,320}> to=<[^\n]*$|; proto=E?SMTP[^\n]*$|\};\{[^\n]*$|> ?#SMTP#$"
+    r"|,$"
 )
 
 
 def _within_quotes(line: str) -> str:
     """Cut a line where the quotation ends that the reply stood in."""
     for quote in "'\"":
-        end = re.search(rf"{quote}(?= ?[,)}}\]]|\. | {quote}|$)", line)
+        end = re.search(rf"{quote}(?= ?[,)}}\]]|\. | {quote}|[\"'.]{{0,8}}$)", line)
         if end is not None and line.count(quote, 0, end.start()) % 2 == 0:
             line = line[: end.start()]
     return _BEHIND.sub("", line).rstrip()

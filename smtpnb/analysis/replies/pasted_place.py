@@ -76,7 +76,9 @@ _ADDRESS: Final = (
 )
 _WHO: Final = re.compile(
     r"(?:\bhost (?=[\w.-]{1,255}(?: ?\[|: | said\b| refused\b))(?!said)"
-    r"|\brelay=(?!none|local)|\bH=|\bRemote-MTA: {0,8}(?:dns|smtp); {0,8}"
+    # A transport (relay=virtual) is no host.
+    r"|\brelay=(?!none|local)(?=[\w-]{1,63}(?:\.[\w-]| ?\[))|\bH="
+    r"|\bRemote-MTA: {0,8}(?:dns|smtp); {0,8}"
     rf"|<(?={_NAME} #[245]\.)|Remote Server at |Remote Server returned '?< ?"
     r"|LastAttemptedServerName=|\bFQDN=|while talking to |\bConnected to (?:smtps?://)?"
     r"|\bhostname = \"|-connect |(?:connection with|conversation with|timed out with"
@@ -87,7 +89,10 @@ _WHO: Final = re.compile(
     re.IGNORECASE,
 )
 # A host that talks to ours is no host that refuses.
-_CLIENT: Final = re.compile(r"\bruleset=|\breject: |-reject: |\brejected (?:RCPT|MAIL)")
+_CLIENT: Final = re.compile(
+    r"\bruleset=|\breject: |-reject: |\brejected (?:after |RCPT|MAIL|DATA|EHLO|HELO"
+    r"|AUTH|connection|VRFY)|\bsender verify (?:fail|defer) for"
+)
 
 
 def step_told(text: str) -> str:

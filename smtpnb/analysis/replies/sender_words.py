@@ -56,7 +56,11 @@ SENDER_WORDS: Final = (
         "system(temporary)",
         "transient",
         "systemerror",
-        r"due to (a )?temporary (system|server|local) (problem|error|failure)",
+        words(
+            r"due to (a )?temporary (system|server|local) (problem|error|failure)",
+            # What a program says of the system that it runs on.
+            r"\b\w{3,12}\([^()]{0,200}\) failed|cannot (fork|allocate memory)",
+        ),
         only=FOR_NOW,
     ),
     Rule(
@@ -135,6 +139,7 @@ SENDER_WORDS: Final = (
         "authfailure",
         words(
             r"\b(spf|dkim|dmarc|arc)\b(?!-sig)|\bsender ?id\b|domain ?keys",
+            r"(message|mail|sender|domain) (is|was|has) not (been )?authenticated",
             r"unauthenticated (e-?mail|mail|sender|message)|(sender|it) is unauthentic",
             r"authentication (checks?|level|information|results?)\b",
             r"\bspoof|\bforge[dr]",
@@ -264,7 +269,8 @@ SENDER_WORDS: Final = (
             r"|and) authenticate\b",
             r"authentication (server|service|backend|daemon)\b|sign in\b"
             r"|(requires?|needs?) (smtp )?auth",
-            r"must be authenticated|\bauthenticate (first|before|yourself)",
+            r"\bnot (been )?authenticated\b|must be authenticated"
+            r"|\bauthenticate (first|before|yourself)",
             r"auth(entication)? (first|error|type)|authrequired",
             r"(can'?t|cannot|could not|unable to) auth|(was|is|are"
             r"|be) not authenticate",
