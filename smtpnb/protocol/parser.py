@@ -48,6 +48,21 @@ def is_one_line(line: bytes) -> bool:
     )
 
 
+def is_plain(octets: bytes) -> bool:
+    """Tell whether octets are one whole reply, as nearly all are; no is no verdict.
+
+    Every line ends in CRLF, and nowhere else; all of it is shorter than a line may be.
+    """
+    lines = octets.splitlines(keepends=True)
+    # A bare CR or LF would make another line.
+    if not 0 < len(lines) <= MAX_LINES or octets.count(b"\r\n") != len(lines):
+        return False
+    last = lines.pop()
+    if len(octets) > MAX_LINE or not is_one_line(last):
+        return False
+    return not lines or {line[:4] for line in lines} == {last[:3] + b"-"}
+
+
 class ReplyParser:
     """Turns received octets into replies, within bounds.
 

@@ -435,7 +435,7 @@ class Exchange:
         if session.answers_each:
             incoming.feed(self.connection.take())
         else:
-            octets = incoming.one_line(self.connection.take(), self.number)
+            octets = incoming.at_once(self.connection.take(), self.number)
             if octets is not None:
                 self.match((octets,))
                 return Reply(octets)

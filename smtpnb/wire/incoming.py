@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.protocol.parser import MAX_REPLY, ReplyParser, is_one_line
+from smtpnb.protocol.parser import MAX_REPLY, ReplyParser, is_plain
 from smtpnb.protocol.secret import Redactor
 from smtpnb.protocol.transaction import is_421
 from smtpnb.wire import record
@@ -89,20 +89,14 @@ class Incoming:
             self.unread += len(octets)
         return len(octets)
 
-    def one_line(self, octets: bytes | None, number: int) -> bytes | None:
-        """Take a reply at once, if it is one plain line; else feed it.
+    def at_once(self, octets: bytes | None, number: int) -> bytes | None:
+        """Take a reply at once, if it is a plain one and all of it; else feed it.
 
         Args:
             octets: What came, and nothing was unread.
             number: The exchange number of the command that it answers.
         """
-        if (
-            octets is None
-            or self.redactor
-            or octets.count(b"\n") != 1
-            or octets.count(b"\r") != 1
-            or not is_one_line(octets)
-        ):
+        if octets is None or self.redactor or not is_plain(octets):
             self.feed(octets)
             return None
         at = self.received_at = clock()

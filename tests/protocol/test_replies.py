@@ -15,7 +15,13 @@ from smtpnb.protocol.errors import (
     RemoteProtocolError,
     TransientReplyError,
 )
-from smtpnb.protocol.parser import MAX_LINE, MAX_LINES, MAX_REPLY, ReplyParser
+from smtpnb.protocol.parser import (
+    MAX_LINE,
+    MAX_LINES,
+    MAX_REPLY,
+    ReplyParser,
+    is_plain,
+)
 from smtpnb.protocol.reply import EnhancedStatus, Reply
 from smtpnb.protocol.secret import Redactor
 
@@ -183,6 +189,32 @@ streams = st.lists(lines | good_lines, max_size=8).map(b"".join)
 @example(b"250-\r\n" * 513, [3_000])
 def test_every_split_says_the_same(octets: bytes, cuts: list[int]) -> None:
     assert said(pieces_of(octets, cuts)) == said([octets])
+
+
+@given(streams)
+@example(b"250-a\r\n250 b\r\n")
+@example(b"250-a\r\n550 b\r\n")
+@example(b"250 a\r\n250 b\r\n")
+@example(b"250-a\r\n250-b\r\n")
+@example(b"250-a\r\n" * (MAX_LINES - 1) + b"250 b\r\n")
+@example(b"250-a\r\n" * MAX_LINES + b"250 b\r\n")
+@example(b"250 " + b"x" * MAX_LINE + b"\r\n")
+def test_what_is_plain_is_one_whole_reply_to_the_parser(octets: bytes) -> None:
+    assert not is_plain(octets) or said([octets]) == ([octets], "", b"")
+
+
+PLAIN = [
+    b"250 OK\r\n",
+    b"250-mx.example\r\n250-SIZE 1000\r\n250 HELP\r\n",
+    b"550-5.7.1 no\r\n550 5.7.1 see https://mx.example/why\r\n",
+]
+
+
+@pytest.mark.parametrize("octets", PLAIN)
+def test_what_servers_mostly_say_is_plain(octets: bytes) -> None:
+    assert is_plain(octets)
+    assert not is_plain(octets[:-1])
+    assert not is_plain(octets + b"250 ok\r\n")
 
 
 def filled(length: int, mark: bytes = b" ") -> bytes:

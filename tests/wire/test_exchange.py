@@ -148,7 +148,7 @@ def _unasked(exchange: Exchange, octets: bytes) -> None:
 
 def _at_once(exchange: Exchange, octets: bytes) -> None:
     for line in octets.splitlines(keepends=True):
-        exchange.incoming.one_line(line, 1)
+        exchange.incoming.at_once(line, 1)
 
 
 READING = [_in_a_run, _alone, _unasked, _at_once]
