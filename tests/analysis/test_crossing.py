@@ -178,7 +178,9 @@ FULL: Final = " refused the recipient <over@x.example>: the mailbox is full"
 TAKEN: Final = " accepted the message."
 BROKEN: Final = " refused nothing, and the message was broken off here."
 LOGIN: Final = {"auth": {"ann": "pw"}, "auth_without_tls": True}
-NOT_WAITED: Final = ": the connection was closed here before it answered, at its end."
+NOT_WAITED: Final = (
+    ": the connection was closed here before it answered, at the end of the message."
+)
 
 WAYS: Final = {
     "LMTP": Way(all_four, EACH, [21] * 4, FULL, (4, 2), {"protocol": "lmtp"}),

@@ -60,8 +60,12 @@ _STEPS: Final = {
     "rcpt": ("a recipient", "at RCPT TO", "this recipient only, not its neighbours"),
     "data": ("the message", "at DATA", "for all recipients, before it was sent"),
     "body": ("the message", "while sending the message", "it did not arrive whole"),
-    "eod": ("the message", "at its end", "the whole message, for all recipients"),
-    "message": ("the message", "at DATA or at its end", "for all recipients"),
+    "eod": (
+        "the message",
+        "at the end of the message",
+        "the whole message, for all recipients",
+    ),
+    "message": ("the message", "at DATA or its end", "for all recipients"),
     "idle": ("to go on", "while nothing was asked", "before our next command"),
     "quit": ("QUIT", "at QUIT", "what was accepted before stays accepted"),
 }
