@@ -57,14 +57,13 @@ VERBS: Final = {
 _OURS: Final = {
     "connect() first": "press Connect first",
     'connect(..., protocol="lmtp")': "lmtp://HOST:PORT in the address bar",
-    'verify="report"': 'the verify field on "report"',
+    'say verify="report" in this call': 'set the verify field to "report"',
     "quit() or disconnect()": "QUIT or Cancel ends that session",
-    "allow_cleartext_auth=True": "Python's allow_cleartext_auth=True",
+    "allow_cleartext_auth=True in this call": "Python's allow_cleartext_auth=True",
     "send() with convert=True": "Python's send(convert=True)",
     "lax=True": "Python's lax=True",
     "lax sends it as it is": "the raw line sends it as it is",
     "cancel() may come": "Cancel may come",
-    " in this call": "",
     "client.": "",
 }
 
