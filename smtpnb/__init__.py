@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     from smtpnb.transcript.store.export import to_csv as to_csv
     from smtpnb.transcript.store.scan import scan as scan
     from smtpnb.transfer.controlled import Control as Control
-    from smtpnb.wire.tls import TlsPolicy as TlsPolicy
+    from smtpnb.wire.tls_policy import TlsPolicy as TlsPolicy
     from smtpnb.wire.wait import (
         INTERACTIVE as INTERACTIVE,
     )
@@ -135,7 +135,7 @@ _HOMES: Final = {
     "smtpnb.transcript.store.scan": "scan",
     "smtpnb.notebook.panel": "Panel",
     "smtpnb.protocol.xtext": "Xtext",
-    "smtpnb.wire.tls": "TlsPolicy",
+    "smtpnb.wire.tls_policy": "TlsPolicy",
     "smtpnb.wire.wait": "INTERACTIVE RFC5321 Timeouts",
 }
 _HOME_OF: Final = {

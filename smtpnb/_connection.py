@@ -24,7 +24,7 @@ from smtpnb.protocol.session import Session, State
 from smtpnb.wire.engine import Engine
 from smtpnb.wire.record import Record
 from smtpnb.wire.resolve import is_unix, unix_path
-from smtpnb.wire.tls import TlsPolicy
+from smtpnb.wire.tls_policy import TlsPolicy
 from smtpnb.wire.wait import INTERACTIVE, checked_timeout, now
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from smtpnb.transfer.bearable import Pieces
     from smtpnb.transfer.body import Body
     from smtpnb.wire.drive import Shield
-    from smtpnb.wire.tls import Verify
+    from smtpnb.wire.tls_policy import Verify
     from smtpnb.wire.wait import Steps, Timeouts
 
 _T = TypeVar("_T")

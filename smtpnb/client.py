@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from smtpnb.protocol.reply import Reply
     from smtpnb.protocol.sasl.mechanism import Mechanism
     from smtpnb.protocol.sasl.oauth import Token
-    from smtpnb.wire.tls import Verify
+    from smtpnb.wire.tls_policy import Verify
     from smtpnb.wire.wait import Steps
 
 _T = TypeVar("_T")

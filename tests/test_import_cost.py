@@ -42,6 +42,23 @@ def test_the_client_loads_few_modules_more_than_smtplib() -> None:
     assert len(strangers) <= 11, strangers
 
 
+_IN_CLEAR = """
+import socket, threading
+from smtpnb import SmtpClient
+listener = socket.create_server(("127.0.0.1", 0))
+def greet():
+    listener.accept()[0].sendall(b"220 hello\\r\\n")
+threading.Thread(target=greet).start()
+client = SmtpClient()
+assert client.connect("127.0.0.1", listener.getsockname()[1]).code == 220
+client.disconnect()
+"""
+
+
+def test_a_session_in_clear_never_loads_openssl() -> None:
+    assert not _loaded(_IN_CLEAR) & {"ssl", "_ssl"}
+
+
 # What sends whole messages loads when one is sent; each dialogue when it is used.
 LATER = {
     "smtpnb._pipeline",

@@ -70,7 +70,7 @@ def lint(words: Sequence[str]) -> int:
     from smtpnb.analysis import lint as linted
     from smtpnb.client import SmtpClient
     from smtpnb.dialogues.conformance import conformance_in_parts
-    from smtpnb.wire.tls import TlsPolicy
+    from smtpnb.wire.tls_policy import TlsPolicy
 
     given = _parser().parse_args(words)
     client = SmtpClient(tls=TlsPolicy("report"))

@@ -34,7 +34,7 @@ from smtpnb.protocol.names import address_literal
 from smtpnb.protocol.session import State
 from smtpnb.protocol.xtext import xtext
 from smtpnb.transfer.controlled import Control
-from smtpnb.wire.tls import TlsPolicy
+from smtpnb.wire.tls_policy import TlsPolicy
 from smtpnb.wire.wait import Timeouts
 
 if TYPE_CHECKING:

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from smtpnb.protocol.secret import Octets
     from smtpnb.protocol.session import Session
     from smtpnb.wire.record import Record
-    from smtpnb.wire.tls import TlsPolicy
+    from smtpnb.wire.tls_policy import TlsPolicy
     from smtpnb.wire.wait import Steps, Timeouts
 
 _T = TypeVar("_T")
@@ -457,14 +457,15 @@ class Engine:
     def _handshake(
         self, policy: TlsPolicy, server_hostname: str, deadline: float
     ) -> Steps[None]:
+        from smtpnb.wire.tls_stream import TlsStream  # loads OpenSSL
+
         exchange = self.exchange
         if self.session.state is State.TLS:
             exchange.refuse_surplus(" behind its 220 to STARTTLS (an injection?)")
         started = clock()
+        stream = exchange.stream = TlsStream(exchange.connection)
         try:
-            facts = yield from exchange.connection.start_tls(
-                policy, server_hostname, deadline
-            )
+            facts = yield from stream.handshake(policy, server_hostname, deadline)
         except BaseException as error:
             self.log.add(record.TLS, started, clock(), None, str(error))
             raise

@@ -334,7 +334,7 @@ _MESSAGES: Final = (
     Mutant(
         "what leaves while TLS is flushed is not counted",
         "what the kernel took is counted, whoever flushed it",
-        within="Stream._flush_now",
+        within="TlsStream._flush_now",
         find="self.sent += self._encrypted",
         put="",
         tests="tests/wire tests/sending tests/client",

@@ -342,7 +342,7 @@ def test_a_large_group_does_not_deadlock_two_full_windows() -> None:
             client.connect(sink.host, sink.port)
             client.ehlo()
             assert client._engine is not None
-            wire = client._engine.exchange.connection._sock
+            wire = client._engine.exchange.connection.sock
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 wire.setsockopt(socket.SOL_SOCKET, option, 16384)
             (delivery,) = client.send_all([("a@example.org", to, b"x")], timeout=60)
@@ -362,7 +362,7 @@ def test_a_refusal_in_the_middle_of_a_blocked_group_stops_it() -> None:
         client.connect(server.host, server.port)
         client.ehlo("c.example")
         assert client._engine is not None
-        wire = client._engine.exchange.connection._sock
+        wire = client._engine.exchange.connection.sock
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         text = (b"x" * 198 + b"\r\n") * 300
         mails = [("a@example.org", "b@example.net", text)] * 2

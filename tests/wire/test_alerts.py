@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from smtpnb.wire.alerts import clear_text_hint, is_no_tls, words_of
-from smtpnb.wire.tls import TlsPolicy, failure
+from smtpnb.wire.tls import failure
+from smtpnb.wire.tls_policy import TlsPolicy
 from tests.support.certificates import make, server_context
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import trustme
 
 from smtpnb import TlsPolicy
 from smtpnb.protocol.errors import ConnectionLost, DeadlineExceeded
-from smtpnb.wire.stream import RECORD, Stream
+from smtpnb.wire.stream import Stream
+from smtpnb.wire.tls_stream import RECORD, TlsStream
 from smtpnb.wire.wait import READ, Wait, now
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Stream, Server]]:
     if request.param == "TLS":
         server.start()
         policy = TlsPolicy(ca=CA.cert_pem.bytes().decode())
-        steps = stream.start_tls(policy, "localhost", now() + 60)
+        stream = secured = TlsStream(stream)
+        steps = secured.handshake(policy, "localhost", now() + 60)
         next(steps)
         with suppress(StopIteration):
             while True:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from smtpnb.protocol.errors import LocalProtocolError, TlsError
 from smtpnb.protocol.names import host_name
 from smtpnb.wire import trust
-from smtpnb.wire.tls import TlsPolicy, failure, negotiated
+from smtpnb.wire.tls import failure, negotiated
+from smtpnb.wire.tls_policy import TlsPolicy
 from smtpnb.wire.verdict import verdict
 from tests.support.certificate_cases import (
     ALONE,
@@ -317,7 +318,6 @@ def test_check_leaves_the_system_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("34 ms of a session in clear")
 
     monkeypatch.setattr(trust, "trusting_the_system", read)
-    monkeypatch.setattr("smtpnb.wire.tls.trusting_the_system", read)
     TlsPolicy().check()
     TlsPolicy("report").check()
 
