@@ -142,6 +142,13 @@ def test_the_picture_of_the_slowest_has_a_bar_for_each() -> None:
     assert "2.50 s  x2  550" in _texts(figure)
 
 
+def test_a_large_multiple_has_no_power_of_ten() -> None:
+    rows: list[dict[str, Any]] = [{"latency_ms": 1.0} for _ in range(3)]
+    found = slowest(exchanges(*rows, {"code": 250, "latency_ms": 12_345.0}))
+    assert any("  x12,345  250" in text for text in _texts(plot_slowest(found)))
+    assert "(12,345 times the median)" in describe_slowest(found)
+
+
 def test_a_reply_without_a_code_can_be_drawn() -> None:
     figure = plot_slowest(slowest(exchanges({"latency_ms": 1.0})))
     assert "1.00 ms  x1  no code" in _texts(figure)

@@ -234,7 +234,12 @@ def _beside(row: dict[Hashable, Any]) -> str:
     import pandas as pd  # loaded only when used
 
     code = "no code" if pd.isna(row["code"]) else row["code"]
-    return f"{style.took(row['latency_ms'])}  x{row['x_median']:.3g}  {code}"
+    return f"{style.took(row['latency_ms'])}  x{_times(row['x_median'])}  {code}"
+
+
+def _times(ratio: float) -> str:
+    """Three digits, and no power of ten where there are more."""
+    return f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
 
 
 def describe_slowest(given: Source) -> str:
@@ -252,7 +257,7 @@ def describe_slowest(given: Source) -> str:
         return "Nothing was answered."
     said = ", ".join(
         f"{row['step']} at {style.short(row['host'])} {style.took(row['latency_ms'])} "
-        f"({row['x_median']:.3g} times the median)"
+        f"({_times(row['x_median'])} times the median)"
         for row in rows
     )
     return f"The slowest of {len(frame)}: {said}."
