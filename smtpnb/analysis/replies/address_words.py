@@ -17,7 +17,8 @@ _MAILBOX: Final = (
     r"|mail ?drop|user (path|status)|mailaddress)"
 )
 _SENDER: Final = (
-    r"(senders?|mail ?from|from (address|domain)|originator|return[ -]?path|envelope"
+    r"(senders?|mail ?from(?! \[?\d+\.)|from (address|domain)|originator"
+    r"|return[ -]?path|envelope"
     r"|reverse[ -]?path|sending domain)"
 )
 _SENDER_REFUSED: Final = words(
@@ -296,7 +297,8 @@ ADDRESS_WORDS: Final = (
             rf"|{_MAILBOX} verif\w+ (failed|failure)",
             rf"mail ?box name (is )?not (allowed|valid)|mail ?box syntax"
             rf"|{_MAILBOX} (is )?undefined",
-            r"recip(ient)?_?not_?found|(no_?such|unknown_?)(user|recipient)|nosuchuser",
+            r"bad ?primary|recip(ient)?_?not_?found",
+            r"(no_?such|unknown_?)(user|recipient)|nosuchuser",
             r"\b(no \w{1,20}|not|nobody) (known )?(here )?(by|with|of) (that|this) name"
             r"|not one of our"
             r"|bad destination|\b(no ?one|nobody) (here|of that)|no record of"

@@ -100,6 +100,8 @@ CONTENT_WORDS: Final = (
             r"|the )?"
             r"(sending )?(ip|host|network|server)\b",
             r"\([a-z]{2,4}:[a-z]{1,3}\d?\)",  # AOL's: (RTR:BL), (DYN:T1)
+            r"mail from \[?\d+\..{0,24}(not|refus|reject|den)|connection refused from"
+            r"|permanently deferred",
             r"^connection refused(?!.*socket)|(not|n't) (currently )?(accept|tak)\w* "
             r"(mail|messages|connections) from (your|this) "
             r"|connections? from (your|this) (host|ip|network|server)s? "
@@ -111,6 +113,7 @@ CONTENT_WORDS: Final = (
             r"|may not be mail exchanger|dictionary attack|harvest"
             r"|\bip (address )?check|\bip (is |was )?(hang ?up|held)"
             r"|block(ed)? (temporarily|permanently)",
+            r"\bfor (a )?(null|empty) sender",
             r"(bounces?|null sender|null return).{0,24}\b(not|never|refuse|reject)",
         ),
     ),
