@@ -88,7 +88,7 @@ class Counted:
         if most is None or self.mails < most:
             return ""
         return (
-            f"MAIL: the server takes {most} transactions a session (LIMITS "
+            f"MAIL: the limit of transactions a session is {most} (LIMITS "
             f"MAILMAX={most}, RFC 9422 section 4.1): connect again"
         )
 
@@ -97,13 +97,13 @@ class Counted:
         most = limits.rcptmax
         if most is not None and self.rcpts >= most:
             return (
-                f"RCPT: the server takes {most} recipients a transaction (LIMITS "
+                f"RCPT: the limit of recipients a transaction is {most} (LIMITS "
                 f"RCPTMAX={most}, RFC 9422 section 4.2): the rest goes in another one"
             )
         most, domains = limits.rcptdomainmax, self.domains | {_domain(path)}
         if most is not None and len(domains) > most:
             return (
-                f"RCPT: the server takes recipients of {most} domains a session "
+                f"RCPT: the limit of recipients' domains a session is {most} "
                 f"(LIMITS RCPTDOMAINMAX={most}, RFC 9422 section 4.3): connect "
                 f"again for {_domain(path)!r}"
             )
