@@ -17,7 +17,8 @@ from smtpnb.notebook.answers import after_content, each_recipient, finals_of, tl
 from smtpnb.notebook.live import size_of
 from smtpnb.notebook.render import Dialogue, in_words_of_magics
 from smtpnb.notebook.verbs import send_cell
-from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.errors import Cancelled, LocalProtocolError, SmtpError
+from smtpnb.transcript.text import text as as_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from smtpnb.protocol.reply import Reply
 
 _HELLOS: Final = ("EHLO", "HELO", "LHLO")
+_SAID: Final = ("command", "data", "reply")
+_FULL: Final = "said, but not recorded: the transcript is full"
 _NO_LINE: Final = "=== no line of this cell is the client's: nothing was sent"
 _SKIPPED: Final = "=== content skipped: DATA was not answered 354"
 
@@ -63,32 +66,35 @@ class Conversation:
                 continue
             size = size_of(step.text) if step.is_content else None
             line.turn(step.verb or "content", size)
-            before = len(self.told)
+            before, tls = client.transcript.cursor, client.tls
             try:
                 reply = self._say(client, request, step)
-            except LocalProtocolError:  # nothing left: nothing was said
-                self.told[before:] = [_not_sent(step)]
+            except (SmtpError, Cancelled, KeyboardInterrupt) as error:
+                is_ours = isinstance(error, LocalProtocolError)
+                told = "not sent" if is_ours else "no answer to"
+                self._tell(client, step, before, otherwise=told)
                 raise
+            self._tell(client, step, before, otherwise=_FULL)
+            if client.tls is not tls and client.tls is not None:
+                facts = dict(tls_facts(client.tls))
+                said = ", ".join(facts[name] for name in ("version", "cipher"))
+                self.told.append(for_terminal(f"=== {said}; {facts['certificate']}"))
             self._check(client, step, reply)
         return self.so_far()
 
     def _say(self, client: SmtpClient, request: Request, step: Step) -> Reply:
-        timeout, tls = request.number("--timeout"), client.tls
         if step.is_content:
-            self.told.append(f" -> (content: {size_of(step.text)} octets)")
-            reply = send_cell(client, request, step.text)
-        else:
-            self.told.append(f" -> {for_terminal(step.text)}")
-            if step.chunk is not None:
-                self.told.append(f" -> (chunk: {len(step.chunk)} octets)")
-            reply = say(client, step, timeout)
-        for each in client.replies if step.may_end else (reply,):
-            self.told += _lines_of(each)
-        if client.tls is not tls and client.tls is not None:
-            facts = dict(tls_facts(client.tls))
-            said = ", ".join(facts[name] for name in ("version", "cipher"))
-            self.told.append(for_terminal(f"=== {said}; {facts['certificate']}"))
-        return reply
+            return send_cell(client, request, step.text)
+        return say(client, step, request.number("--timeout"))
+
+    def _tell(
+        self, client: SmtpClient, step: Step, before: int, *, otherwise: str
+    ) -> None:
+        """Tell what left and what came, as the transcript has it."""
+        events = client.transcript.since(before)
+        said = as_text(each for each in events if each.event in _SAID)
+        what = "the content" if step.is_content else for_terminal(step.text)
+        self.told += said.splitlines() or [f"=== {otherwise}: {what}"]
 
     def _check(self, client: SmtpClient, step: Step, reply: Reply) -> None:
         if step.verb in _HELLOS and client.suspicion:
@@ -103,19 +109,6 @@ class Conversation:
         if self._wanted is None or (step.verb == "DATA" and reply.ok):
             return
         expect.check_all(finals, self._wanted, step.verb.lower() or "content")
-
-
-def _not_sent(step: Step) -> str:
-    what = "the content" if step.is_content else for_terminal(step.text)
-    return f"=== not sent: {what}"
-
-
-def _lines_of(reply: Reply) -> list[str]:
-    """Return a reply as it stands in a transcript: a line for each of its lines."""
-    sign = "<-  " if reply.ok else "<** "
-    *firsts, last = reply.lines or ("",)
-    said = [*(f"{reply.code}-{one}" for one in firsts), f"{reply.code} {last}"]
-    return [f"{sign}{for_terminal(one)}".rstrip() for one in said]
 
 
 def say(client: SmtpClient, step: Step, timeout: float | None) -> Reply:

@@ -75,7 +75,7 @@ class Dialogue(Shown):
 
 
 def _coloured_line(line: str) -> str:
-    colour = {"<**": RED, "***": RED, "===": GREY}.get(line[:3])
+    colour = {"<**": RED, "<~*": RED, "===": GREY}.get(line[:3])
     said = for_html(line)
     return f'<span style="{words_in(colour)}">{said}</span>' if colour else said
 

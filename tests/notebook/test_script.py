@@ -44,7 +44,17 @@ def test_a_dialogue_from_a_ticket_runs(run: Callable[[str], Any]) -> None:
     (octets,) = run("%smtp sandbox inbox")["octets"]
     expected = b"Subject: {x}\r\n\r\n250 a line of the message\r\n.dot\r\n"
     assert octets == expected
-    assert f" -> (content: {len(octets)} octets)\n" in shown
+    # As in the transcript: what left, and a dot was doubled.
+    assert f" -> (content: {len(octets) + 1} octets, 4 lines)\n -> .\n" in shown
+
+
+def test_a_dialogue_is_what_left_and_not_what_was_typed(
+    run: Callable[[str], Any],
+) -> None:
+    run("%smtp connect sandbox;")
+    shown = str(run("%%smtp\nehlo\nstarttls\nehlo me\nmail  from:<a@b>\n"))
+    for line in (" -> EHLO [127.0.0.1]", " -> STARTTLS", " ~> MAIL FROM:<a@b>"):
+        assert f"{line}\n" in shown
 
 
 def test_content_leaves_only_after_354(run: Callable[[str], Any]) -> None:
@@ -242,7 +252,7 @@ RFC_3030 = """
 def test_the_chunk_of_bdat_is_the_lines_below_it(run: Callable[[str], Any]) -> None:
     run("%smtp connect sandbox;")
     shown = str(run(f"%%smtp --expect 2\n{RFC_3030}"))
-    assert " -> (chunk: 86 octets)\n<-  250" in shown
+    assert " -> (content: 86 octets, 3 lines)\n<-  250" in shown
     (octets,) = run("%smtp sandbox inbox")["octets"]
     assert octets.startswith(b"To: Susan@random.com\r\nFrom:")
     assert len(octets) == 86
