@@ -108,6 +108,16 @@ class Shield:
         finally:
             self._up_again()
 
+    def take(self, interrupt: KeyboardInterrupt) -> None:
+        """Take an interrupt that came outside, as the signal that it was.
+
+        Raises:
+            KeyboardInterrupt: There is no shield: it was no signal.
+        """
+        if self._previous is None or interrupt.__traceback__ is None:
+            raise interrupt
+        self(_SIGINT, interrupt.__traceback__.tb_frame)
+
     def _up_again(self) -> None:
         interrupt: BaseException | None = None
         while True:
@@ -268,7 +278,8 @@ class Look:
 class _Ticker:
     """Calls a function about ten times a second, however often it is asked to.
 
-    It is code of the user's, like any other: it can be interrupted.
+    It is code of the user's, like any other: it can be interrupted. That interrupts
+    the verb, as in any other moment of its wait, and it is told what became of it.
     """
 
     __slots__ = ("_call", "_due", "_shield")
@@ -283,6 +294,9 @@ class _Ticker:
         left = self._due - now()
         if left > 0:
             return left
-        self._shield.outside(self._call)
+        try:
+            self._shield.outside(self._call)
+        except KeyboardInterrupt as interrupt:
+            self._shield.take(interrupt)
         self._due = now() + TICK
         return TICK
