@@ -434,9 +434,8 @@ def _recipients(
     try:
         one = isinstance(forward_paths, (str, Rcpt))
         given: Any = (forward_paths,) if one else tuple(forward_paths)  # type: ignore[arg-type]
-        typed = [each for each in given if isinstance(each, Rcpt)]
-        paths = given
-        if typed:
+        paths, others = given, set(map(type, given)) - {str}
+        if others:
             paths = tuple([e.path if isinstance(e, Rcpt) else e for e in given])
         "".join((reverse_path, *paths))
     except TypeError:
@@ -450,7 +449,7 @@ def _recipients(
             "orcpt names one recipient (RFC 3461 section 4.2), and there are "
             f"{len(paths)}: say Rcpt(path, orcpt=...) among them; nothing was sent"
         )
-    if not (typed or asked):
+    if not (others or asked):
         return paths, ()
     words = Rcpt("", **asked).parameters
     rcpts = [each.parameters if isinstance(each, Rcpt) else words for each in given]

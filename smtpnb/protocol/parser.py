@@ -53,6 +53,8 @@ def is_plain(octets: bytes) -> bool:
 
     Every line ends in CRLF, and nowhere else; all of it is shorter than a line may be.
     """
+    if octets.count(b"\n") == 1:  # as nearly all have
+        return octets.count(b"\r") == 1 and is_one_line(octets)
     lines = octets.splitlines(keepends=True)
     # A bare CR or LF would make another line.
     if not 0 < len(lines) <= MAX_LINES or octets.count(b"\r\n") != len(lines):

@@ -159,11 +159,15 @@ class Transaction:
 
     def granted(self, events: Sequence[str], replies: Sequence[bytes]) -> None:
         """Take replies that grant what they answer, as `answered` does one by one."""
+        n = events.count("RCPT")
+        if n > 1 and self.data is None:
+            start = events.index("RCPT")
+            end = start + n  # in a group of one transaction they stand together
+            self.rcpts += replies[start:end]
+            events = [*events[:start], *events[end:]]
+            replies = [*replies[:start], *replies[end:]]
         for event, octets in zip(events, replies, strict=True):
-            if event == "RCPT" and self.data is None:  # of these there may be many
-                self.rcpts.append(octets)
-            else:
-                self.answered(event, octets)
+            self.answered(event, octets)
 
     def settle(
         self, *, left: bool, begun: bool = True, turned_away: bool = False

@@ -12,6 +12,7 @@ both ways give the same octets (a test holds them to it).
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from smtpnb.protocol.addresses import MAX_LOCAL_PART
@@ -93,7 +94,7 @@ class Envelopes:
         rest = f"RCPT TO:<{to}>\r\n".encode()
         lines = rest.splitlines(keepends=True)
         parts: list[Part] = [("mail", "MAIL", first, len(first))]
-        parts += [("rcpt", "RCPT", line, len(line)) for line in lines]
+        parts += zip(repeat("rcpt"), repeat("RCPT"), lines, map(len, lines))
         wire = first + rest
         events = ("MAIL", *("RCPT",) * len(lines))
         if self._by_data:
