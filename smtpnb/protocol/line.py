@@ -129,7 +129,8 @@ class SecretLines:
         for piece in octets.splitlines(keepends=True):
             shown.append(self._cut_piece(piece, asked=asked))
             whole = self._line + piece
-            self._line = b"" if piece.endswith(b"\n") else whole
+            # A bare CR ends a line for some servers, and `splitlines` knows it.
+            self._line = b"" if piece.endswith((b"\n", b"\r")) else whole
         cut = b"".join(shown)
         return Octets(octets) if cut == octets else Octets(octets, cut)
 

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from smtpnb.protocol.commands import Auth, AuthResponse, Custom
 from smtpnb.protocol.errors import LocalProtocolError
+from smtpnb.protocol.line import SecretLines
 from smtpnb.protocol.sasl import Login, Plain
+from smtpnb.protocol.sasl.choose import named
 from smtpnb.protocol.secret import MIN_CUT, Octets, Redactor, Secret, placeholder
 
 if TYPE_CHECKING:
@@ -331,3 +333,33 @@ def test_what_a_server_proves_itself_with_is_no_food_for_guessing(proof: bytes) 
         b"334 VXNlcm5hbWU6\r\n",
     ):
         assert redactor.cut(other) == other
+
+
+_CODE = base64.b64encode(b"\0ann\0correct horse")
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
+@pytest.mark.parametrize("lines", [(b"AUTH PLAIN " + _CODE,), (b"auth LOGIN", _CODE)])
+@pytest.mark.parametrize("n_pieces", [1, 2, 7])
+def test_a_secret_on_a_line_of_ones_own_is_cut(
+    lines: tuple[bytes, ...], end: bytes, n_pieces: int
+) -> None:
+    octets = b"".join(each + end for each in lines)
+    redactor = Redactor()
+    cutter, shown = SecretLines(redactor), b""
+    size = -(-len(octets) // n_pieces)
+    for start in range(0, len(octets), size):
+        shown += cutter.cut(octets[start : start + size], asked=False).shown
+    # Of a code that is cut in two, either half could be the longer one.
+    pieces = [_CODE[at : at + 8] for at in range(len(_CODE) - 8)]
+    assert not [piece for piece in pieces if piece in shown]
+    assert _CODE not in redactor.cut(b"you said " + _CODE)
+    assert b"correct horse" not in redactor.cut(b"you said correct horse")
+
+
+def test_no_error_shows_a_secret_given_as_the_name_of_a_mechanism() -> None:
+    for name in (f"PLAIN {_CODE.decode()}", _CODE.decode()):
+        with pytest.raises(LocalProtocolError, match="this is not a mechanism"):
+            named(name)
+    with pytest.raises(LocalProtocolError, match="'SCARM-SHA-1' is not"):
+        named("SCARM-SHA-1")

@@ -100,7 +100,7 @@ def named(
     known = name.upper()
     if known not in NAMES and known.removesuffix("-PLUS") not in _scrams():
         raise LocalProtocolError(
-            f"{name!r} is not a mechanism; there are auto, {', '.join(NAMES)}"
+            f"{_shown(name)} is not a mechanism; there are auto, {', '.join(NAMES)}"
         )
     secret = token if token is not None and known in BY_TOKEN else password
     if secret is None and known not in _WITHOUT_PASSWORD:
@@ -150,3 +150,12 @@ def _maker(
         hash_name = scram.removesuffix("-PLUS")
         return lambda: Scram(user, secret, hash_name, plus=plus, **more)  # type: ignore[arg-type]
     return lambda: makers[name](user, secret, **more)
+
+
+def _shown(name: str) -> str:
+    """Return a name as an error shows it; what cannot be one may be a secret.
+
+    RFC 4422 section 3.1: 20 letters, digits, hyphens and underscores at most.
+    """
+    word = name.replace("-", "").replace("_", "")
+    return repr(name) if word.isalnum() and len(name) <= 20 else "this"
