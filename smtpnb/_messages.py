@@ -16,7 +16,8 @@ from smtpnb.wire.wait import checked_timeout
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from smtpnb._stream import Deliveries
+    from smtpnb._deliveries import Deliveries
+    from smtpnb._stream import Sending
     from smtpnb.message.content import Content
     from smtpnb.message.delivery import Delivery
     from smtpnb.message.envelope import MailObject
@@ -105,7 +106,7 @@ class WholeMessages(Connection):
             control = (control or Control())._replace(
                 stop_after=stop_after, drop_after=drop_after
             )
-        (delivery,) = self._deliveries(
+        (delivery,) = self._sending(
             [mail],
             overlap=overlap,
             window=WINDOW,
@@ -165,7 +166,7 @@ class WholeMessages(Connection):
             >>> [delivery.outcome for delivery in client.send_all(mails)]
             ['accepted', 'accepted']
         """
-        deliveries = self._deliveries(
+        sending = self._sending(
             messages,
             overlap=overlap,
             window=window,
@@ -175,7 +176,7 @@ class WholeMessages(Connection):
             per_connection=per_connection,
             reconnect=reconnect,
         )
-        return deliveries.all(on_delivery)
+        return sending.all(on_delivery)
 
     def stream(
         self,
@@ -242,7 +243,9 @@ class WholeMessages(Connection):
             ('bob@b.example',) accepted
             ('carol@b.example',) accepted
         """
-        return self._deliveries(
+        from smtpnb._deliveries import Deliveries  # when first used
+
+        sending = self._sending(
             messages,
             overlap=overlap,
             window=window,
@@ -252,12 +255,13 @@ class WholeMessages(Connection):
             per_connection=per_connection,
             reconnect=reconnect,
         )
+        return Deliveries(sending)
 
-    def _deliveries(
+    def _sending(
         self, messages: Iterable[Any], *, timeout: float | None, **given: Any
-    ) -> Deliveries:
-        from smtpnb._stream import Deliveries, Options  # when first used
+    ) -> Sending:
+        from smtpnb._stream import Options, Sending  # when first used
 
         options = Options(timeout=checked_timeout(timeout), **given)
         options.check(self._connected().session)
-        return Deliveries(self, messages, options)
+        return Sending(self, messages, options)

@@ -201,16 +201,17 @@ class Owner:
             )
         if not self._busy.acquire(blocking=False):
             raise LocalProtocolError(
-                f"another thread is in {self._verb or 'a verb'}; one verb at a time "
-                "(cancel() may come from any thread); nothing was sent"
+                f"another thread is in {self._verb or 'a verb'}, or that called this "
+                "code; one verb at a time (cancel() may come from any thread, and from "
+                "a callback); nothing was sent"
             )
         if self.reservation is None or self._may_speak(self.reservation, by):
             self._verb = verb
             return
         self._busy.release()
         raise LocalProtocolError(
-            "a stream of messages is under way: exhaust it or close() it first; "
-            "nothing was sent"
+            "a stream of messages is under way: exhaust it, close() it or cancel() "
+            "first; nothing was sent"
         )
 
     def _may_speak(self, held: Reservation, by: Reservation | None) -> bool:

@@ -1,4 +1,4 @@
-"""A stream of messages, as a user sees it: an iterator of deliveries, or a list.
+"""A stream of messages on its way: what is sent, handed out, and told at the end.
 
 The steps of `smtpnb.transfer` send over one connection. Here they are run piece by
 piece: a delivery is handed out as soon as it is settled, and while the user does
@@ -15,12 +15,10 @@ behind it, where the server or the new connection would take no more.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from smtpnb._reconnect import Standing, check_how, connect_again
-from smtpnb.message.delivery import Delivery
 from smtpnb.protocol.errors import (
     Cancelled,
     ConnectionLost,
@@ -36,11 +34,10 @@ from smtpnb.transfer.plan import Source, not_tried
 from smtpnb.wire.wait import Call, Wait, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from types import TracebackType
-    from typing import Self
+    from collections.abc import Callable, Iterable, Iterator
 
     from smtpnb._connection import Connection
+    from smtpnb.message.delivery import Delivery
     from smtpnb.protocol.session import Session
     from smtpnb.transfer.choose import Overlap
     from smtpnb.transfer.controlled import Control
@@ -87,11 +84,8 @@ class Options(NamedTuple):
         check_how(self.reconnect, Standing.of(session), self.per_connection)
 
 
-class Deliveries(Iterator[Delivery]):
-    """What becomes of each message, one after the other; also a context manager.
-
-    Nothing leaves before the first `next()`. From then on the client is reserved until
-    it is exhausted or closed: a verb, or a `next()` in a second thread, is refused.
+class Sending:
+    """Messages on their way, over one connection or several; it reserves the client.
 
     Args:
         client: Over which it sends.
@@ -126,7 +120,8 @@ class Deliveries(Iterator[Delivery]):
 
     # Taking deliveries
 
-    def __next__(self) -> Delivery:
+    def following(self) -> Delivery | None:
+        """Return the next delivery; None if there is none."""
         taken: list[Delivery] = []
 
         def work(shield: Shield) -> None:
@@ -139,7 +134,7 @@ class Deliveries(Iterator[Delivery]):
             if taken:
                 return taken[0]
             self._go_on()
-        raise StopIteration
+        return None
 
     def all(
         self, on_delivery: Callable[[Delivery], object] | None = None
@@ -167,7 +162,7 @@ class Deliveries(Iterator[Delivery]):
                 self._run(work)
                 self._go_on()
         except BaseException as error:
-            self._abort()
+            self.abort()
             rest = getattr(error, "deliveries", ())
             _attach_all(error, (*told, *rest))
             if on_delivery is not None:
@@ -191,9 +186,10 @@ class Deliveries(Iterator[Delivery]):
         self._source.stop()
         self._reconnect = None
         unread: list[Delivery] = []
-        with suppress(StopIteration):
-            while self._begun and not self._ended:
-                unread.append(next(self))
+        while self._begun and not self._ended:
+            delivery = self.following()
+            if delivery is not None:
+                unread.append(delivery)
         self._finish()
         self.unread = tuple(unread)
 
@@ -359,6 +355,7 @@ class Deliveries(Iterator[Delivery]):
             self._steps.throw(Cancelled("cancelled"))
         except BaseException as error:  # noqa: BLE001  # raised by the next `next()`
             self._stopped = error
+        self._let_go()  # one may connect again
 
     # One connection has no more
 
@@ -433,39 +430,19 @@ class Deliveries(Iterator[Delivery]):
 
     # The end
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None or isinstance(error, Exception):
-            try:
-                self.close()
-            except Exception:
-                if error is None:
-                    raise
-        else:
-            self._abort()
-
-    def __del__(self) -> None:
-        self._abort()
-
-    def _abort(self) -> None:
+    def abort(self) -> None:
         """Let go at once: what is under way is reset."""
         if self._ended or not self._begun:
             return
-        steps = self._steps
-        if steps is not None:
-            with suppress(LocalProtocolError):  # it runs in another thread
-                self._owner.run("stream", lambda _: steps.close(), self)
+        with suppress(LocalProtocolError):  # it runs in another thread
+            self._owner.run("stream", lambda _: self.cancelled(), self)
         self._finish()
 
     def _finish(self) -> None:
         self._ended = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._owner.reservation is self:
             self._owner.reservation = None
 

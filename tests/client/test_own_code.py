@@ -184,6 +184,44 @@ def test_a_cancel_between_messages_awaits_no_reply(overlap: Any) -> None:
             client.send_all(messages(), overlap=overlap)
 
 
+@pytest.mark.parametrize(("pipelining", "chunking", "overlap"), WAYS)
+def test_a_stream_that_nobody_holds_any_more_ends(
+    pipelining: bool, chunking: bool, overlap: Any
+) -> None:
+    message = ("a@x.example", ["b@x.example"], CONTENT)
+    with Sink(pipelining=pipelining, chunking=chunking) as sink:
+        client = SmtpClient()
+        client.connect(sink.host, sink.port)
+        client.ehlo()
+        for delivery in client.stream([message] * 9, overlap=overlap):
+            assert delivery.ok
+            break
+        assert client.state is State.CLOSED
+        assert "GeneratorExit" not in client.transcript.text()
+        client.connect(sink.host, sink.port)  # it is not reserved
+        client.ehlo()
+        assert client.send(CONTENT, "a@x.example", ["b@x.example"]).ok
+        client.quit()
+
+
+def test_after_a_cancel_between_messages_one_may_connect_again() -> None:
+    message = ("a@x.example", ["b@x.example"], CONTENT)
+    with Sink() as sink:
+        client = SmtpClient()
+        client.connect(sink.host, sink.port)
+        client.ehlo()
+        stream = client.stream([message] * 3)
+        next(stream)
+        client.cancel()
+        client.connect(sink.host, sink.port)
+        client.ehlo()
+        with pytest.raises(Cancelled):  # and it never touches the new connection
+            next(stream)
+        assert client.send(CONTENT, "a@x.example", ["b@x.example"]).ok
+        client.quit()
+    assert sink.n_accepted == 2
+
+
 @pytest.mark.parametrize("kind", [dict, set, deque, frozenset])
 def test_text_in_any_container_is_refused_before_anything_leaves(kind: Any) -> None:
     content: Any = kind([("a", "b")]) if kind is dict else kind(["Subject: x\n"])

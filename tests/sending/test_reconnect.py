@@ -252,7 +252,7 @@ def test_the_pauses_double(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(_stream, "FIRST_PAUSE", 1.0)
     monkeypatch.setattr(
-        _stream.Deliveries, "_pause", lambda _, seconds: pauses.append(seconds)
+        _stream.Sending, "_pause", lambda _, seconds: pauses.append(seconds)
     )
     with Sink(sessions=[{b"<s0@": ENOUGH}, *[{b"greeting": ENOUGH}] * 9]) as sink:
         assert told(sent(sink, mails(2))[0]) == "rn"
