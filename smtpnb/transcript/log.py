@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from smtpnb.protocol.transaction import Follower, refused
 from smtpnb.transcript import raw
 from smtpnb.transcript.intern import CONTENT, GREETING, NOBODY, Shapes
+from smtpnb.transcript.schema import STEP_OF_PHASE
 from smtpnb.wire import record as log
 from smtpnb.wire.record import REPLY, SEND
 
@@ -436,7 +437,7 @@ class Derivation:
 
     def _error(self, entry: Entry) -> None:
         _, t, step, kind, text, outcome = entry
-        step = step or "other"
+        step = STEP_OF_PHASE.get(step, step) or "other"
         _, exchange, since = self._pending(step)
         shape = self._shapes.beside("error", step, text, kind=kind, outcome=outcome)
         self._beside(shape, t, since, exchange)

@@ -42,6 +42,12 @@ STEPS: Final = _words(
     "dns connect greeting ehlo starttls tls auth noop vrfy expn help etrn mail rcpt "
     "data body eod rset other quit close"
 )
+# Phases of errors that are no step of their own, and the step they belong to.
+STEP_OF_PHASE: Final[Mapping[str, str]] = {
+    "resolve": "dns",
+    "raw": "other",
+    "reply": "other",
+}
 _CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "step": STEPS,
     "event": _words("dns connect tls command reply data note error close"),

@@ -381,7 +381,7 @@ class Engine:
         if self.session.lifted:
             self.log.note("lax", self.session.lifted)
         made = chunk(octets, octets.count(b"\n"), last=last)
-        return (yield from self.guard("bdat", self._chunk(made, limit)))
+        return (yield from self.guard(None, self._chunk(made, limit)))
 
     def _chunk(self, made: Any, limit: float | None) -> Steps[Reply]:
         self._leaving = current = self.session.follower.current or Transaction()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from smtpnb.protocol.errors import Cancelled, DeadlineExceeded
+from smtpnb.protocol.errors import Cancelled, DeadlineExceeded, RemoteProtocolError
 
 if TYPE_CHECKING:
     from smtpnb.protocol.errors import SmtpError
@@ -32,6 +32,10 @@ _BECAME: Final = {
     "accepted": "the server had already accepted the message",
     "refused": "the server had already refused the message",
 }
+_NO_ANSWER: Final = (
+    "the outcome is unknown: the end of data left, and what came back is no answer to "
+    "it"
+)
 _PARTLY_UNKNOWN: Final = (
     "the outcome is unknown for some recipients: the end of data left, and not all of "
     "its replies came back"
@@ -73,6 +77,8 @@ def explain(
             message = f"{message}; {_SILENT_GREETING}"
     if outcome is not None:
         became = _PARTLY_UNKNOWN if partly else _BECAME[outcome]
+        if outcome == "unknown" and isinstance(error, RemoteProtocolError):
+            became = became if partly else _NO_ANSWER
         message = f"{message}; {became}"
     error.args = (message,)
     error.phase = phase

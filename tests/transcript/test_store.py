@@ -14,9 +14,11 @@ import pytest
 
 from smtpnb import Transcript, load, scan
 from smtpnb.edges.text import for_terminal
+from smtpnb.protocol.commands import Command
 from smtpnb.transcript import schema
 from smtpnb.transcript.store import files as store
 from smtpnb.transcript.store import jsonl
+from smtpnb.wire import record as log
 from tests.transcript.logs import EHLO, Log, opened, plain
 
 if TYPE_CHECKING:
@@ -52,6 +54,27 @@ def test_what_was_saved_is_what_is_loaded(
     assert saved._repr_html_() == transcript._repr_html_()
     assert len(saved) == len(transcript)
     assert repr(saved) == f"<SavedTranscript: 2 sessions, {len(transcript)} events>"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_error_of_any_phase_is_saved_in_words_that_can_be_loaded(
+    tmp_path: Path, suffix: str
+) -> None:
+    phases = ["resolve", "connect", "tls", "greeting", "raw", "reply", "body", "eod"]
+    kinds = Command.__subclasses__()
+    phases += ["auth", "other", *(getattr(kind, "step", "other") for kind in kinds)]
+    records = []
+    for phase in phases:
+        failed = opened()
+        entry = (log.ERROR, failed.wait(1), phase, "ConnectionLost", "it broke", None)
+        failed.record.add(*entry)
+        records.append(failed.record)
+    transcript = Transcript(records)
+    saved = load(transcript.save(tmp_path / f"t{suffix}"))
+    _same(saved.events(), transcript.events())
+    steps = transcript.events().query("event == 'error'")["step"]
+    assert set(steps) <= set(schema.STEPS)
+    assert steps.iloc[0] == "dns"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
