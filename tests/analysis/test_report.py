@@ -230,6 +230,19 @@ def test_what_vrfy_and_parameters_name_is_a_name_as_well() -> None:
         assert name not in written, name
 
 
+def test_full_names_and_turned_names_are_names_as_well() -> None:
+    session = opened("mx.acme-corp.example")
+    said = (
+        b"250-2.1.5 Otto Normann <otto@c.example>\r\n250 2.1.5 Eva M. <e@c.example>\r\n"
+    )
+    session.say("expn", b"EXPN staff\r\n", said)
+    said = b"550 5.1.1 Roe, Jane is not at Acme; nor is Roe Jane, ask Normann\r\n"
+    session.say("rcpt", b"RCPT TO:<jane.roe@c.example>\r\n", said)
+    written = report(Transcript([session.close()])).lower()
+    for name in ("otto", "normann", "eva", "roe", "jane", "acme"):
+        assert not re.search(rf"\b{name}\b", written), name
+
+
 def test_a_name_in_prose_is_replaced_as_a_word_alone() -> None:
     session = opened("mx.firm.org")
     answer = b"550 reject: Recipient rejected\r\n"

@@ -40,6 +40,7 @@ _PATTERNS: Final = (
             r"|enotfound|no address associated|nodename nor servname|gaierror|\bedns\b"
             r"|could not (?:be )?resolve|name service error|temporary failure in name"
             r"|host name lookup failure|host lookup did not complete"
+            r"|no such host\b|unknownhost|failed to lookup address"
         ),
     ),
     (

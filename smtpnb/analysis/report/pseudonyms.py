@@ -7,7 +7,8 @@ look like one (a host of one label, a queue id) is replaced where the session it
 says what it is. The senders and recipients of the session, their local parts, what VRFY
 and EXPN ask for, ENVID, ORCPT and AUTH of MAIL and RCPT are replaced in every form in
 which a server may write them (`forms`); the words of a local part and the name of an
-organisation, as its domain has it, where they stand as words.
+organisation, as its domain has it, where they stand as words; and the full names that
+VRFY and EXPN tell.
 
 What stays: loopback addresses, "localhost", words that name a role rather than a person
 ("postmaster"), times, and prose. A server that says "Welcome to the Smiths" still does.
@@ -71,6 +72,8 @@ _WORDS: Final = frozenset(_ROLES.split())
 _PARAMETER = re.compile(r" (ENVID|ORCPT|AUTH)=(\S{1,1000})", re.IGNORECASE)
 # A quoted local part may hold what ends a name elsewhere.
 _PARTS = re.compile(r"[\s\"'\\@<>(),:;=]+")
+# What VRFY and EXPN answer: a full name, and the mailbox (RFC 5321 section 3.5.1).
+_FULL_NAME = re.compile(r"^([^<>\n]{1,120}?) ?<([^<>\s]{1,320})>", re.MULTILINE)
 _SHORT: Final = 3  # letters that may be anything
 _QUOTED_PAIR = re.compile(r"\\(.)")
 # Facts of a certificate that name its owner, or are a name themselves.
@@ -112,13 +115,14 @@ class Pseudonyms:
             elif event.event == "command":
                 self._learn_command(event.step, event.text or "")
         for event in events:
+            self._learn_full_names(event)
             self._learn_addresses(event.text or "")
         ends = names_of(events)
         for host in sorted(ends.hosts | ends.clients):
             if not _NAME.fullmatch(host) or _is_word(host):
                 self._give(host, "host{}.example")
             elif not host.startswith("["):
-                self._word(_organisation(host), self.replace(host))
+                self._organisation(host, self.replace(host))
 
     def _learn_originals(self, event: Event) -> None:
         for text in _texts(event):
@@ -141,6 +145,17 @@ class Pseudonyms:
                 self._learn_parameter(name.upper(), value)
         elif verb.upper() in {"VRFY", "EXPN"}:
             self._learn_path(argument.strip().strip("<>"))
+
+    def _learn_full_names(self, event: Event) -> None:
+        """Take in people's names as VRFY and EXPN tell them."""
+        if event.event != "reply" or event.step not in {"vrfy", "expn"}:
+            return
+        for name, path in _FULL_NAME.findall(canonical(event.text or "")):
+            self._learn_path(path)
+            user = self.replace(path).partition("@")[0]
+            for word in re.findall(r"[^\W\d_][\w'-]{1,62}", name):
+                if word.lower() not in _WORDS and not is_prose(word):
+                    self._given.setdefault(word.lower(), user)
 
     def _learn_parameter(self, name: str, value: str) -> None:
         plain = decoded(value)
@@ -176,10 +191,20 @@ class Pseudonyms:
         for name in (local, quoted, local.partition("+")[0], undotted, *inner):
             if name and name.lower() not in _WORDS:
                 self._forms.add(name, user)
-        for name in local.split("."):  # "Dear Joe", "the Bloggs family"
+        said = local.split(".")
+        for name in said:  # "Dear Joe", "the Bloggs family"
             self._word(name, user)
+        if len(said) == 2 and all(len(name) > 1 for name in said):  # "Bloggs, Joe"
+            self._forms.add(f"{said[1]}, {said[0]}", user)
+            self._forms.add(f"{said[1]} {said[0]}", user)
         if at:
-            self._word(_organisation(path.rpartition("@")[2]), given.rpartition("@")[2])
+            self._organisation(path.rpartition("@")[2], given.rpartition("@")[2])
+
+    def _organisation(self, domain: str, given: str) -> None:
+        """Have the name of an organisation replaced, and the words it is made of."""
+        name = _organisation(domain)
+        for word in dict.fromkeys([name, *name.split("-")]):
+            self._word(word, given)
 
     def _word(self, name: str, given: str) -> None:
         """Have a name replaced where it stands as a word of its own."""
