@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tests.browser.lab import Lab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 
 LOOP = """%smtp connect sandbox;
 %smtp ehlo;

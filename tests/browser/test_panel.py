@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.browser.lab import Lab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 
 _PANEL = """\
 from smtpnb import SmtpClient, TlsPolicy

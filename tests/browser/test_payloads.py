@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.browser.lab import Lab
     from tests.support.scripted import Action
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.browser
 
 PAIRS = pairs()
 

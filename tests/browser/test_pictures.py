@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.browser.lab import Lab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.browser
 
 FAULT = '%smtp sandbox fault rcpt nobody@* --reply "550 5.1.1 No such user"'
 REFUSED = """\

@@ -203,7 +203,6 @@ def test_the_search_finds_each_form(tmp_path: Path, form: str) -> None:
     assert not any(leak.startswith("clean: ") for leak in leaks(tmp_path))
 
 
-@pytest.mark.timeout(120)
 def test_no_file_of_a_notebook_of_failing_auths_holds_the_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

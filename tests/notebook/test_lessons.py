@@ -282,7 +282,6 @@ def test_the_stored_notebook_shows_the_tasks_and_no_verdict_but_not_yet() -> Non
     assert _verdicts(notebook) == ["Not yet"] * len(EXERCISES)
 
 
-@pytest.mark.timeout(120)
 def test_the_notebook_says_right_ten_times_to_who_does_the_exercises() -> None:
     notebook = _notebook()
     cells = []
