@@ -113,6 +113,9 @@ class SmtpMagics(Magics):
             return Help(request.command)
         if cell is not None:
             _check_cell(request)
+        elif "--expand" in request.options:
+            cell_magic = f"%%smtp {request.command}".strip()
+            raise UsageError(f"--expand goes with a cell: {cell_magic}")
         name = request.session or self.sessions.current
         is_first = name not in self.sessions.targets and not request.words
         if self.host and is_first and request.command in ("connect", "panel"):

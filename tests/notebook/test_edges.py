@@ -191,6 +191,8 @@ TOLD = {
     "send {[1]} --stop-after mail": "--stop-after is said of one message; of many",
     "send {[1]} --notify never": "--notify is said of one message; of many",
     "connect h:25 26": "'h:25:26' is not a host name",
+    "data --expand": "--expand goes with a cell: %%smtp data$",
+    "--expand": "--expand goes with a cell: %%smtp$",
     "sandbox inbox x": "'x' is too much",
     "sandbox stop --tls none": "sandbox stop has no --tls",
     "sandbox --reply '250 ok'": "--reply goes with a fault",
