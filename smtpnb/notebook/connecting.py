@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
 
-from smtpnb.notebook.line import bracketed, place
+from smtpnb.notebook.line import bracketed, octets, place
 from smtpnb.notebook.parameters import of_connect
 from smtpnb.protocol.errors import Cancelled, SmtpError
 from smtpnb.protocol.session import State
@@ -123,9 +123,8 @@ def _trust(host: Any, request: Request) -> dict[str, Any]:
         if option in options
     } | of_connect(request)
     if "--early" in options:
-        settings["early"] = options["--early"]
-        if not isinstance(settings["early"], bytes):
-            raise UsageError(r"--early wants octets: {b'EHLO me\r\n'}")
+        wanted = r"--early wants octets, as {b'EHLO me\r\n'}"
+        settings["early"] = octets(options["--early"], wanted)
     if "--lmtp" in options:
         settings["protocol"] = "lmtp"
     if "--tls" in options:

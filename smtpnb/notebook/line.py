@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Values that have one text: a port, a path.
 _TEXTUAL: Final = (str, int, float, os.PathLike)
+_OCTETS: Final = (bytes, bytearray, memoryview)
 _BRACE: Final = re.compile(r"\{\{|\}\}|\{")
 
 
@@ -59,6 +60,18 @@ class Word(NamedTuple):
         if equals and head.startswith("--"):
             return f"{head}={_bare(tail)}"
         return _bare(self.text)
+
+
+def octets(value: Any, wanted: str) -> bytes:
+    """Return octets of whatever type.
+
+    Raises:
+        UsageError: They are none.
+    """
+    if not isinstance(value, _OCTETS):
+        kind = "" if value is None else f", not {type(value).__name__}"
+        raise UsageError(f"{wanted}{kind}")
+    return bytes(value)
 
 
 def _bare(text: str) -> str:
@@ -160,7 +173,7 @@ def expand(text: str, evaluate: Evaluate) -> str:
             at = start + 1
             continue
         value = _value(text[start + 1 : end - 1], evaluate)
-        if isinstance(value, (bytes, bytearray, memoryview)):
+        if isinstance(value, _OCTETS):
             raise UsageError(f"{text[start:end]} gives octets; here text is needed")
         parts.append(str(value))
         at = end

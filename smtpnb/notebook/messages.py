@@ -15,6 +15,7 @@ from IPython.core.error import UsageError
 from smtpnb.message.addressees import recipients, sender
 from smtpnb.message.envelope import MailObject, addressed
 from smtpnb.notebook.answers import Sent
+from smtpnb.notebook.line import octets
 from smtpnb.notebook.live import present
 from smtpnb.notebook.parameters import OF_MAIL, OF_RCPT, of_mail, of_rcpt
 from smtpnb.notebook.progress import Progress
@@ -137,8 +138,9 @@ def _control(request: Request) -> Control | None:
     given: dict[str, Any] = {}
     for option in _OF_ONE[:4]:
         given[option[2:].replace("-", "_")] = options.get(option)
-    if not isinstance(given["end_of_data"], (bytes, type(None))):
-        raise UsageError(r"--end-of-data wants octets: {b'\n.\n'}")
+    if (end := given["end_of_data"]) is not None:
+        wanted = r"--end-of-data wants octets, as {b'\n.\n'}"
+        given["end_of_data"] = octets(end, wanted)
     given["octets"] = request.whole("--octets")
     if (slow := options.get("--slow")) is not None:
         most, _, seconds = str(slow).partition("/")
@@ -154,11 +156,11 @@ def _control(request: Request) -> Control | None:
 
 def bdat(_: Sessions, client: SmtpClient, request: Request) -> Reply:
     """Send a chunk, as it is."""
-    octets = _value(request, "octets: {b'text\\r\\n'}")
-    if not isinstance(octets, (bytes, str)):
-        raise UsageError(f"bdat wants octets, not {type(octets).__name__}")
+    chunk = _value(request, "octets: {b'text\\r\\n'}")
+    if not isinstance(chunk, str):
+        chunk = octets(chunk, "bdat wants octets")
     timeout = request.number("--timeout")
-    return client.bdat(octets, last="--last" in request.options, timeout=timeout)
+    return client.bdat(chunk, last="--last" in request.options, timeout=timeout)
 
 
 def _value(request: Request, wanted: str) -> Any:

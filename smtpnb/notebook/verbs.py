@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 
 from smtpnb.notebook.authenticating import check_response
 from smtpnb.notebook.grammar import text_of
+from smtpnb.notebook.line import octets
 from smtpnb.notebook.parameters import attributes, of_mail, of_rcpt
 from smtpnb.protocol.session import State
 
@@ -183,10 +184,8 @@ def command(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 
 def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:
     """Send octets, read replies."""
-    octets = request.words[0].value
-    if not isinstance(octets, (bytes, bytearray, memoryview)):
-        raise UsageError("raw wants octets: {b'NOOP\\r\\n'}")
+    said = octets(request.words[0].value, r"raw wants octets, as {b'NOOP\r\n'}")
     timeout, wanted = request.number("--timeout"), request.whole("--replies")
-    client.raw(bytes(octets), timeout=timeout)
+    client.raw(said, timeout=timeout)
     count = 1 if wanted is None else wanted
     return [client.read_reply(timeout=timeout) for _ in range(count)]

@@ -79,7 +79,7 @@ def test_chunks_go_as_they_are(run: Callable[[str], Any]) -> None:
     for line in ("connect sandbox", "ehlo", "mail a@b", "rcpt c@d"):
         run(f"%smtp {line};")
     assert run("%smtp bdat {b'one\\r\\n'}").code == 250
-    assert run("%smtp bdat {b'two\\r\\n'} --last").code == 250
+    assert run("%smtp bdat {bytearray(b'two\\r\\n')} --last").code == 250
     assert list(run("%smtp sandbox inbox")["octets"]) == [b"one\r\ntwo\r\n"]
 
 
