@@ -301,6 +301,7 @@ _PROBES = [
     (554, None, "Correo rechazado"),
     (550, None, "MailPolicy violation"),
     (502, None, "no such thing"),
+    (503, "5.5.1", "not allowed here"),
     (450, None, "sender address rejected"),
     (550, "5.4.6", ""),
     (452, "4.5.3", ""),

@@ -31,7 +31,7 @@ _SENDER_REFUSED: Final = words(
     r"sender (domain|verify|verification|callout)|domain of (the )?sender",
     r"(verify|verification|callout).{0,20}sender",
     r"domain (of|in) (the )?(mail from|envelope|return)",
-    r"identit(y|ies) failed|callout (verification )?fail",
+    r"identit(y|ies) failed|(callout|callback) (verification |setup )?fail",
 )
 
 ADDRESS_WORDS: Final = (
@@ -56,7 +56,7 @@ ADDRESS_WORDS: Final = (
             r"\b(is full|full\b|quota|over.?limit|exhausted)",
             r"\bfull mail ?box|mail ?box space|quota (is )?(full|exceeded \()"
             r"|\bquota:? full",
-            r"(out of|exceed\w*|exhausted|insufficient|not enough|no) .{0,20}"
+            r"(out of|exceed\w*|exhausted|insufficient|not enough) .{0,20}"
             r"(storage|mail ?box)(?! for).{0,12}(space|alloc|quota|limit|size|$)",
             r"(out of|insufficient|not enough|no) (mailbox|user|storage) (space"
             r"|storage)",
@@ -154,7 +154,9 @@ ADDRESS_WORDS: Final = (
             r"(frequency|rate)( of \w+)? (is |are |was |has been )?(limited|exceed"
             r"|too high)"
             r"|(sending|message|mail|receiving) rate\b",
-            r"(?<!in )\b(per|an?|each|every)[ -](hour|minute|day|second)\b"
+            r"(?<!in )\b(per|an?|each|every)[ -](hour|minute|day|second)\b|faster than"
+            r"|\b(sending|monthly|daily) volume|of your plan\b"
+            r"|s/(hour|minute|second|day)\b"
             r"|(hourly|daily) cap\b|quota .{0,40}used up|fewer (connections|messages)"
             r"|(?<!back )(?<!again )(?<!retry )(?<!try )in \d+ (minute|hour|second)s"
             r"|(hourly|daily|per-?minute) .{0,20}(limit|quota|max)",
@@ -209,7 +211,7 @@ ADDRESS_WORDS: Final = (
             r"|deactivated|inactive|dormant|expired|discontinued|terminated|frozen"
             r"|closed|cancell?ed|is blocked|been blocked|on hold|not active(d)?"
             r"|no longer (active|in use|available|monitored)|cannot be accessed"
-            r"|not (been )?activ|hang ?up|suppress|deceased"
+            r"|not (been )?(activ|provision)|hang ?up|suppress|deceased"
             r"|deleted|removed|retired|inactivated|(shut|closed) down"
             r"|(turned|switched) off"
             r"|abandoned|dead\b)",

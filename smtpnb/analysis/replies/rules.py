@@ -58,6 +58,15 @@ SHARP_CODES: Final = (
         r"[45]\.7\.(8|14)$|4\.7\.12$",
         frozenset({432, 530, 534, 535}),
     ),
+    Rule(
+        "sequence(code)",
+        "",
+        "syntaxerror",
+        "",
+        r"5\.5\.",
+        frozenset({503}),
+        every=True,
+    ),
     Rule("not implemented", "", "syntaxerror", "", codes=frozenset({502})),
     Rule("tls(code)", "tls", "failedstarttls", "", r"[45]\.7\.(10|11|30)$"),
     Rule("accepts no mail(code)", "", "notaccept", "", r"5\.3\.2$", frozenset({521})),
@@ -85,7 +94,7 @@ VAGUE_WORDS: Final = (
         "systemfull",
         words(
             r"(disk|device|system|server|spool|queue|file ?system).{0,20}(full|space)",
-            r"(insufficient|not enough|out of|no) .{0,16}(storage|space|disk)",
+            r"(insufficient|not enough|out of|no) .{0,16}(storage|space|disk|inodes)\b",
         ),
     ),
     # Yahoo's and others' word for "not so fast".

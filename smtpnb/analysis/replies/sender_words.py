@@ -68,7 +68,8 @@ SENDER_WORDS: Final = (
         "transient",
         "systemerror",
         words(
-            r"(scan(ner|ning)?|filter|milter|clamd|spamd|policy (server|service))\b"
+            r"(scan(ner|ning)?|filter|milter|clamd|spamd|policy (server|service)|ldap"
+            r"|database|directory)( (server|service))?\b"
             r".{0,24}\b(fail\w*|unavailable|not available|time?d? ?-?out"
             r"|unreachable|down|busy)\b",
             r"(contact|connect to|reach) .{0,16}(scanner|filter|milter|policy server)",
