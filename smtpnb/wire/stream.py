@@ -112,14 +112,20 @@ class Stream:
         return taken
 
     def send_file_now(self, fd: int, offset: int, count: int) -> int:
-        """Let the kernel send octets of a file, as many as it takes at once.
+        """Let the kernel send the rest of a file, as much as it takes at once.
 
         Only in clear: under TLS the octets must pass through us.
 
         Raises:
             ConnectionLost: The peer is gone, or the file cannot be read.
-            LocalProtocolError: The file ends before that.
+            LocalProtocolError: The file does not end there any more, or was closed.
         """
+        try:
+            size = os.fstat(fd).st_size
+        except OSError:
+            raise LocalProtocolError("the file was closed while it was sent") from None
+        if size != offset + count:
+            raise LocalProtocolError("the file changed its size while it was sent")
         try:
             taken = os.sendfile(self._fd, fd, offset, count)
         except BlockingIOError:
@@ -127,7 +133,7 @@ class Stream:
         except OSError as error:
             raise ConnectionLost(_words(error)) from None
         if not taken:
-            raise LocalProtocolError("the file became shorter while it was sent")
+            raise LocalProtocolError("the file changed its size while it was sent")
         self.sent += taken
         return taken
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,11 @@ import pytest
 
 from smtpnb import Timeouts
 from smtpnb.protocol.commands import Mail, Noop, Rcpt
-from smtpnb.protocol.errors import DeadlineExceeded, RemoteProtocolError
+from smtpnb.protocol.errors import (
+    DeadlineExceeded,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from smtpnb.protocol.group import BLOCK, announced, chunk, of_commands
 from smtpnb.protocol.reply import Reply
 from smtpnb.protocol.session import Session
@@ -104,6 +109,29 @@ def test_the_reply_to_a_file_has_its_time_from_when_the_file_had_left(
         for _ in exchange.copy(file.fileno(), 0, 1000, None):
             pass
     assert now() < owed.deadline <= now() + 8
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "closed"])
+def test_a_file_that_changes_while_the_kernel_sends_it_is_half_a_message(
+    pair: tuple[Exchange, socket.socket], tmp_path: Path, change: str
+) -> None:
+    exchange, theirs = pair
+    path, size = tmp_path / "large", 4_000_000
+    path.write_bytes(b"x" * size)
+    descriptor = os.open(path, os.O_RDONLY)
+    steps = exchange.copy(descriptor, 0, size, None)
+    while type(next(steps)) is not Wait or theirs.recv(1, socket.MSG_PEEK) == b"":
+        pass  # the kernel has taken some of it, and not all
+    if change == "closed":
+        os.close(descriptor)
+    else:
+        os.truncate(path, size + 1 if change == "grows" else size - 1)
+    theirs.recv(1 << 20)
+    with pytest.raises(LocalProtocolError, match="while it was sent"):
+        steps.send((exchange.connection.fd,))
+    assert exchange.sent < size
+    if change != "closed":
+        os.close(descriptor)
 
 
 def test_a_limit_of_the_call_takes_the_place_of_all_others(
