@@ -63,6 +63,7 @@ ADDRESS_WORDS: Final = (
             r"exhausted allowed storage",
             r"(disk|storage|mail ?box|mail) ?quota\b",
             r"mail ?box\b(?!.{0,30}send).{0,30}(size|limit) ?(limit)?.{0,20}exc?eed",
+            r"(?<!connection )(?<!sending )(?<!daily )(?<!hourly )(?<!send )"
             r"\bquota (violat|reach|limit)|storage allocation"
             r"|mail ?box (size )?limit|exceed.{0,30}mail ?box|^e-?mail quota exceeded",
             r"(has|have|is|would|will) exc?eed(ed|s)? (his|her|its|their|the)? ?"
@@ -98,7 +99,7 @@ ADDRESS_WORDS: Final = (
             r"\b0 ?[kmg]i?b\b.{0,24}(max|limit|over|allowed|at most)|(max(imum)?|limit"
             r"|over|exceed\w*|more than|than|at most)\b.{0,24}\b0 ?"
             r"([kmg]i?b\b|megabytes|bytes|octets)|\b(larger|bigger) than (we|i|is)\b"
-            r"|too heavy",
+            r"|(file|attach\w*|message|mail)\b.{0,24}\btoo heavy",
             r"^too (big|large)|too much (mail )?data|too (big|large) (message|mail)",
             r"\b(message|attachment)s?('s)? (size|length)\b.{0,30}exceed",
             r"exceed.{0,30}\b(message|maximum|mail) (size|length)|exceeds.{0,20}\bsize",
@@ -215,9 +216,9 @@ ADDRESS_WORDS: Final = (
             r"|deleted|removed|retired|inactivated|(shut|closed) down"
             r"|(turned|switched) off"
             r"|abandoned|dead\b)",
-            r"(\b0\W{1,5}|^)(is |was |has been )?(now )?(disabled|inactive|suspended"
-            r"|deactivated)\b",
-            r"\b(blocked|closed|disabled|removed) due to inactivity",
+            r"((?<![.\d:])0\W{1,5}|^)(is |was |has been )?(now )?(disabled|inactive"
+            r"|suspended|deactivated)\b",
+            r"(account|mail ?box|user|address) (blocked|closed|removed) due to",
             rf"\b(disabled|suspended|inactive|closed|frozen|expired|dead|deactivated"
             rf"|dormant) {_MAILBOX}",
             r"\bsuppression list|domain.{0,40}(suspended|disabled|inactive|on hold)"
@@ -285,7 +286,8 @@ ADDRESS_WORDS: Final = (
             r"not in (the |our )?(recipient|user|directory|address|ldap)",
             r"\b(unable|failed) to (find|locate|verify) .{0,16}(user|recipient"
             r"|mailbox)",
-            r"\b0\W{1,5}(is |are )?(no longer valid|not (a )?(valid|known|here)\b"
+            r"(?<![.\d:])\b0\W{1,5}(is |are )?(no longer valid"
+            r"|not (a )?(valid|known|here)\b"
             r"|unknown\b|invalid\b|does ?n[o']t exist)",
             rf"{_MAILBOX} (denied|unrecogni[sz]ed|mismatch)|^ ?address rejected",
             r"not a (valid|known|local) (user|address|mailbox|recipient|account)",

@@ -35,7 +35,7 @@ CONTENT_WORDS: Final = (
         "spamdetected",
         words(
             r"\bspam(?!haus|cop|rl)|anti-?spam|unsolicited|junk|bulk (e-?)?(mail|send)"
-            r"|advertis(e|ing)",
+            r"|\badvertis(ement|ing)\b",
             r"message filtered|\bsuspicio(us|n)\b|\bsuspect(ed|s)?\b|bayes"
             r"|\b(ube|uce)\b|\b(dt:sp[mb]|mi:spb)\b"
             r"|spamexception",

@@ -48,7 +48,7 @@ SENDER_WORDS: Final = (
             r"error: timeout exceeded",
             r"(connection|session|client).{0,20}\bidle\b",
             r"\bidle (for|time|too)",
-            r"waiting for (client )?(input|command)",
+            r"waiting for (client )?(input|command)|due to inactivity",
         ),
         only=frozenset({421}),
     ),
@@ -268,7 +268,7 @@ SENDER_WORDS: Final = (
             r"|exchange|cancell?ed|succe)",
             r"(turn on|enable|use) (smtp )?auth|(must|please|not|to"
             r"|and) authenticate\b",
-            r"authentication (server|service|backend|daemon)\b|sign in\b"
+            r"authentication (server|service|backend|daemon)\b|\bsign in\b"
             r"|(requires?|needs?) (smtp )?auth",
             r"\bnot (been )?authenticated\b|must be authenticated"
             r"|\bauthenticate (first|before|yourself)",
