@@ -1,6 +1,6 @@
 """What the servers of the world say, in their own words: a class for each.
 
-Some 1 600 replies in the words of Postfix, Exim, sendmail, qmail, Exchange and the
+Some 1 700 replies in the words of Postfix, Exim, sendmail, qmail, Exchange and the
 large providers, from their sources and help pages and from logs that people published.
 Where a reply can be read in several ways, several classes are right. The rules were
 mended by the disagreements, so this holds them where they are; how well they do on

@@ -214,7 +214,7 @@ VAGUE_WORDS: Final = (
         "",
         "userunknown",
         words(
-            r"(mail ?box|recipient|user|account|address) (is )?(unavailable"
+            r"(mail ?box|recipient|user|account|address)( 0)? (is )?(unavailable"
             r"|not available|not allowed|name not|disallow)",
             r"(does ?n[o']t|do(es)? not|no longer|not) exist|unknown|not found"
             r"|no such|undeliverable|not deliverable|unroutable|inexist"
