@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hmac
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.sasl.prepare import prepared_secret
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Accounts:
@@ -20,9 +17,16 @@ class Accounts:
 
     Args:
         passwords: The password of each user.
+
+    Raises:
+        ValueError: They are something else.
     """
 
     def __init__(self, passwords: Mapping[str, str]) -> None:
+        given: object = passwords  # whatever a notebook hands over
+        pairs = given.items() if isinstance(given, Mapping) else [(None,)]
+        if not all(isinstance(text, str) for pair in pairs for text in pair):
+            raise ValueError("auth is a dict of users and their passwords, as texts.")
         self._passwords = {
             name.encode(): memoryview(password.encode())
             for name, password in passwords.items()

@@ -13,7 +13,6 @@ import asyncio
 import atexit
 import socket
 import threading
-from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -29,7 +28,7 @@ from smtpnb.sandbox.session import Session
 from smtpnb.wire.binding import end_point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -128,10 +127,6 @@ class Sandbox(Stopping):
             (protocol not in PROTOCOLS, f"protocol is smtp or lmtp, not {protocol!r}"),
             (prdr and protocol == "lmtp", "LMTP answers each recipient: no PRDR there"),
             (tls not in TLS_MODES, f"tls is {' or '.join(TLS_MODES)}, not {tls!r}"),
-            (
-                not isinstance(auth or {}, Mapping),
-                f"auth is a dict of users and passwords, not {type(auth).__name__}",
-            ),
             (size < 1, f"size is in octets, 1 or more, not {size!r}"),
         ):
             if wrong:

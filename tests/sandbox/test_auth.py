@@ -214,3 +214,9 @@ def test_a_second_auth_is_refused_by_the_server_too() -> None:
     with Sandbox(auth=ACCOUNTS) as sandbox, inside_tls(sandbox, lax=True) as client:
         assert client.auth(Plain(USER, PASSWORD)).code == 235
         assert client.auth(Plain(USER, PASSWORD)).code == 503
+
+
+@pytest.mark.parametrize("wrong", ["ann", 5, {"ann": 5}, {1: "x"}, ["ann"]])
+def test_accounts_are_users_and_passwords(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="auth is a dict of users and their passwords"):
+        Sandbox(auth=wrong)
