@@ -390,4 +390,4 @@ class Session:
         if early is not None:
             return bool(early)
         self._client.end_data()
-        return any(self._client.replies)  # LMTP: one for each recipient
+        return any(row.ok for row in self._client.recipients)

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -303,3 +303,16 @@ def test_a_path_that_was_not_offered_leaves_by_no_way(words: str) -> None:
         assert main(given) in {23, 25}
         heard = server.heard()
         assert not heard["verb"].eq("MAIL").any()
+
+
+@pytest.mark.parametrize(
+    ("refused", "code"), [("c@*", 0), ("*", 26)], ids=["one of two", "all"]
+)
+@pytest.mark.parametrize("way", ["--prdr", "--protocol LMTP"])
+def test_a_message_that_nobody_got_leaves_by_26(
+    way: str, refused: str, code: int
+) -> None:
+    fault = Fault("eod", refused, reply="550 5.7.1 no")
+    kind: Any = {"protocol": "lmtp"} if "LMTP" in way else {"prdr": True}
+    with Sandbox(tls="none", faults=[fault], **kind) as server:
+        assert main([*_at(server), *way.split()]) == code
