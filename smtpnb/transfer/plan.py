@@ -176,9 +176,14 @@ def _untried(given: Any, error: LocalProtocolError | None = None) -> Job:
     return job
 
 
-def _are_held(given: tuple[Any, ...]) -> bool:
-    """Whether the recipients of a tuple are there, and need no code of the user's."""
-    return len(given) == 3 and type(given[1]) in (str, list, tuple)
+def _is_held(given: Any) -> bool:
+    """Whether a message can be made without code of the user's."""
+    kind = type(given)
+    if kind is not MailObject and isinstance(given, tuple):
+        # A named one, too; and its recipients are there.
+        own = kind.__iter__ is tuple.__iter__ and kind.__len__ is tuple.__len__
+        return own and len(given) == 3 and type(tuple(given)[1]) in (str, list, tuple)
+    return kind is MailObject
 
 
 def not_tried(source: Source, reply: Reply | None) -> Iterator[Delivery]:
@@ -346,7 +351,7 @@ class Way(ABC):
         if isinstance(given, Job):  # it could not be made on an earlier connection
             return given
         try:
-            if type(given) is MailObject or (type(given) is tuple and _are_held(given)):
+            if _is_held(given):
                 mail = mail_object(given)
             else:  # it may run code of the user's: an iterator of recipients, say
                 mail = yield Call(mail_object, given)
