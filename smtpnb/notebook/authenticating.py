@@ -8,6 +8,7 @@ environment, or from the keyring.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from IPython.core.error import UsageError
@@ -34,6 +35,9 @@ _WITHOUT: Final = ("external", "anonymous", "gssapi")
 _NEVER_TYPED: Final = (
     "never type a password on the line: IPython keeps its history; %smtp auth takes "
     "the USER alone and asks, or {variable}, or --password-env NAME; nothing was sent"
+)
+_WITH_RESPONSE: Final = re.compile(
+    rb"^AUTH[ \t]+\S+[ \t]+(?!=\s*$)\S", re.IGNORECASE | re.MULTILINE
 )
 _STORES: Final = ("--password-env", "--keyring")
 _CLEARTEXT: Final = "--allow-cleartext-auth"
@@ -168,6 +172,17 @@ def check_response(client: SmtpClient, request: Request) -> None:
     if client.state is State.AUTH:
         responses = request.words
     if any(word.text != "=" and _is_written_out(word) for word in responses):
+        raise UsageError(_NEVER_TYPED)
+
+
+def check_raw(client: SmtpClient, word: Word, said: bytes) -> None:
+    """Refuse a response to AUTH among raw octets that are written out, likewise.
+
+    Raises:
+        UsageError: As `_check_typed`.
+    """
+    is_response = client.state is State.AUTH and said.strip() != b"*"
+    if _is_written_out(word) and (is_response or _WITH_RESPONSE.search(said)):
         raise UsageError(_NEVER_TYPED)
 
 

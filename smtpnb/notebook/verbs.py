@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from IPython.core.error import UsageError
 
-from smtpnb.notebook.authenticating import check_response
+from smtpnb.notebook.authenticating import check_raw, check_response
 from smtpnb.notebook.grammar import text_of
 from smtpnb.notebook.line import octets
 from smtpnb.notebook.parameters import attributes, of_mail, of_rcpt
@@ -185,6 +185,7 @@ def command(_: Sessions, client: SmtpClient, request: Request) -> Reply:
 def raw(_: Sessions, client: SmtpClient, request: Request) -> list[Reply]:
     """Send octets, read replies."""
     said = octets(request.words[0].value, r"raw wants octets, as {b'NOOP\r\n'}")
+    check_raw(client, request.words[0], said)
     timeout, wanted = request.number("--timeout"), request.whole("--replies")
     client.raw(said, timeout=timeout)
     count = 1 if wanted is None else wanted

@@ -99,6 +99,7 @@ def test_what_is_asked_for_is_called_by_its_name(
         ("auth ann --keyring x --password-env NOPE", "one of them"),
         ("command AUTH PLAIN AGFubgBzZXNhbWUtb3Blbg==", "never type a password"),
         ("command auth login YW5u", "never type a password"),
+        ("raw {b'auth plain AGFubgBzZXNhbWUtb3Blbg==\\r\\n'}", "never type a password"),
     ],
 )
 def test_what_makes_no_sense_is_told(inside_tls: Run, line: str, words: str) -> None:
@@ -112,6 +113,8 @@ def test_a_response_that_was_typed_is_refused_and_one_in_a_variable_is_sent(
     assert inside_tls("%smtp command AUTH LOGIN").code == 334
     with pytest.raises(UsageError, match="never type a password"):
         inside_tls("%smtp command YW5u")
+    with pytest.raises(UsageError, match="never type a password"):
+        inside_tls(r"%smtp raw {b'YW5u\r\n'}")
     way_out = r"%smtp raw {b'*\r\n'}"
     assert way_out in inside_tls("%smtp")
     (reply,) = inside_tls(way_out)
