@@ -460,6 +460,9 @@ class Connection(Known):
 
     def _named(self, identity: str | None) -> str:
         name = self.identity if identity is None else identity
+        if name is not None and not isinstance(name, str):
+            kind = type(name).__name__
+            raise LocalProtocolError(f"an identity is text, not {kind}")
         if name is not None:
             return name
         stream = self._connected().exchange.stream

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from smtpnb.protocol.addresses import forward_path, reverse_path
 from smtpnb.protocol.errors import LocalProtocolError
 from smtpnb.protocol.line import line, without_urlauth
+from smtpnb.protocol.names import a_label
 from smtpnb.protocol.secret import Octets, placeholder
 
 if TYPE_CHECKING:
@@ -149,6 +150,11 @@ class _Hello(_WithText):
             return (
                 f"{self.text!r}: the zone of an address means something on this "
                 "machine only (RFC 5321 section 4.1.3)"
+            )
+        if not self.text.isascii():
+            return (
+                f"{self.text!r}: nobody knows yet whether the server takes UTF-8: say "
+                f"{a_label(self.text)} (RFC 6531 section 3.7.1)"
             )
         return ""
 
