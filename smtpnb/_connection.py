@@ -459,11 +459,11 @@ class Connection(Known):
         return engine
 
     def _named(self, identity: str | None) -> str:
-        name = self.identity if identity is None else identity
+        name: Any = self.identity if identity is None else identity
         if name is not None and not isinstance(name, str):
             kind = type(name).__name__
             raise LocalProtocolError(f"an identity is text, not {kind}")
-        if name is not None:
+        if isinstance(name, str):
             return name
         stream = self._connected().exchange.stream
         if stream is None:
