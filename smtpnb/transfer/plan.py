@@ -462,6 +462,8 @@ class Way(ABC):
         while self.session.queue and not self.exchange.stopped:
             yield from self.exchange.read()
             self.close_if_closing()
+        if self.exchange.said_421:  # it may have come while something left
+            self.close_if_closing()
         if self.exchange.stopped and self.engine.connected:
             # A message was refused before its end had left: nothing else can follow.
             self.engine.log.note("early reply", "the message was not finished")

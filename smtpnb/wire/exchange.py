@@ -47,6 +47,7 @@ from smtpnb.wire.wait import Wait, now
 
 if TYPE_CHECKING:
     from smtpnb.protocol.commands import Command
+    from smtpnb.protocol.group import Part
     from smtpnb.protocol.secret import Octets
     from smtpnb.protocol.session import Session
     from smtpnb.wire.record import Record
@@ -303,8 +304,12 @@ class Exchange:
         if len(departures) > 1:
             wire = b"".join([each.group.wire for each in departures])
             parts = tuple([part for each in departures for part in each.group.parts])
-        started, view = clock(), memoryview(wire)
-        taken = self.connection.send_now(view)
+        started, view, before = clock(), memoryview(wire), self.sent
+        try:
+            taken = self.connection.send_now(view)
+        except BaseException:
+            self._note_broken(parts, first, started, self.sent - before)
+            raise
         if taken < len(view):  # hardly ever
             left = Leaving(parts, first)
             left.octets = taken
@@ -326,10 +331,26 @@ class Exchange:
         try:
             yield from self._rest(view, limit, left)
         finally:
-            self._note_group(left, started)
-            if left.begun:
-                number, octets = left.begun
-                self.log.add(record.CONTENT, started, clock(), number, octets, None)
+            self._note_left(left, started)
+
+    def _note_broken(
+        self, parts: tuple[Part, ...], first: int, started: int, octets: int
+    ) -> None:
+        """Record a group that broke off, and if it was in its first line."""
+        step, verb, shown, size = parts[0][:4]
+        if verb is not None and octets < size:
+            line = (step, verb, shown, octets)
+            self.log.add(record.SEND, started, clock(), first, *line)
+            return
+        left = Leaving(parts, first)
+        left.octets = octets
+        self._note_left(left, started)
+
+    def _note_left(self, left: Leaving, started: int) -> None:
+        self._note_group(left, started)
+        if left.begun:
+            number, octets = left.begun
+            self.log.add(record.CONTENT, started, clock(), number, octets, None)
 
     def _rest(
         self, view: memoryview, limit: float | None, left: Leaving | None = None
@@ -594,6 +615,7 @@ class Exchange:
         if event not in ENDS or transaction is None or self.has_left(transaction):
             return
         if not refused(octets):
+            self.note_doubt(self.number - session.owed + 1)
             raise RemoteProtocolError("the server replied in the middle of the message")
         # A chunk must be sent to its end, or the next command would be part of it.
         self.stopped = event == "."

@@ -10,14 +10,18 @@ from smtpnb import (
     ConnectionLost,
     DeadlineExceeded,
     LocalProtocolError,
+    MailObject,
+    RemoteProtocolError,
     Sandbox,
     SmtpClient,
+    State,
 )
 from tests.support.scripted import GREETING, OK, Hear, Listen, Say, ScriptedServer
 from tests.support.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.scripted import Action
 
@@ -138,3 +142,32 @@ def test_binary_octets_arrive_as_they_are() -> None:
         kept = sandbox.inbox()
         assert set(kept["octets"]) == {octets}
         assert set(kept["body_type"]) == {"BINARYMIME"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told", "row"),
+    [
+        (b"421 4.3.2 bye\r\n", "refused", "deferred"),
+        (b"250 ok\r\n", "aborted", "unknown"),  # of it nothing is believed
+    ],
+)
+def test_what_is_said_while_the_kernel_sends_a_file(
+    tmp_path: Path, said: bytes, told: str, row: str
+) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"Subject: x\r\n\r\n" + (b"x" * 62 + b"\r\n") * 400_000)
+    granted = Say(b"250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    envelope = (Hear(), Hear(), Say(b"250 ok\r\n250 ok\r\n"), Hear())
+    script = (GREETING, Hear(), granted, *envelope, Say(said), Hear(), Listen())
+    with ScriptedServer(script) as server, path.open("rb") as file:
+        client = SmtpClient()
+        client.connect(server.host, server.port)
+        client.ehlo()
+        mail = MailObject("a@x.example", ["b@x.example"], file, crlf=True)
+        try:
+            (delivery,) = client.send_all([mail])
+        except RemoteProtocolError as error:
+            (delivery,) = error.deliveries
+        assert client.state is State.CLOSED
+    assert delivery.outcome == told
+    assert client.transcript.transactions()["outcome"].tolist() == [row]
