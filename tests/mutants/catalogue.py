@@ -353,7 +353,7 @@ _MESSAGES: Final = (
         "a yes in mid message is believed",
         "a yes to an end that has not left is a lie",
         within="wire:Exchange._heed_early",
-        find="if not refused(ANY_octets):\n    raise ANY_error",
+        find="if not refused(ANY_octets):\n    ANY_note\n    raise ANY_error",
         put="",
         tests="tests/sending/test_ledger.py",
     ),
