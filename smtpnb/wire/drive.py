@@ -21,7 +21,7 @@ import signal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from smtpnb.protocol.errors import Cancelled, DeadlineExceeded, SmtpError
-from smtpnb.wire.wait import LONGEST_PAUSE, READ, Call, Ready, Steps, Wait, now
+from smtpnb.wire.wait import LONGEST_POLL, READ, Call, Ready, Steps, Wait, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,7 +212,7 @@ class Driver:
         self.deadline = deadline
         while True:
             # A peer that trickles octets must not keep the tick from coming.
-            pause = min(max(deadline - now(), 0.0), LONGEST_PAUSE)
+            pause = min(max(deadline - now(), 0.0), LONGEST_POLL)
             if tick is not None:
                 pause = min(pause, tick.left())
             # poll() counts whole milliseconds: round up, or it spins at the end.
@@ -244,13 +244,13 @@ class Driver:
         return not self._poll.poll(0)
 
     def answered(self, deadline: float) -> bool:
-        """Wait until something came in; False if anything else ended the wait.
+        """Wait a moment until something came in; False if anything else ended the wait.
 
         The driver `is_plain`, and was asked before whether all is `quiet`.
         """
         self.deadline = deadline
-        pause = deadline - now()
-        if not 0 < pause < LONGEST_PAUSE:
+        pause = min(deadline - now(), LONGEST_POLL)
+        if pause <= 0:
             return False
         events = self._poll.poll(int(pause * 1000) + 1)
         if len(events) != 1 or self.token.requested:

@@ -31,9 +31,10 @@ WRITE: Final = select.POLLOUT
 
 now = time.monotonic
 
-# The longest single wait, in seconds: poll() takes milliseconds in a C int, and a
-# deadline may be farther away than that, or at no time at all (`math.inf`).
-LONGEST_PAUSE: Final = 86_400.0
+# The longest single poll, in seconds. Python runs the handler of a signal between two
+# instructions of its own: one that comes in the moment before poll() sleeps is not seen
+# until it wakes. (And a deadline may be at no time at all: `math.inf`.)
+LONGEST_POLL: Final = 0.2
 
 
 class Wait(NamedTuple):

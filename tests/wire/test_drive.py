@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,22 @@ def test_an_interrupt_waits_until_the_shield_is_down() -> None:
             seen.append(token.requested)
         assert seen == [True]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("direct", [False, True], ids=["steps", "direct path"])
+def test_an_interrupt_in_the_moment_before_a_poll_is_heard(direct: bool) -> None:
+    """Its handler runs behind the poll, which nothing else wakes."""
+    theirs, ours = socket.socketpair()
+    with closing(CancelToken()) as token, theirs, ours:
+        driver = Driver(token)
+        if direct:
+            assert driver.quiet(ours.fileno())
+        later = threading.Timer(0.05, setattr, (token, "requested", True))
+        later.start()
+        if direct:
+            assert not driver.answered(now() + 3600)
+        assert driver.block(Wait(((ours.fileno(), READ),), now() + 3600)) == ()
+        later.join()
 
 
 def test_code_of_the_users_is_interrupted_where_it_is() -> None:

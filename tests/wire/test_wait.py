@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from smtpnb import INTERACTIVE, RFC5321, LocalProtocolError, SmtpClient, Timeouts
-from smtpnb.wire.wait import LONGEST_PAUSE, checked_timeout
+from smtpnb.wire.wait import checked_timeout
 from tests.support.scripted import GREETING, Listen, ScriptedServer
 
 GOOD: list[tuple[Any, float | None]] = [
@@ -71,4 +71,3 @@ def test_a_deadline_farther_away_than_a_poll_can_wait_is_waited_for(
         client = SmtpClient(timeouts=timeouts)
         assert client.connect(server.host, server.port, timeout=seconds).code == 220
         client.disconnect()
-    assert LONGEST_PAUSE * 1000 < 2**31
