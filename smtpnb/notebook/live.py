@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from smtpnb.notebook.progress import Progress
 
 AFTER_S: Final = 0.5
+_LARGE: Final = 1024 * 1024  # octets of a content
 
 _NUMBERS = count(1)
 _PRESENT: ContextVar[LiveLine | None] = ContextVar("smtpnb_live_line", default=None)
@@ -135,11 +136,17 @@ class LiveLine:
 def size_of(content: str | bytes) -> int:
     r"""Return how many octets leave of a content: each line ends with CRLF.
 
+    Of more than a MiB it is taken for granted that all lines end as the first one does:
+    to look at all of them takes as long as to send them.
+
     Example:
         >>> size_of("Subject: caf\u00e9\n")
         16
     """
     octets = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    first = octets.find(b"\n") if len(octets) > _LARGE else -1
+    if first > 0 and octets[first - 1 : first] == b"\r":
+        return len(octets)
     return len(normalised(octets)[0])
 
 

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from smtpnb import MailObject, Sandbox, SmtpClient
 from smtpnb._connection import Waiting
-from smtpnb.notebook.live import LiveLine, as_page, hint_of
+from smtpnb.notebook import live
+from smtpnb.notebook.live import LiveLine, as_page, hint_of, size_of
 from smtpnb.notebook.progress import Progress
 
 if TYPE_CHECKING:
@@ -139,3 +141,20 @@ def test_a_kernel_that_is_interrupted_in_mid_content_says_what_became_of_it() ->
     assert "the message was not sent: its end never left" in error["evalue"]
     assert len(error["traceback"]) == 1
     assert "CLOSED" in status["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("n_lines", [3, 40_000])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_the_size_of_a_content_is_that_with_its_line_ends(
+    n_lines: int, end: bytes
+) -> None:
+    line = b"x" * 30
+    assert size_of((line + end) * n_lines) == len((line + b"\r\n") * n_lines)
+
+
+def test_the_lines_of_a_large_content_are_not_looked_at_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "normalised", None)  # the panel asks for it at a press
+    content = b"x" * 30 + b"\r\n"
+    assert size_of(content * 40_000) == 32 * 40_000
